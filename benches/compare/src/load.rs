@@ -1,0 +1,69 @@
+//! The load: one run of Postfix's `smtp-source`, with the same arguments for every server.
+//!
+//! * **In**: an address. **Out**: how long it took to deliver all messages.
+//! * **Promises**: an error if one message was not accepted: `smtp-source` fails then.
+//! * **Limits**: [`LOAD_LIMIT`] per run. **Panics**: never. **Spec**: smtp-source(1).
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::options::{Connections, Options};
+use crate::peers::postfix::Tools;
+use crate::places::Places;
+use crate::process::{Errand, Finished, ProcessError, Role, Wrapping};
+
+/// How long one run may take.
+const LOAD_LIMIT: Duration = Duration::from_secs(10 * 60);
+
+/// The load that every server gets.
+#[derive(Debug)]
+pub(crate) struct Load {
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    environment: Option<(&'static str, OsString)>,
+    log: PathBuf,
+    wrapping: Wrapping,
+}
+
+impl Load {
+    /// Fixes the arguments.
+    pub(crate) fn new(
+        tools: &Tools,
+        places: &Places,
+        options: &Options,
+        wrapping: Wrapping,
+    ) -> Self {
+        let (program, environment) = tools.smtp_source();
+        let mut arguments: Vec<OsString> = [
+            ("-s", options.sessions.to_string()),
+            ("-m", options.messages.to_string()),
+            ("-l", options.message_bytes.to_string()),
+            ("-M", String::from("client.example")),
+            ("-f", String::from("sender@client.example")),
+            ("-t", String::from("rcpt@sink.example")),
+        ]
+        .into_iter()
+        .flat_map(|(name, value)| [name.into(), value.into()])
+        .collect();
+        if options.connections == Connections::Reused {
+            arguments.push("-d".into());
+        }
+        Self { program, arguments, environment, log: places.log("smtp-source"), wrapping }
+    }
+
+    /// Sends all messages to `address`; returns the wall time of the whole process.
+    ///
+    /// # Errors
+    /// [`ProcessError`] if it fails or takes too long.
+    pub(crate) fn run(&self, address: SocketAddr) -> Result<Duration, ProcessError> {
+        let mut command = self.wrapping.command(&self.program, Role::Load);
+        command.args(&self.arguments).arg(address.to_string());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let errand =
+            Errand { name: "smtp-source", command, log: self.log.clone(), limit: LOAD_LIMIT };
+        let Finished { wall, .. } = errand.run()?;
+        Ok(wall)
+    }
+}

@@ -1,0 +1,80 @@
+//! Servers that Cargo builds: ours, the floor, `mailin-embedded`.
+//!
+//! * **In**: a target's name. **Out**: the path of its release binary.
+//! * **Promises**: the path is the one Cargo reports, so a moved target directory is no matter.
+//! * **Limits**: [`BUILD_LIMIT`] per build. **Panics**: never.
+//! * **Spec**: `cargo build --message-format=json` ("executable" of a compiler-artifact message).
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use std::{env, fs};
+
+use super::PrepareError;
+use crate::places::Places;
+use crate::process::Errand;
+
+/// A first build compiles C code of a TLS library, on whatever machine this is.
+const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
+
+/// Our sink: `given`, or built from the main workspace.
+///
+/// # Errors
+/// [`PrepareError`] if there is no such file, or the example does not build.
+pub(crate) fn sink(places: &Places, given: Option<&Path>) -> Result<PathBuf, PrepareError> {
+    match given {
+        // Absolute, or a bare name would be looked up on `PATH`.
+        Some(path) => path.canonicalize().map_err(|_| PrepareError::Missing(path.to_owned())),
+        None => build(places, &places.main, "--example", "sink"),
+    }
+}
+
+/// A binary of this package, which `cargo run` alone would not build.
+///
+/// # Errors
+/// [`PrepareError`] if it does not build.
+pub(crate) fn own(places: &Places, name: &'static str) -> Result<PathBuf, PrepareError> {
+    build(places, &places.package, "--bin", name)
+}
+
+fn build(
+    places: &Places,
+    workspace: &Path,
+    kind: &str,
+    name: &'static str,
+) -> Result<PathBuf, PrepareError> {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(workspace).args(["build", "--release", kind, name]);
+    command.arg("--message-format=json-render-diagnostics");
+    let log = places.log(&format!("build-{name}"));
+    let finished = Errand { name: "cargo build", command, log, limit: BUILD_LIMIT }.run()?;
+    let messages = fs::read_to_string(finished.output)
+        .map_err(|source| PrepareError::Io { what: "the messages of cargo", source })?;
+    messages
+        .lines()
+        .rev()
+        .find_map(executable)
+        .filter(|path| path.file_name().is_some_and(|file| file == name))
+        .ok_or(PrepareError::NoExecutable(name))
+}
+
+/// The path in a line like `{"reason":"compiler-artifact",...,"executable":"/t/release/floor",...}`.
+/// A path with a backslash or a quote would be escaped, and is not found.
+fn executable(message: &str) -> Option<PathBuf> {
+    let (_, rest) = message.split_once("\"executable\":\"")?;
+    let (path, _) = rest.split_once('"')?;
+    (!path.contains('\\')).then(|| PathBuf::from(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::executable;
+    use std::path::Path;
+
+    #[test]
+    fn executable_is_read_from_the_message() {
+        let message = r#"{"reason":"compiler-artifact","executable":"/t/floor","fresh":true}"#;
+        assert_eq!(executable(message).as_deref(), Some(Path::new("/t/floor")));
+        assert_eq!(executable(r#"{"reason":"x","executable":null}"#), None);
+    }
+}

@@ -1,0 +1,100 @@
+//! Which octet may stand where.
+//!
+//! * **In**: an octet. **Out**: the set of grammar classes it belongs to.
+//! * **Promises**: one table, computed by the compiler, is the only place that names characters.
+//! * **Limits**: 512 octets of constants. **Panics**: never.
+//! * **Spec**: RFC 5321 4.1.2 and 4.1.3, RFC 6531 3.3, RFC 4954 8, RFC 4422 3.1.
+
+/// A set of classes, combined with `|`.
+pub(crate) type Class = u16;
+
+/// `atext` and any octet of a non-ASCII character.
+pub(crate) const ATEXT: Class = 1;
+/// What stands in a quoted-string without a backslash, non-ASCII included.
+pub(crate) const QTEXT: Class = 1 << 1;
+/// What may follow the backslash of a quoted pair.
+pub(crate) const QUOTED_PAIR: Class = 1 << 2;
+/// `dcontent`: the inside of an address literal.
+pub(crate) const DCONTENT: Class = 1 << 3;
+/// Letters, digits, hyphen, and any octet of a non-ASCII character.
+pub(crate) const LABEL: Class = 1 << 4;
+/// Letters, digits and hyphen.
+pub(crate) const KEYWORD: Class = 1 << 5;
+/// `esmtp-value`, non-ASCII included.
+pub(crate) const VALUE: Class = 1 << 6;
+/// Letters, digits, hyphen and underscore: a mechanism name.
+pub(crate) const MECHANISM: Class = 1 << 7;
+/// The alphabet of base64 with its padding.
+pub(crate) const BASE64: Class = 1 << 8;
+/// `xchar`: what stands for itself in xtext.
+pub(crate) const XCHAR: Class = 1 << 9;
+/// Anything but space and the control characters of ASCII.
+pub(crate) const PRINTABLE: Class = 1 << 10;
+
+static CLASSES: [Class; 256] = table();
+
+/// Whether `octet` belongs to one of the classes of `class`.
+pub(crate) const fn is(octet: u8, class: Class) -> bool {
+    CLASSES[octet as usize] & class != 0
+}
+
+/// Whether every octet of `text` belongs to `class`.
+pub(crate) fn all(text: &str, class: Class) -> bool {
+    text.bytes().all(|octet| is(octet, class))
+}
+
+/// Where the first control character of `text` stands: C0, DEL, or C1 in its UTF-8 form.
+pub(crate) fn find_control(text: &str) -> Option<usize> {
+    let octets = text.as_bytes();
+    // One pass without exits, which the compiler turns into vector code, for the usual case.
+    let suspect = octets.iter().fold(false, |suspect, &octet| {
+        suspect | (octet < b' ') | (octet == 0x7f) | (octet == 0xc2)
+    });
+    if !suspect {
+        return None;
+    }
+    text.char_indices().find(|(_, character)| character.is_control()).map(|(offset, _)| offset)
+}
+
+const fn table() -> [Class; 256] {
+    let mut classes = [0; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        classes[octet] = classes_of(octet as u8);
+        octet += 1;
+    }
+    classes
+}
+
+const fn classes_of(octet: u8) -> Class {
+    let mut class = match octet {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => ATEXT | LABEL | KEYWORD | MECHANISM | BASE64,
+        b'-' => ATEXT | LABEL | KEYWORD | MECHANISM,
+        b'_' => ATEXT | MECHANISM,
+        b'+' | b'/' => ATEXT | BASE64,
+        b'=' => ATEXT | BASE64,
+        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'?' | b'^' | b'`' | b'{' | b'|'
+        | b'}' | b'~' => ATEXT,
+        0x80.. => ATEXT | LABEL,
+        _ => 0,
+    };
+    if matches!(octet, b' '..=b'~') {
+        class |= QUOTED_PAIR;
+    }
+    if matches!(octet, b' '..=b'~' | 0x80..) && octet != b'"' && octet != b'\\' {
+        class |= QTEXT;
+    }
+    if matches!(octet, b'!'..=b'~') && !matches!(octet, b'[' | b'\\' | b']') {
+        class |= DCONTENT;
+    }
+    if matches!(octet, b'!'..=b'~') && octet != b'+' && octet != b'=' {
+        class |= XCHAR;
+    }
+    if matches!(octet, b'!'..=b'~' | 0x80..) {
+        class |= PRINTABLE;
+        if octet != b'=' {
+            class |= VALUE;
+        }
+    }
+    class
+}

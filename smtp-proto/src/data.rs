@@ -1,0 +1,132 @@
+//! Content as DATA transfers it: transparency and the end of data.
+//!
+//! * **In**: octets after the reply 354, in any split. **Out**: content without the dots of
+//!   transparency, in place, then the end.
+//! * **Promises**: the content, its flaws and its end do not depend on the split.
+//! * **Limits**: a byte of state; never allocates. **Panics**: never.
+//! * **Spec**: RFC 5321 4.5.2, 2.3.8.
+
+mod clean;
+mod encoder;
+mod flaws;
+mod scanner;
+mod stuffed;
+mod table;
+
+pub use encoder::DataEncoder;
+pub use flaws::Flaws;
+pub use scanner::ContentScanner;
+
+use clean::{clean_bytes, may_begin};
+use stuffed::{BLOCK_BYTES, unstuff};
+use table::{STEPS, State, Step};
+
+/// Removes the dots of transparency and finds the end of data.
+///
+/// The decoder serves one message after another: after the end it stands at a line start again.
+#[derive(Clone, Debug, Default)]
+pub struct DataDecoder {
+    state: State,
+}
+
+/// What a decoder made of its input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Decoded {
+    /// Octets of content, now at the front of the input.
+    pub content: usize,
+    /// Octets of the input that are dealt with. The caller removes them; it keeps the others
+    /// (at most a CR, unless the end was found) in front of what it reads next.
+    pub consumed: usize,
+    /// Whether the octets consumed reach the end of the data, or of the chunk.
+    pub end: bool,
+    /// What is wrong with the octets consumed.
+    pub flaws: Flaws,
+}
+
+impl DataDecoder {
+    /// A decoder at the beginning of the content.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { state: State::LineStart }
+    }
+
+    /// Decodes `input` in place.
+    #[must_use = "the octets named in the outcome have to be removed from the input"]
+    pub fn decode(&mut self, input: &mut [u8]) -> Decoded {
+        let mut decoded = Decoded::default();
+        while let Some(&next) = input.get(decoded.consumed)
+            && !decoded.end
+        {
+            if may_begin(self.state, next) {
+                self.pass_clean(input, &mut decoded);
+                self.pass_odd(input, &mut decoded);
+            } else {
+                self.walk(input, decoded.consumed + 1, &mut decoded);
+            }
+        }
+        // A CR that may begin the end of data is not passed on before its LF is seen.
+        if self.state == State::DotCr {
+            self.state = State::Dot;
+            decoded.consumed -= 1;
+        }
+        decoded
+    }
+
+    /// Passes on the clean prefix of the octets from `decoded.consumed`.
+    fn pass_clean(&mut self, input: &mut [u8], decoded: &mut Decoded) {
+        let start = decoded.consumed;
+        let end = start + clean_bytes::<true>(input.split_at(start).1);
+        let Some(&last) = input.get(start..end).and_then(<[u8]>::last) else { return };
+        if decoded.content < start {
+            input.copy_within(start..end, decoded.content);
+        }
+        decoded.content += end - start;
+        decoded.consumed = end;
+        self.state = State::after(last);
+    }
+
+    /// Decodes some of the octets from `decoded.consumed`, which are not clean.
+    fn pass_odd(&mut self, input: &mut [u8], decoded: &mut Decoded) {
+        let start = decoded.consumed;
+        let unstuffed = match input.get(start) {
+            Some(&next) if may_begin(self.state, next) => unstuff(input, start, decoded.content),
+            _ => None,
+        };
+        if let Some((content, state)) = unstuffed {
+            decoded.content += content;
+            decoded.consumed += BLOCK_BYTES;
+            self.state = state;
+        } else {
+            self.walk(input, input.len().min(start + BLOCK_BYTES), decoded);
+        }
+    }
+
+    /// Decodes the octets from `decoded.consumed` to `until`, or to the end of data, as the
+    /// table says.
+    ///
+    /// The one branch is on a rare state, so that no mixture of octets makes this slow.
+    fn walk(&mut self, input: &mut [u8], until: usize, decoded: &mut Decoded) {
+        let Decoded { mut content, mut flaws, .. } = *decoded;
+        for at in decoded.consumed..until {
+            let octet = input[at];
+            let before = self.state;
+            let (state, what) = STEPS[before as usize][usize::from(octet)];
+            self.state = state;
+            if before == State::DotCr {
+                if what == Step::End {
+                    *decoded = Decoded { content, consumed: at + 1, end: true, flaws };
+                    return;
+                }
+                input[content] = b'\r';
+                content += 1;
+            }
+            flaws.bare_lf |= (what == Step::Bare) & (octet == b'\n');
+            flaws.bare_cr |= (what == Step::Bare) & (octet != b'\n');
+            flaws.nul |= octet == 0;
+            // What is not content is overwritten by the next octet that is.
+            input[content] = octet;
+            content += usize::from((what == Step::Keep) | (what == Step::Bare));
+        }
+        *decoded = Decoded { content, consumed: until, end: false, flaws };
+    }
+}

@@ -1,0 +1,197 @@
+//! The wording of every stock reply, in one place.
+//!
+//! * **In**: nothing. **Out**: constants, named after what happened.
+//! * **Promises**: each has an enhanced code, but for 354, which takes none; none quotes input.
+//! * **Limits**: one line each. **Panics**: never. **Spec**: RFC 5321 4.2.2 and 4.3.2, RFC 3463,
+//!   RFC 5248 (the registry), and the RFCs of the extensions for their own.
+
+use crate::reply::{EnhancedCode, Reply, ReplyCode};
+
+const fn stock(
+    code: ReplyCode,
+    (class, subject, detail): (u8, u16, u16),
+    text: &'static str,
+) -> Reply {
+    Reply::fixed(code, Some(EnhancedCode::new(class, subject, detail)), text)
+}
+
+/// Done.
+pub const OK: Reply = stock(ReplyCode::OK, (2, 0, 0), "Ok");
+/// MAIL accepted.
+pub const SENDER_OK: Reply = stock(ReplyCode::OK, (2, 1, 0), "Sender ok");
+/// RCPT accepted.
+pub const RECIPIENT_OK: Reply = stock(ReplyCode::OK, (2, 1, 5), "Recipient ok");
+/// DATA accepted: the content may come.
+pub const START_MAIL_INPUT: Reply =
+    Reply::fixed(ReplyCode::START_MAIL_INPUT, None, "End data with <CR><LF>.<CR><LF>");
+/// QUIT.
+pub const CLOSING: Reply = stock(ReplyCode::CLOSING, (2, 0, 0), "Bye");
+/// STARTTLS accepted.
+pub const READY_FOR_TLS: Reply = stock(ReplyCode::READY, (2, 0, 0), "Ready to start TLS");
+/// HELP.
+pub const HELP: Reply = stock(ReplyCode::HELP, (2, 0, 0), "See RFC 5321");
+/// VRFY, where mailboxes are not told.
+pub const CANNOT_VERIFY: Reply =
+    stock(ReplyCode::CANNOT_VERIFY, (2, 0, 0), "Cannot verify, but will take mail and try");
+/// EXPN, which no hook answers.
+pub const EXPN_NOT_IMPLEMENTED: Reply =
+    stock(ReplyCode::NOT_IMPLEMENTED, (5, 5, 1), "EXPN is not implemented");
+
+/// No command that we know.
+pub const UNKNOWN_COMMAND: Reply = stock(ReplyCode::SYNTAX_ERROR, (5, 5, 1), "Unknown command");
+/// A command line over its limit.
+pub const LINE_TOO_LONG: Reply = stock(ReplyCode::SYNTAX_ERROR, (5, 5, 2), "Line too long");
+/// A command line that is not UTF-8.
+pub const NOT_UTF8: Reply = stock(ReplyCode::SYNTAX_ERROR, (5, 5, 2), "Bad UTF-8 syntax");
+/// A command line that ends in LF alone.
+pub const BARE_LINE_FEED: Reply =
+    stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 5, 2), "Lines end in <CR><LF>: bare <LF> received");
+/// Content with a CR or LF by itself.
+pub const BARE_NEWLINE_IN_CONTENT: Reply = stock(
+    ReplyCode::MAILBOX_UNAVAILABLE,
+    (5, 5, 2),
+    "Lines end in <CR><LF>: bare <CR> or bare <LF> received",
+);
+/// Content with a NUL.
+pub const NUL_IN_CONTENT: Reply =
+    stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 6, 0), "NUL octet in content");
+/// An argument that does not parse, without a more exact reply.
+pub const SYNTAX_ERROR: Reply =
+    stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 5, 4), "Syntax error in argument");
+/// An argument to a command that takes none.
+pub const UNEXPECTED_ARGUMENT: Reply =
+    stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 5, 4), "This command takes no argument");
+/// No argument to a command that needs one.
+pub const MISSING_ARGUMENT: Reply =
+    stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 5, 4), "This command needs an argument");
+/// A name in EHLO, HELO or LHLO that is none.
+pub const BAD_CLIENT_NAME: Reply =
+    stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 5, 4), "Not a valid host name");
+/// A reverse-path that does not parse.
+pub const BAD_SENDER: Reply =
+    stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 1, 7), "Bad sender address syntax");
+/// A forward-path that does not parse.
+pub const BAD_RECIPIENT: Reply =
+    stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 1, 3), "Bad recipient address syntax");
+/// A parameter that is malformed or comes twice.
+pub const BAD_PARAMETER: Reply =
+    stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 5, 4), "Bad parameter");
+/// A parameter of an extension that is not offered.
+pub const UNSUPPORTED_PARAMETER: Reply =
+    stock(ReplyCode::PARAMETERS_NOT_IMPLEMENTED, (5, 5, 4), "Unsupported parameter");
+/// BDAT with an argument that gives no size.
+pub const BAD_CHUNK: Reply = stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 5, 4), "Bad chunk size");
+
+/// A command that needs EHLO before it.
+pub const NEED_HELLO: Reply =
+    stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Need EHLO, HELO or LHLO first");
+/// EHLO or HELO on LMTP, LHLO on SMTP.
+pub const WRONG_HELLO: Reply =
+    stock(ReplyCode::SYNTAX_ERROR, (5, 5, 1), "Not the hello of this protocol");
+/// MAIL inside a transaction.
+pub const NESTED_MAIL: Reply =
+    stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Nested MAIL: a transaction is open");
+/// RCPT or DATA before MAIL.
+pub const NEED_MAIL: Reply = stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Need MAIL first");
+/// DATA before RCPT.
+pub const NEED_RECIPIENT: Reply = stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Need RCPT first");
+/// DATA or BDAT when every recipient was refused.
+pub const NO_VALID_RECIPIENTS: Reply =
+    stock(ReplyCode::TRANSACTION_FAILED, (5, 5, 1), "No valid recipients");
+/// Another command between the chunks of a message.
+pub const AFTER_BDAT: Reply =
+    stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Not allowed after BDAT: finish or RSET");
+/// BDAT before MAIL, or after its transaction failed.
+pub const CHUNK_WITHOUT_TRANSACTION: Reply =
+    stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Chunk dropped: no transaction is open");
+
+/// One recipient more than the limit.
+pub const TOO_MANY_RECIPIENTS: Reply =
+    stock(ReplyCode::INSUFFICIENT_STORAGE, (4, 5, 3), "Too many recipients");
+/// The second recipient where a message takes one.
+pub const ONE_RECIPIENT_PER_TRANSACTION: Reply =
+    stock(ReplyCode::INSUFFICIENT_STORAGE, (4, 5, 3), "One recipient per transaction");
+/// Content, or its announced size, over the limit.
+pub const MESSAGE_TOO_LARGE: Reply =
+    stock(ReplyCode::STORAGE_EXCEEDED, (5, 3, 4), "Message too large");
+/// A non-ASCII address without SMTPUTF8.
+pub const SMTPUTF8_REQUIRED: Reply =
+    stock(ReplyCode::MAILBOX_NAME_NOT_ALLOWED, (5, 6, 7), "Non-ASCII address needs SMTPUTF8");
+/// A recipient that is neither ours nor one this client may send to.
+pub const RELAY_DENIED: Reply =
+    stock(ReplyCode::TRANSACTION_FAILED, (5, 7, 1), "Relay access denied");
+/// Something failed on our side.
+pub const LOCAL_ERROR: Reply =
+    stock(ReplyCode::LOCAL_ERROR, (4, 3, 0), "Local error: try again later");
+
+/// STARTTLS inside TLS.
+pub const TLS_ALREADY_ACTIVE: Reply =
+    stock(ReplyCode::TRANSACTION_FAILED, (5, 5, 1), "TLS is already active");
+/// STARTTLS where there is no certificate.
+pub const TLS_NOT_OFFERED: Reply =
+    stock(ReplyCode::NOT_IMPLEMENTED, (5, 5, 1), "STARTTLS is not offered");
+/// STARTTLS inside a transaction.
+pub const TLS_IN_TRANSACTION: Reply =
+    stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Not allowed inside a transaction");
+/// Octets behind STARTTLS before TLS began.
+pub const TLS_PIPELINED: Reply =
+    stock(ReplyCode::TRANSACTION_FAILED, (5, 5, 0), "Input behind STARTTLS");
+
+/// Authenticated.
+pub const AUTH_SUCCEEDED: Reply =
+    stock(ReplyCode::AUTH_SUCCEEDED, (2, 7, 0), "Authentication succeeded");
+/// Wrong credentials; which part is wrong is not told.
+pub const AUTH_FAILED: Reply =
+    stock(ReplyCode::AUTH_FAILED, (5, 7, 8), "Authentication credentials invalid");
+/// The client sent `*`.
+pub const AUTH_CANCELLED: Reply =
+    stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 7, 0), "Authentication cancelled");
+/// A mechanism that is not offered.
+pub const AUTH_UNKNOWN_MECHANISM: Reply =
+    stock(ReplyCode::ARGUMENT_NOT_IMPLEMENTED, (5, 5, 4), "Unknown authentication mechanism");
+/// A mechanism that shows the password, outside TLS.
+pub const AUTH_ENCRYPTION_REQUIRED: Reply =
+    stock(ReplyCode::ENCRYPTION_REQUIRED, (5, 7, 11), "Encryption required for this mechanism");
+/// AUTH after AUTH.
+pub const AUTH_ALREADY_DONE: Reply =
+    stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Already authenticated");
+/// AUTH inside a transaction.
+pub const AUTH_IN_TRANSACTION: Reply =
+    stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "AUTH not allowed inside a transaction");
+/// AUTH where there is no authenticator.
+pub const AUTH_NOT_OFFERED: Reply =
+    stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "AUTH is not offered");
+/// The authenticator failed.
+pub const AUTH_TEMPORARY_FAILURE: Reply =
+    stock(ReplyCode::TEMPORARY_FAILURE, (4, 7, 0), "Temporary authentication failure");
+/// MAIL before AUTH where that is required.
+pub const AUTH_REQUIRED: Reply =
+    stock(ReplyCode::AUTH_REQUIRED, (5, 7, 0), "Authentication required");
+/// A response that is not base64.
+pub const AUTH_BAD_BASE64: Reply =
+    stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 5, 2), "Cannot decode base64");
+/// A response over its limit.
+pub const AUTH_LINE_TOO_LONG: Reply =
+    stock(ReplyCode::SYNTAX_ERROR, (5, 5, 6), "Authentication exchange line too long");
+
+/// No room for the message now.
+pub const INSUFFICIENT_STORAGE: Reply =
+    stock(ReplyCode::INSUFFICIENT_STORAGE, (4, 3, 1), "Insufficient storage, try again later");
+/// The client was silent for too long.
+pub const TIMED_OUT: Reply =
+    stock(ReplyCode::SERVICE_NOT_AVAILABLE, (4, 4, 2), "Timeout exceeded, closing");
+/// The server stops.
+pub const SHUTTING_DOWN: Reply =
+    stock(ReplyCode::SERVICE_NOT_AVAILABLE, (4, 3, 2), "Shutting down, try again later");
+/// One error more than the limit.
+pub const TOO_MANY_ERRORS: Reply =
+    stock(ReplyCode::SERVICE_NOT_AVAILABLE, (4, 7, 0), "Too many errors, closing");
+/// One connection more than the limit.
+pub const TOO_MANY_CONNECTIONS: Reply =
+    stock(ReplyCode::SERVICE_NOT_AVAILABLE, (4, 7, 0), "Too many connections, try again later");
+/// More refused input than we are willing to skip.
+pub const TOO_MUCH_DISCARDED: Reply =
+    stock(ReplyCode::SERVICE_NOT_AVAILABLE, (4, 7, 0), "Too much refused input, closing");
+/// A line of HTTP or of another protocol.
+pub const NOT_SMTP: Reply =
+    stock(ReplyCode::CLOSING, (2, 7, 0), "This port speaks SMTP only, goodbye");

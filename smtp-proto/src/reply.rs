@@ -1,0 +1,490 @@
+//! Replies: a code, an optional enhanced code, and text, in one line or several.
+//!
+//! * **In**: values of a server, or octets from one. **Out**: octets, or [`Reply`].
+//! * **Promises**: text cannot hold CR or another control character, so what a reply quotes
+//!   injects nothing; the enhanced code agrees with the code and stands on every line; no line that
+//!   we write is over 512 octets, but for a SASL challenge, which has to be one line.
+//! * **Limits**: parsing stops at 65 536 octets or 1000 lines, and is linear in what it is given.
+//!   **Panics**: only [`EnhancedCode::new`] and [`Reply::fixed`], on arguments that are wrong in the
+//!   source.
+//! * **Spec**: RFC 5321 4.2 and 4.5.3.1.5, RFC 2034, RFC 3463 2, RFC 4954 4.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use core::fmt;
+
+use bytes::{BufMut, BytesMut};
+
+use crate::error::ReplyError;
+use crate::limits::{REPLY_BYTES_MAX, REPLY_LINE_BYTES_MAX, REPLY_LINES_MAX};
+
+/// A reply code from 200 to 599.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReplyCode(u16);
+
+impl ReplyCode {
+    /// 211: system status.
+    pub const STATUS: Self = Self(211);
+    /// 214: help.
+    pub const HELP: Self = Self(214);
+    /// 220: ready, for mail or for TLS.
+    pub const READY: Self = Self(220);
+    /// 221: closing at the client's wish.
+    pub const CLOSING: Self = Self(221);
+    /// 235: authenticated (RFC 4954).
+    pub const AUTH_SUCCEEDED: Self = Self(235);
+    /// 250: done.
+    pub const OK: Self = Self(250);
+    /// 251: not here, will be forwarded.
+    pub const WILL_FORWARD: Self = Self(251);
+    /// 252: cannot verify, but will try.
+    pub const CANNOT_VERIFY: Self = Self(252);
+    /// 334: a challenge (RFC 4954).
+    pub const AUTH_CONTINUE: Self = Self(334);
+    /// 354: send the content.
+    pub const START_MAIL_INPUT: Self = Self(354);
+    /// 421: closing at our wish.
+    pub const SERVICE_NOT_AVAILABLE: Self = Self(421);
+    /// 450: the mailbox cannot be used now.
+    pub const MAILBOX_BUSY: Self = Self(450);
+    /// 451: an error on our side.
+    pub const LOCAL_ERROR: Self = Self(451);
+    /// 452: no room.
+    pub const INSUFFICIENT_STORAGE: Self = Self(452);
+    /// 454: TLS or authentication not possible now (RFC 3207, RFC 4954).
+    pub const TEMPORARY_FAILURE: Self = Self(454);
+    /// 455: parameters cannot be honoured now.
+    pub const PARAMETERS_NOT_ACCOMMODATED: Self = Self(455);
+    /// 500: not a command.
+    pub const SYNTAX_ERROR: Self = Self(500);
+    /// 501: not an argument of this command.
+    pub const ARGUMENT_SYNTAX_ERROR: Self = Self(501);
+    /// 502: a command that this server lacks.
+    pub const NOT_IMPLEMENTED: Self = Self(502);
+    /// 503: not now.
+    pub const BAD_SEQUENCE: Self = Self(503);
+    /// 504: an argument that this server lacks.
+    pub const ARGUMENT_NOT_IMPLEMENTED: Self = Self(504);
+    /// 521: this host takes no mail (RFC 7504).
+    pub const NO_MAIL_SERVICE: Self = Self(521);
+    /// 530: authenticate, or begin TLS, first (RFC 4954, RFC 3207).
+    pub const AUTH_REQUIRED: Self = Self(530);
+    /// 535: wrong credentials (RFC 4954).
+    pub const AUTH_FAILED: Self = Self(535);
+    /// 538: this mechanism needs TLS.
+    pub const ENCRYPTION_REQUIRED: Self = Self(538);
+    /// 550: no such mailbox, or no access to it.
+    pub const MAILBOX_UNAVAILABLE: Self = Self(550);
+    /// 551: not here, try elsewhere.
+    pub const USER_NOT_LOCAL: Self = Self(551);
+    /// 552: over a limit on size.
+    pub const STORAGE_EXCEEDED: Self = Self(552);
+    /// 553: no such name for a mailbox.
+    pub const MAILBOX_NAME_NOT_ALLOWED: Self = Self(553);
+    /// 554: the transaction failed.
+    pub const TRANSACTION_FAILED: Self = Self(554);
+    /// 555: parameters that this server lacks.
+    pub const PARAMETERS_NOT_IMPLEMENTED: Self = Self(555);
+    /// 556: the domain takes no mail (RFC 7504).
+    pub const DOMAIN_TAKES_NO_MAIL: Self = Self(556);
+
+    /// The code of that value, from 200 to 599.
+    #[must_use]
+    pub const fn new(value: u16) -> Option<Self> {
+        if value >= 200 && value <= 599 { Some(Self(value)) } else { None }
+    }
+
+    /// The value.
+    #[must_use]
+    pub const fn value(self) -> u16 {
+        self.0
+    }
+
+    /// 2yz: done.
+    #[must_use]
+    pub const fn is_positive_completion(self) -> bool {
+        self.first_digit() == 2
+    }
+
+    /// 3yz: go on.
+    #[must_use]
+    pub const fn is_intermediate(self) -> bool {
+        self.first_digit() == 3
+    }
+
+    /// 4yz: try again later.
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
+        self.first_digit() == 4
+    }
+
+    /// 5yz: do not try again.
+    #[must_use]
+    pub const fn is_permanent(self) -> bool {
+        self.first_digit() == 5
+    }
+
+    const fn first_digit(self) -> u8 {
+        (self.0 / 100) as u8
+    }
+
+    fn parse(digits: &[u8]) -> Option<Self> {
+        let value = digits.iter().try_fold(0, |value: u16, digit| {
+            digit.is_ascii_digit().then(|| value * 10 + u16::from(digit - b'0'))
+        })?;
+        Self::new(value)
+    }
+}
+
+impl fmt::Display for ReplyCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, formatter)
+    }
+}
+
+/// An enhanced status code: `class.subject.detail`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EnhancedCode {
+    class: u8,
+    subject: u16,
+    detail: u16,
+}
+
+impl EnhancedCode {
+    /// A code written in the source. For a code that comes from elsewhere see
+    /// [`parse`](Self::parse).
+    ///
+    /// # Panics
+    ///
+    /// Unless `class` is 2, 4 or 5 and the others are at most 999. In a `const` that is an error of
+    /// compilation.
+    #[must_use]
+    pub const fn new(class: u8, subject: u16, detail: u16) -> Self {
+        assert!(is_class(class), "the class of an enhanced code is 2, 4 or 5");
+        assert!(
+            subject <= 999 && detail <= 999,
+            "an enhanced code has at most three digits a part"
+        );
+        Self { class, subject, detail }
+    }
+
+    /// Parses `class.subject.detail`, without leading zeros.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('.').map(parse_part);
+        let code = (parts.next()??, parts.next()??, parts.next()??);
+        if parts.next().is_some() {
+            return None;
+        }
+        let class = u8::try_from(code.0).ok().filter(|&class| is_class(class))?;
+        Some(Self { class, subject: code.1, detail: code.2 })
+    }
+
+    /// 2, 4 or 5.
+    #[must_use]
+    pub const fn class(self) -> u8 {
+        self.class
+    }
+
+    /// What the code is about: the address, the mailbox, the network ...
+    #[must_use]
+    pub const fn subject(self) -> u16 {
+        self.subject
+    }
+
+    /// What about it.
+    #[must_use]
+    pub const fn detail(self) -> u16 {
+        self.detail
+    }
+
+    /// The same code in another class; unchanged unless `class` is 2, 4 or 5.
+    #[must_use]
+    pub const fn with_class(self, class: u8) -> Self {
+        if is_class(class) { Self { class, ..self } } else { self }
+    }
+
+    /// The code at the start of reply text, and the text behind it.
+    fn split_from(text: &str) -> Option<(Self, &str)> {
+        let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
+        Some((Self::parse(first)?, rest))
+    }
+}
+
+impl fmt::Display for EnhancedCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}.{}", self.class, self.subject, self.detail)
+    }
+}
+
+/// A reply to a command, or the greeting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    code: ReplyCode,
+    enhanced: Option<EnhancedCode>,
+    text: Cow<'static, str>,
+}
+
+impl Reply {
+    /// A reply written in the source.
+    ///
+    /// # Panics
+    ///
+    /// If `text` holds a control character other than `\n`. In a `const` that is an error of
+    /// compilation.
+    #[must_use]
+    pub const fn fixed(
+        code: ReplyCode,
+        enhanced: Option<EnhancedCode>,
+        text: &'static str,
+    ) -> Self {
+        let octets = text.as_bytes();
+        let mut index = 0;
+        while index < octets.len() {
+            let octet = octets[index];
+            assert!(
+                (octet >= b' ' && octet != 0x7f) || octet == b'\n',
+                "reply text holds no control character but the line feed"
+            );
+            index += 1;
+        }
+        Self { code, enhanced: fit(code, enhanced), text: Cow::Borrowed(text) }
+    }
+
+    /// A reply with any text.
+    ///
+    /// A `\n` begins a new line of the reply; any other control character becomes `?`. The
+    /// enhanced code takes its class from `code`, and is left out of a 3yz reply (RFC 2034 3).
+    #[must_use]
+    pub fn new(
+        code: ReplyCode,
+        enhanced: Option<EnhancedCode>,
+        text: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let text = text.into();
+        let text = if text.chars().any(is_refused) {
+            Cow::Owned(text.replace(is_refused, "?"))
+        } else {
+            text
+        };
+        Self { code, enhanced: fit(code, enhanced), text }
+    }
+
+    /// The code.
+    #[must_use]
+    pub const fn code(&self) -> ReplyCode {
+        self.code
+    }
+
+    /// The enhanced code.
+    #[must_use]
+    pub const fn enhanced(&self) -> Option<EnhancedCode> {
+        self.enhanced
+    }
+
+    /// The text, its lines separated by `\n`, without codes.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The text line by line; there is at least one, possibly empty.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.text.split('\n')
+    }
+
+    /// Appends the lines of the reply with their CRLF.
+    ///
+    /// A line over 512 octets goes on in the next, broken behind a space or else between
+    /// characters; only a challenge (334) is never broken, since RFC 4954 4 frees it from the limit.
+    pub fn encode(&self, out: &mut BytesMut) {
+        let mut prefix = Prefix::new(self.code, self.enhanced);
+        let room = if self.code == ReplyCode::AUTH_CONTINUE {
+            usize::MAX
+        } else {
+            REPLY_LINE_BYTES_MAX - prefix.length - "\r\n".len()
+        };
+        out.reserve(prefix.length + self.text.len() + "\r\n".len());
+        let mut rest = Some(&*self.text);
+        // Every turn takes a line feed or at least one character off the text, so this ends.
+        while let Some(text) = rest {
+            let (line, next) = split_line(text, room);
+            out.put_slice(prefix.octets(next.is_some()));
+            out.put_slice(line.as_bytes());
+            out.put_slice(b"\r\n");
+            rest = next;
+        }
+    }
+
+    /// Parses the reply at the start of `input`, and says how many octets it takes. `None` means
+    /// that its end has not arrived.
+    ///
+    /// Codes without text are accepted, with or without the space. Text that is not UTF-8 gets
+    /// replacement characters. The enhanced code is that of the first line, if its class agrees
+    /// with the code; it is taken off the other lines that repeat it.
+    ///
+    /// Each call starts at the beginning, so call it when a line feed has arrived.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplyError`]; the connection cannot be used any more then.
+    pub fn parse(input: &[u8]) -> Result<Option<(Self, usize)>, ReplyError> {
+        let Some((code, consumed)) = find_end(input)? else { return Ok(None) };
+        let mut text = String::new();
+        let mut enhanced = None;
+        let mut rest = input.get(..consumed).unwrap_or_default();
+        let mut first = true;
+        while let Some((line, next)) = split_wire_line(rest) {
+            let line = String::from_utf8_lossy(line.get(4..).unwrap_or_default());
+            let found = EnhancedCode::split_from(&line)
+                .filter(|(found, _)| found.class == code.first_digit());
+            if first {
+                enhanced = found.map(|(code, _)| code);
+            } else {
+                text.push('\n');
+            }
+            let line = match found {
+                Some((repeated, line)) if enhanced == Some(repeated) => line,
+                _ => &line,
+            };
+            text.extend(line.chars().map(|c| if c.is_control() { '?' } else { c }));
+            rest = next;
+            first = false;
+        }
+        Ok(Some((Self { code, enhanced, text: Cow::Owned(text) }, consumed)))
+    }
+}
+
+/// One line for a log: the lines of the text are separated by ` / `.
+impl fmt::Display for Reply {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.code, formatter)?;
+        if let Some(enhanced) = self.enhanced {
+            write!(formatter, " {enhanced}")?;
+        }
+        for (index, line) in self.lines().enumerate() {
+            formatter.write_str(if index == 0 { " " } else { " / " })?;
+            formatter.write_str(line)?;
+        }
+        Ok(())
+    }
+}
+
+/// What every line of a reply begins with: at most `550-5.999.999 `.
+struct Prefix {
+    octets: [u8; 14],
+    length: usize,
+}
+
+impl Prefix {
+    const SEPARATOR: usize = 3;
+
+    fn new(code: ReplyCode, enhanced: Option<EnhancedCode>) -> Self {
+        let mut prefix = Self { octets: [0; 14], length: 0 };
+        prefix.put_number(code.0);
+        prefix.put(b' ');
+        if let Some(enhanced) = enhanced {
+            prefix.put_number(u16::from(enhanced.class));
+            prefix.put(b'.');
+            prefix.put_number(enhanced.subject);
+            prefix.put(b'.');
+            prefix.put_number(enhanced.detail);
+            prefix.put(b' ');
+        }
+        prefix
+    }
+
+    fn octets(&mut self, more: bool) -> &[u8] {
+        if let Some(separator) = self.octets.get_mut(Self::SEPARATOR) {
+            *separator = if more { b'-' } else { b' ' };
+        }
+        self.octets.get(..self.length).unwrap_or_default()
+    }
+
+    fn put(&mut self, octet: u8) {
+        if let Some(place) = self.octets.get_mut(self.length) {
+            *place = octet;
+            self.length += 1;
+        }
+    }
+
+    fn put_number(&mut self, number: u16) {
+        for unit in [100, 10, 1] {
+            if number >= unit || unit == 1 {
+                self.put(b'0' + (number / unit % 10) as u8);
+            }
+        }
+    }
+}
+
+const fn is_class(class: u8) -> bool {
+    matches!(class, 2 | 4 | 5)
+}
+
+/// RFC 2034 4: the class is the first digit of the code; RFC 2034 3: none on 3yz.
+const fn fit(code: ReplyCode, enhanced: Option<EnhancedCode>) -> Option<EnhancedCode> {
+    match enhanced {
+        Some(enhanced) if !code.is_intermediate() => Some(enhanced.with_class(code.first_digit())),
+        _ => None,
+    }
+}
+
+fn is_refused(character: char) -> bool {
+    character.is_control() && character != '\n'
+}
+
+fn parse_part(digits: &str) -> Option<u16> {
+    let well_formed = matches!(digits.len(), 1..=3)
+        && digits.bytes().all(|digit| digit.is_ascii_digit())
+        && (digits == "0" || !digits.starts_with('0'));
+    well_formed.then(|| digits.parse().ok()).flatten()
+}
+
+/// What fits into a line with `room` octets, and the text behind it, if the reply goes on.
+fn split_line(text: &str, room: usize) -> (&str, Option<&str>) {
+    let reach = text.as_bytes().get(..=room).unwrap_or(text.as_bytes());
+    if let Some(end) = memchr::memchr(b'\n', reach) {
+        return (text.get(..end).unwrap_or_default(), text.get(end + 1..));
+    }
+    if text.len() <= room {
+        return (text, None);
+    }
+    let space = memchr::memrchr(b' ', reach.get(..room).unwrap_or_default());
+    let mut end = space.map_or(room, |space| space + 1);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.split_at_checked(end).map_or((text, None), |(line, rest)| (line, Some(rest)))
+}
+
+/// The code of the first reply in `input` and its length with the last CRLF.
+fn find_end(input: &[u8]) -> Result<Option<(ReplyCode, usize)>, ReplyError> {
+    let bounded = input.get(..REPLY_BYTES_MAX).unwrap_or(input);
+    let mut rest = bounded;
+    let mut expected = None;
+    let mut lines = 0;
+    while let Some((line, next)) = split_wire_line(rest) {
+        lines += 1;
+        if lines > REPLY_LINES_MAX {
+            return Err(ReplyError::TooManyLines);
+        }
+        let code = line.get(..3).and_then(ReplyCode::parse).ok_or(ReplyError::Code)?;
+        if *expected.get_or_insert(code) != code {
+            return Err(ReplyError::CodeChanged);
+        }
+        rest = next;
+        match line.get(3) {
+            None | Some(b' ') => return Ok(Some((code, bounded.len() - rest.len()))),
+            Some(b'-') => {}
+            Some(_) => return Err(ReplyError::Code),
+        }
+    }
+    if bounded.len() == REPLY_BYTES_MAX { Err(ReplyError::TooLong) } else { Ok(None) }
+}
+
+/// Splits at the first CRLF; neither a bare CR nor a bare LF ends a line.
+fn split_wire_line(octets: &[u8]) -> Option<(&[u8], &[u8])> {
+    let feed = memchr::memchr_iter(b'\n', octets)
+        .find(|&feed| feed > 0 && octets.get(feed - 1) == Some(&b'\r'))?;
+    Some((octets.get(..feed - 1)?, octets.get(feed + 1..)?))
+}

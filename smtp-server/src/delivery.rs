@@ -1,0 +1,14 @@
+//! Ready-made deliveries.
+//!
+//! * **In**: messages. **Out**: mailboxes, memory, nothing. **Promises**: each says what its 250 is worth.
+//! * **Limits**: as each says. **Panics**: never. **Spec**: RFC 5321 6.1.
+
+mod discard;
+#[cfg(feature = "tokio")]
+mod maildir;
+mod memory;
+
+pub use discard::Discard;
+#[cfg(feature = "tokio")]
+pub use maildir::{Mailboxes, Maildir};
+pub use memory::{Memory, ReceivedMessage};

@@ -1,0 +1,103 @@
+//! A message between the socket and a delivery.
+//!
+//! * **In**: a message question. **Out**: the delivery's result, given to the session.
+//! * **Promises**: a content octet is copied by the kernel and by nobody else. Each pull polls the
+//!   session; nothing is read ahead of the delivery, so a slow disk slows the client.
+//! * **Limits**: the session's for the client, the hook clock's for the delivery.
+//! * **Panics**: the delivery's are caught. **Spec**: RFC 5321 4.1.1.4, 4.2.5.
+
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::hook_clock::{Turn, call_in_turns};
+use super::wire::Wire;
+use super::{Connection, now};
+use crate::body::{Body, BodyError, PollChunk};
+use crate::hooks::{Event, HookKind};
+use crate::session::{ContentAction, Message, Session};
+use crate::verdict::{Accepted, Receipt, Rejection};
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+    /// Has the delivery take a message and tells the session what came of it.
+    pub(super) async fn deliver(&mut self, message: Message) {
+        let info = self.session.info();
+        let hooks = self.context.hooks.clone();
+        let Message { envelope, fields } = message;
+        let queue_id = envelope.queue_id;
+        hooks.emit(&Event::MessageStarted { envelope: &envelope }, &info);
+        let turn = Turn::default();
+        let mut source = Source {
+            wire: &mut self.wire,
+            session: &mut self.session,
+            turn: &turn,
+            write_timeout: hooks.timeouts.write,
+        };
+        let mut body = Body::new(&mut source, fields);
+        let outcome = call_in_turns(&hooks.timeouts, &turn, async {
+            if envelope.handling.discard {
+                body.drain().await?;
+                return Ok(Receipt::from(Accepted::new()));
+            }
+            hooks.delivery.deliver(envelope, &mut body, &info).await
+        })
+        .await;
+        let result = outcome.unwrap_or_else(|failure| {
+            hooks.emit(&Event::HookFailed { hook: HookKind::Delivery, failure }, &info);
+            Err(Rejection::local_error())
+        });
+        if let Err(rejection) = &result {
+            hooks.emit(&Event::MessageRefused { queue_id, rejection }, &info);
+        }
+        if let Some(failure) = self.session.answer_message(result) {
+            hooks.emit(&Event::HookFailed { hook: HookKind::Delivery, failure }, &info);
+        }
+    }
+}
+
+struct Source<'a, S> {
+    wire: &'a mut Wire<S>,
+    session: &'a mut Session,
+    turn: &'a Turn,
+    write_timeout: Duration,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> PollChunk for Source<'_, S> {
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
+        let polled = self.poll_session(cx);
+        match &polled {
+            Poll::Pending => self.turn.client(),
+            Poll::Ready(Ok(None)) => self.turn.commit(),
+            Poll::Ready(_) => self.turn.hook(),
+        }
+        polled
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Source<'_, S> {
+    fn poll_session(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
+        loop {
+            match self.session.poll_content(now()) {
+                ContentAction::Chunk(chunk) => return Poll::Ready(Ok(Some(chunk))),
+                ContentAction::End => return Poll::Ready(Ok(None)),
+                ContentAction::Failed(error) => return Poll::Ready(Err(error)),
+                ContentAction::Write(octets) => {
+                    match self.wire.poll_write(cx, octets, self.write_timeout) {
+                        Poll::Pending => return Poll::Pending,
+                        Poll::Ready(Ok(written)) => self.session.handle_written(written),
+                        Poll::Ready(Err(_)) => self.session.handle_eof(),
+                    }
+                }
+                ContentAction::Read => {
+                    let deadline = self.session.poll_timeout();
+                    match self.wire.poll_read(cx, self.session.input(), deadline) {
+                        Poll::Pending => return Poll::Pending,
+                        Poll::Ready(waited) => waited.tell(self.session),
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! From a session's question to a hook's answer.
+//!
+//! * **In**: a [`Question`] and the session's facts. **Out**: an [`Answer`].
+//! * **Promises**: the only file that names the hooks and their order. Only the relay policy's word
+//!   becomes a [`RecipientClass`]; whatever is asked after it can refuse, never grant.
+//! * **Limits**: each call has the hook timeout. **Panics**: caught per call.
+//! * **Spec**: RFC 5321 3.3, 3.6; Postfix SMTPD_ACCESS_README for the order of the lists.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use smtp_proto::{ForwardPath, RcptParams, replies};
+
+use super::{hook_clock, now};
+use crate::config::{EvaluateAt, Timeouts};
+use crate::envelope::{Envelope, Recipient, RecipientClass};
+use crate::hooks::{
+    AccessControl, Authenticator, CredentialAnswer, CredentialQuery, Delivery, Event, HookKind,
+    Observer, RelayPolicy, SaslExchange, Stage, StageKind,
+};
+use crate::info::SessionInfo;
+use crate::session::{Question, Session};
+use crate::verdict::{Effects, Rejection, RelayDecision, Verdict};
+
+/// The embedder's hooks, as one listener uses them.
+#[derive(Clone)]
+pub(crate) struct Hooks {
+    pub(crate) relay: Arc<dyn RelayPolicy>,
+    pub(crate) delivery: Arc<dyn Delivery>,
+    pub(crate) access: Option<Arc<dyn AccessControl>>,
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    pub(crate) observers: Vec<Arc<dyn Observer>>,
+    pub(crate) evaluate_at: EvaluateAt,
+    pub(crate) timeouts: Timeouts,
+}
+
+/// What goes back into the session.
+pub(super) enum Answer {
+    Client(Verdict),
+    Hello(Verdict, Vec<&'static str>),
+    Sender(Verdict),
+    Recipient(Result<(RecipientClass, Effects), Rejection>),
+    Data(Verdict),
+    Mechanism(Option<Box<dyn SaslExchange>>),
+    Credentials(CredentialAnswer),
+    /// The question is not answered by `resolve`.
+    None,
+}
+
+impl Answer {
+    pub(super) fn give(self, session: &mut Session) {
+        match self {
+            Self::Client(verdict) => session.answer_client(verdict),
+            Self::Hello(verdict, mechanisms) => session.answer_hello(verdict, mechanisms),
+            Self::Sender(verdict) => session.answer_sender(verdict),
+            Self::Recipient(decision) => session.answer_recipient(decision),
+            Self::Data(verdict) => session.answer_data(verdict),
+            Self::Mechanism(exchange) => session.answer_mechanism(exchange),
+            Self::Credentials(answer) => session.answer_credentials(answer),
+            Self::None => {}
+        }
+    }
+}
+
+impl Hooks {
+    pub(super) async fn resolve(&self, question: Question<'_>, info: &SessionInfo) -> Answer {
+        let now = now().wall;
+        match question {
+            Question::Client => Answer::Client(self.check_early(Stage::Client { now }, info).await),
+            Question::Hello(hello) => {
+                let verdict = self.check_early(Stage::Hello { now, hello }, info).await;
+                Answer::Hello(verdict, self.mechanisms(info))
+            }
+            Question::Sender(envelope) => {
+                Answer::Sender(self.check_early(Stage::Sender { now, envelope }, info).await)
+            }
+            Question::Recipient { to, params, envelope } => {
+                let decision = self.decide(to, params, envelope, info).await;
+                self.emit_recipient(to, envelope, &decision, info);
+                Answer::Recipient(decision)
+            }
+            Question::Data(envelope) => {
+                Answer::Data(self.check(Stage::Data { now, envelope }, info).await)
+            }
+            Question::Mechanism(mechanism) => Answer::Mechanism(self.exchange(mechanism, info)),
+            Question::Credentials { query, mechanism } => {
+                Answer::Credentials(self.look_up(query, mechanism, info).await)
+            }
+            Question::Message(_) => Answer::None,
+        }
+    }
+
+    /// The order of the questions at RCPT. Whoever is asked after the relay policy can only refuse.
+    async fn decide(
+        &self,
+        to: &ForwardPath<'static>,
+        params: &RcptParams<'static>,
+        envelope: &Envelope,
+        info: &SessionInfo,
+    ) -> Result<(RecipientClass, Effects), Rejection> {
+        let mut effects = Effects::default();
+        if self.evaluate_at == EvaluateAt::Recipient {
+            effects.merge(self.check_deferred(envelope, info).await?);
+        }
+        let decision =
+            self.call(HookKind::Relay, info, self.relay.decide(to, envelope, info)).await?;
+        let class = match decision {
+            RelayDecision::Local => RecipientClass::Local,
+            RelayDecision::Relay { because } => RecipientClass::Relay { because },
+            RelayDecision::Deny => return Err(Rejection::stock(replies::RELAY_DENIED)),
+            RelayDecision::Defer(rejection) => return Err(rejection),
+        };
+        let stage = Stage::Recipient { now: now().wall, to, envelope };
+        effects.merge(self.check(stage, info).await.into_result()?);
+        let recipient = Recipient { path: to.clone(), params: params.clone(), class };
+        let verdict =
+            self.call(HookKind::Verify, info, self.delivery.verify(&recipient, info)).await?;
+        effects.merge(verdict.into_result()?);
+        Ok((recipient.class, effects))
+    }
+
+    /// Client, hello and sender, when they are evaluated at RCPT as Postfix does.
+    async fn check_deferred(
+        &self,
+        envelope: &Envelope,
+        info: &SessionInfo,
+    ) -> Result<Effects, Rejection> {
+        let now = now().wall;
+        let mut effects = self.check(Stage::Client { now }, info).await.into_result()?;
+        if let Some(hello) = &info.hello {
+            effects.merge(self.check(Stage::Hello { now, hello }, info).await.into_result()?);
+        }
+        effects.merge(self.check(Stage::Sender { now, envelope }, info).await.into_result()?);
+        Ok(effects)
+    }
+
+    /// Client, hello or sender at its own stage, unless RCPT is their place.
+    async fn check_early(&self, stage: Stage<'_>, info: &SessionInfo) -> Verdict {
+        match self.evaluate_at {
+            EvaluateAt::OwnStage => self.check(stage, info).await,
+            EvaluateAt::Recipient => Verdict::Accept,
+        }
+    }
+
+    async fn check(&self, stage: Stage<'_>, info: &SessionInfo) -> Verdict {
+        let Some(access) = &self.access else { return Verdict::Accept };
+        match self.call(HookKind::Access, info, access.check(stage, info)).await {
+            Ok(Verdict::Reject(rejection)) if stage.kind() != StageKind::Recipient => {
+                self.emit(&Event::Refused { stage: stage.kind(), rejection: &rejection }, info);
+                Verdict::Reject(rejection)
+            }
+            Ok(verdict) => verdict,
+            Err(rejection) => Verdict::Reject(rejection),
+        }
+    }
+
+    fn mechanisms(&self, info: &SessionInfo) -> Vec<&'static str> {
+        let Some(authenticator) = &self.authenticator else { return Vec::new() };
+        // An authenticator that panics offers nothing.
+        catch_unwind(AssertUnwindSafe(|| authenticator.mechanisms(info))).unwrap_or_default()
+    }
+
+    fn exchange(&self, mechanism: &str, info: &SessionInfo) -> Option<Box<dyn SaslExchange>> {
+        let authenticator = self.authenticator.as_ref()?;
+        catch_unwind(AssertUnwindSafe(|| authenticator.start(mechanism, info))).ok().flatten()
+    }
+
+    async fn look_up(
+        &self,
+        query: &CredentialQuery,
+        mechanism: &str,
+        info: &SessionInfo,
+    ) -> CredentialAnswer {
+        let Some(authenticator) = &self.authenticator else { return CredentialAnswer::Unavailable };
+        let call = authenticator.look_up(query, info);
+        let answer = self
+            .call(HookKind::Authenticator, info, call)
+            .await
+            .unwrap_or(CredentialAnswer::Unavailable);
+        match &answer {
+            CredentialAnswer::Granted(identity) => {
+                self.emit(&Event::Authenticated { identity, mechanism }, info);
+            }
+            _ => {
+                let authcid = query.authcid();
+                self.emit(&Event::AuthenticationFailed { authcid, mechanism }, info);
+            }
+        }
+        answer
+    }
+
+    /// Calls a hook; one that fails costs a 451.
+    async fn call<T>(
+        &self,
+        hook: HookKind,
+        info: &SessionInfo,
+        call: impl Future<Output = T>,
+    ) -> Result<T, Rejection> {
+        hook_clock::call(&self.timeouts, call).await.map_err(|failure| {
+            self.emit(&Event::HookFailed { hook, failure }, info);
+            Rejection::local_error()
+        })
+    }
+
+    fn emit_recipient(
+        &self,
+        to: &ForwardPath<'static>,
+        envelope: &Envelope,
+        decision: &Result<(RecipientClass, Effects), Rejection>,
+        info: &SessionInfo,
+    ) {
+        let queue_id = envelope.queue_id;
+        let event = match decision {
+            Ok((class, _)) => Event::RecipientAccepted { to, class, queue_id },
+            Err(rejection) => Event::RecipientRefused { to, rejection },
+        };
+        self.emit(&event, info);
+    }
+
+    /// Tells the observers; one that panics is not heard of again for this event.
+    pub(crate) fn emit(&self, event: &Event<'_>, info: &SessionInfo) {
+        for observer in &self.observers {
+            let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(event, info)));
+        }
+    }
+}

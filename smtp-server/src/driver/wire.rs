@@ -1,0 +1,190 @@
+//! The stream and its timer.
+//!
+//! * **In**: octets and deadlines. **Out**: octets, or what happened instead.
+//! * **Promises**: a read or write that does not have to wait touches no timer. Cleartext and TLS are
+//!   never mixed: once the stream is TLS there is no way back.
+//! * **Limits**: the deadlines given. **Panics**: never. **Spec**: RFC 5321 4.5.3.2.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::Sleep;
+
+use crate::session::Session;
+use crate::time::Now;
+
+/// The clocks as the runtime sees them, so that a paused runtime pauses the session, too.
+#[expect(clippy::disallowed_methods, reason = "the driver is the clock")]
+pub(crate) fn now() -> Now {
+    Now { monotonic: tokio::time::Instant::now().into_std(), ..Now::system() }
+}
+
+pub(super) enum Stream<S> {
+    Plain(S),
+    #[cfg(feature = "tls")]
+    Tls(Box<tokio_rustls::server::TlsStream<S>>),
+    /// In the middle of a handshake, or after one that failed.
+    Gone,
+}
+
+/// What came of waiting for octets.
+pub(super) enum Waited {
+    Read,
+    Ended,
+    TimedOut,
+    ShutDown,
+}
+
+impl Waited {
+    pub(super) fn tell(self, session: &mut Session) {
+        match self {
+            Self::Read => {}
+            Self::Ended => session.handle_eof(),
+            Self::TimedOut => session.handle_timeout(now()),
+            Self::ShutDown => session.handle_shutdown(),
+        }
+    }
+}
+
+pub(super) struct Wire<S> {
+    stream: Stream<S>,
+    timer: Timer,
+    unflushed: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self { stream: Stream::Plain(stream), timer: Timer::default(), unflushed: false }
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn take_stream(&mut self) -> Stream<S> {
+        std::mem::replace(&mut self.stream, Stream::Gone)
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn put_stream(&mut self, stream: Stream<S>) {
+        self.stream = stream;
+    }
+
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &mut BytesMut,
+        deadline: Option<Instant>,
+    ) -> Poll<Waited> {
+        if self.unflushed && self.stream.poll_flush(cx).is_ready() {
+            self.unflushed = false;
+        }
+        match self.stream.poll_read(cx, input) {
+            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Waited::Ended),
+            Poll::Ready(Ok(_)) => Poll::Ready(Waited::Read),
+            Poll::Pending => {
+                let Some(deadline) = deadline else { return Poll::Pending };
+                self.timer.poll(cx, deadline).map(|()| Waited::TimedOut)
+            }
+        }
+    }
+
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+        timeout: Duration,
+    ) -> Poll<io::Result<usize>> {
+        match self.stream.poll_write(cx, octets) {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(result) => {
+                self.timer.write_deadline = None;
+                self.unflushed = true;
+                Poll::Ready(result)
+            }
+            Poll::Pending => {
+                let deadline = *self
+                    .timer
+                    .write_deadline
+                    .get_or_insert_with(|| now().monotonic + timeout);
+                self.timer.poll(cx, deadline).map(|()| Err(io::ErrorKind::TimedOut.into()))
+            }
+        }
+    }
+
+    pub(super) async fn write(&mut self, octets: &[u8], timeout: Duration) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_write(cx, octets, timeout)).await
+    }
+
+    /// Says goodbye; a client that does not listen is not waited for long.
+    pub(super) async fn close(&mut self) {
+        const LINGER: Duration = Duration::from_secs(2);
+        // The outcome does not matter: the stream is dropped next.
+        let _ = tokio::time::timeout(LINGER, self.stream.shutdown()).await;
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut BytesMut) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(stream) => pin!(stream.read_buf(input)).poll(cx),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => pin!(stream.read_buf(input)).poll(cx),
+            Self::Gone => Poll::Ready(Ok(0)),
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, octets),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, octets),
+            Self::Gone => Poll::Ready(Ok(0)),
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
+            Self::Gone => Poll::Ready(Ok(())),
+        }
+    }
+
+    async fn shutdown(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.shutdown().await,
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.shutdown().await,
+            Self::Gone => Ok(()),
+        }
+    }
+}
+
+/// One timer per connection, which is set later than asked rather than reset for each read.
+#[derive(Default)]
+struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
+    write_deadline: Option<Instant>,
+}
+
+impl Timer {
+    /// Ready once `deadline` has passed.
+    fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        let deadline = tokio::time::Instant::from_std(deadline);
+        let sleep =
+            self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if deadline < sleep.deadline() {
+            sleep.as_mut().reset(deadline);
+        }
+        ready!(sleep.as_mut().poll(cx));
+        if sleep.deadline() < deadline {
+            sleep.as_mut().reset(deadline);
+            return sleep.as_mut().poll(cx);
+        }
+        Poll::Ready(())
+    }
+}

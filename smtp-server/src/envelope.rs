@@ -1,0 +1,157 @@
+//! The envelope: what travels beside a message, never inside it.
+//!
+//! * **In**: accepted MAIL and RCPT commands and what hooks decided about them. **Out**: one value that a
+//!   [`Delivery`](crate::hooks::Delivery) owns.
+//! * **Promises**: every recipient keeps the class that the relay policy gave it; queue ids are never reused.
+//! * **Limits**: recipients are bounded by [`Limits`](crate::config::Limits). **Panics**: never.
+//! * **Spec**: RFC 5321 2.3.1, 3.3.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use smtp_proto::{ForwardPath, MailParams, RcptParams, ReversePath};
+
+use crate::header::HeaderField;
+use crate::info::Extensions;
+use crate::time::UnixMillis;
+
+/// A mail transaction's sender, recipients and parameters.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Envelope {
+    /// Where failures are reported; null for a report itself.
+    pub reverse_path: ReversePath<'static>,
+    /// The parameters of MAIL.
+    pub params: MailParams<'static>,
+    /// The accepted recipients, in the client's order.
+    pub recipients: Vec<Recipient>,
+    /// Set when the first recipient is accepted, so always there for a delivery.
+    pub queue_id: Option<QueueId>,
+    /// When MAIL was accepted.
+    pub arrived: UnixMillis,
+    /// What access control asked to be done with the message.
+    pub handling: Handling,
+    /// Values left by hooks for this transaction.
+    pub extensions: Extensions,
+}
+
+impl Envelope {
+    /// An envelope without recipients yet.
+    #[must_use]
+    pub fn new(reverse_path: ReversePath<'static>, arrived: UnixMillis) -> Self {
+        Self {
+            reverse_path,
+            params: MailParams::default(),
+            recipients: Vec::new(),
+            queue_id: None,
+            arrived,
+            handling: Handling::default(),
+            extensions: Extensions::default(),
+        }
+    }
+}
+
+/// One accepted recipient.
+#[derive(Clone, Debug)]
+pub struct Recipient {
+    /// Where the message goes.
+    pub path: ForwardPath<'static>,
+    /// The parameters of RCPT.
+    pub params: RcptParams<'static>,
+    /// What the relay policy said; a router must refuse a remote next hop for `Local`.
+    pub class: RecipientClass,
+}
+
+/// Whether a recipient is ours, or why it may be relayed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecipientClass {
+    /// Delivered here.
+    Local,
+    /// Sent on to another host.
+    Relay {
+        /// What gave the right.
+        because: RelayReason,
+    },
+}
+
+/// What gave a client the right to relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RelayReason {
+    /// The client's address lies in this network.
+    Network(ipnet::IpNet),
+    /// The client authenticated under this name.
+    Authenticated(String),
+    /// A reason of the embedder's own.
+    Other(Cow<'static, str>),
+}
+
+impl fmt::Display for RelayReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(network) => write!(f, "client is in {network}"),
+            Self::Authenticated(name) => write!(f, "authenticated as {name}"),
+            Self::Other(reason) => f.write_str(reason),
+        }
+    }
+}
+
+/// What access control asked to be done with a message (the actions of Postfix access(5)).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Handling {
+    /// Answer 250 and deliver nowhere.
+    pub discard: bool,
+    /// Fields for the top of the message.
+    pub prepend: Vec<HeaderField>,
+}
+
+impl Handling {
+    /// Whether the message is treated like any other.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.discard && self.prepend.is_empty()
+    }
+
+    pub(crate) fn merge(&mut self, mut later: Self) {
+        self.discard |= later.discard;
+        self.prepend.append(&mut later.prepend);
+    }
+}
+
+/// The name of one message in logs, in `Received` and in the final reply; 64 bits, printed in upper-case hex.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QueueId(pub u64);
+
+impl fmt::Display for QueueId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:X}", self.0)
+    }
+}
+
+/// The one source of queue ids: the time in microseconds, or the last id plus one, whichever is larger.
+#[derive(Debug, Default)]
+pub struct IdSource {
+    last: AtomicU64,
+}
+
+impl IdSource {
+    /// Continues after `last`, the largest id that was ever given out (a queue's recovery knows it).
+    #[must_use]
+    pub fn after(last: QueueId) -> Self {
+        Self { last: AtomicU64::new(last.0) }
+    }
+
+    /// An id that this source never gave before, also when the clock was set back.
+    pub fn next(&self, now: UnixMillis) -> QueueId {
+        let floor = now.0.saturating_mul(1000);
+        let next = |last: u64| last.saturating_add(1).max(floor);
+        // `fetch_update` repeats only while other threads make progress.
+        let last = self
+            .last
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)))
+            .unwrap_or_else(|last| last);
+        QueueId(next(last))
+    }
+}

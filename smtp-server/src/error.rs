@@ -1,0 +1,31 @@
+//! What can be wrong with a server's configuration.
+//!
+//! * **In**: an embedder's choices. **Out**: one error that names the fault and what to do.
+//! * **Promises**: a mistake that would make an open relay is an error before the first connection.
+//! * **Limits**: none. **Panics**: never. **Spec**: RFC 5321 7.9, RFC 2505 2.1.
+
+use crate::info::Service;
+
+/// A server cannot be built or listen like this.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The server's own name is no domain or address literal.
+    #[error("'{0}' is not a host name: use a fully qualified name such as mx.example.org")]
+    ServerName(String),
+    /// A local domain is no domain or address literal.
+    #[error("'{0}' is not a mail domain")]
+    Domain(String),
+    /// A network is not in CIDR form.
+    #[error("'{0}' is not a network: write it as 192.0.2.0/24, 2001:db8::/32 or a single address")]
+    Network(String),
+    /// The networks to which relaying is granted leave nobody out.
+    #[error("the networks that may relay cover all of {0}: that is an open relay")]
+    OpenRelay(&'static str),
+    /// A service needs a certificate.
+    #[error("the {0} service needs TLS: give the builder a TlsConfig")]
+    TlsRequired(Service),
+    /// A service requires AUTH and there is no authenticator.
+    #[error("the {0} service requires AUTH: give the builder an authenticator")]
+    AuthenticatorRequired(Service),
+}

@@ -1,0 +1,83 @@
+//! Delivery: who takes responsibility for a message.
+//!
+//! * **In**: an [`Envelope`] and its [`Body`]. **Out**: a [`Receipt`], which the client sees as 250, or a
+//!   [`Rejection`].
+//! * **Promises**: 250 is sent only for an `Ok` that came after the body's end. An earlier `Ok` is
+//!   answered with 451. **Limits**: the hook timeout while the client sends, the commit timeout after
+//!   the end. **Panics**: caught, 451. **Spec**: RFC 5321 4.2.5, 6.1.
+
+use async_trait::async_trait;
+
+use crate::body::Body;
+use crate::envelope::{Envelope, Recipient};
+use crate::info::SessionInfo;
+use crate::verdict::{Receipt, Rejection, Verdict};
+
+/// Takes messages: a mailbox, a queue, your program.
+///
+/// `deliver` may be dropped at any await, when the client goes away or a limit runs out. Before the
+/// work that makes the message durable is begun nothing may remain of it; after that it is there
+/// whole or not at all. The client saw no 250, so it will send the message again: a duplicate may
+/// follow, never a loss.
+#[async_trait]
+pub trait Delivery: Send + Sync + 'static {
+    /// What EHLO may offer on this delivery's behalf.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    /// Does the mailbox take mail? Asked at RCPT, after the relay policy accepted the recipient.
+    async fn verify(&self, recipient: &Recipient, info: &SessionInfo) -> Verdict {
+        let _ = (recipient, info);
+        Verdict::Accept
+    }
+
+    /// Takes the message, or says why not.
+    ///
+    /// # Errors
+    /// A [`Rejection`] is the client's reply, once the rest of the message is read.
+    async fn deliver(
+        &self,
+        envelope: Envelope,
+        body: &mut Body<'_>,
+        info: &SessionInfo,
+    ) -> Result<Receipt, Rejection>;
+}
+
+/// What a delivery honours; EHLO offers no more than that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Content with octets above 127 (RFC 6152).
+    pub eight_bit_mime: bool,
+    /// Addresses and header fields in UTF-8 (RFC 6531).
+    pub smtputf8: bool,
+    /// Whether one result stands for all recipients.
+    pub outcome: Outcome,
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self { eight_bit_mime: true, smtputf8: true, outcome: Outcome::Whole }
+    }
+}
+
+impl Capabilities {
+    /// The same, for a delivery that answers for each recipient.
+    #[must_use]
+    pub fn with_outcome(mut self, outcome: Outcome) -> Self {
+        self.outcome = outcome;
+        self
+    }
+}
+
+/// Whether a delivery can fail for some recipients of a message and not for others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// All recipients or none.
+    #[default]
+    Whole,
+    /// Each by itself. LMTP tells the client so; SMTP has one reply for all, so there such a delivery
+    /// takes one recipient per transaction (`452 4.5.3` for the next, announced by LIMITS).
+    Each,
+}

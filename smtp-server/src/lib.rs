@@ -1,0 +1,120 @@
+//! An SMTP and LMTP server to link into a program.
+//!
+//! It has a **pure half**: a [`session`] state machine that turns octets into actions, the traits of the
+//! [`hooks`] and the values they exchange; and an **I/O half** behind the features `tokio` and `tls`: a
+//! driver that knows sockets and clocks, and nothing about mail. Without those features no runtime is in
+//! the dependency tree, and `examples/blocking` shows a server on `std::net`.
+//!
+//! Three things are promised whatever you plug in:
+//!
+//! * **250 after a message means that your [`Delivery`] returned `Ok` after the last octet.** With the
+//!   deliveries here that write to disk it means more: file and directory were synced.
+//! * **Only a [`RelayPolicy`] opens the way to other hosts.** A server without one does not compile;
+//!   [`AccessControl`] can refuse and nothing else.
+//! * **However the network cuts the input, the replies are the same**, and a bare line feed never ends a
+//!   message.
+//!
+//! # Embedding
+//!
+//! Write the hooks you need (often only a delivery), build, listen, run:
+//!
+//! ```no_run
+//! # #[cfg(feature = "tokio")]
+//! # mod example {
+//! use async_trait::async_trait;
+//! use smtp_server::relay::LocalDomains;
+//! use smtp_server::{
+//!     Accepted, Body, Delivery, Envelope, Receipt, Rejection, Server, ServiceConfig, SessionInfo,
+//! };
+//!
+//! struct Inbox;
+//!
+//! #[async_trait]
+//! impl Delivery for Inbox {
+//!     async fn deliver(
+//!         &self,
+//!         envelope: Envelope,
+//!         body: &mut Body<'_>,
+//!         _info: &SessionInfo,
+//!     ) -> Result<Receipt, Rejection> {
+//!         let content = body.collect(10 << 20).await?;
+//!         println!("{} octets from {}", content.len(), envelope.reverse_path);
+//!         Ok(Accepted::with_text("Thank you").into())
+//!     }
+//! }
+//!
+//! async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut server = Server::builder("mx.example.org")
+//!         .relay_policy(LocalDomains::new(["example.org"])?)
+//!         .delivery(Inbox)
+//!         .build()?;
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:2525").await?;
+//!     server.listen(listener, ServiceConfig::smtp())?;
+//!     server.run(std::future::pending()).await?;
+//!     Ok(())
+//! }
+//! # }
+//! ```
+//!
+//! # Where to read on
+//!
+//! [`hooks`] for what you may decide, [`config`] for limits and times, [`body`] for how content comes,
+//! [`session`] for driving a session yourself.
+
+pub mod hooks;
+
+pub mod session;
+
+pub mod body;
+pub mod config;
+pub mod envelope;
+pub mod header;
+pub mod info;
+pub mod time;
+pub mod trace;
+pub mod verdict;
+
+pub mod access;
+pub mod delivery;
+pub mod relay;
+pub mod sasl;
+
+#[cfg(feature = "tokio")]
+mod builder;
+#[cfg(feature = "tokio")]
+mod driver;
+mod error;
+#[cfg(feature = "tracing")]
+mod events;
+#[cfg(feature = "tokio")]
+mod server;
+
+pub use smtp_proto as proto;
+
+pub use body::{AbortedBy, Body, BodyError, ContentFilter, PollChunk};
+#[cfg(feature = "tokio")]
+pub use builder::{Ready, ServerBuilder, WantsDelivery, WantsRelayPolicy};
+pub use config::{
+    AuthConfig, BareNewline, EvaluateAt, Limits, SessionConfig, Timeouts,
+};
+#[cfg(feature = "tls")]
+pub use driver::{TlsConfig, TlsConfigError};
+pub use envelope::{
+    Envelope, Handling, IdSource, QueueId, Recipient, RecipientClass, RelayReason,
+};
+pub use error::ConfigError;
+#[cfg(feature = "tracing")]
+pub use events::TracingObserver;
+pub use header::{HeaderField, HeaderFieldError};
+pub use hooks::{
+    AccessControl, Authenticator, Capabilities, CloseReason, CredentialAnswer, CredentialQuery,
+    CredentialStore, Delivery, Event, HookFailure, HookKind, LookupError, Observer, Outcome,
+    RelayPolicy, SaslExchange, SaslStep, Stage, StageKind,
+};
+pub use info::{Extensions, Hello, Identity, Peer, Service, SessionInfo, TlsInfo};
+pub use relay::RelayPolicyExt;
+#[cfg(feature = "tokio")]
+pub use server::{Server, ServiceConfig, ShutdownReport};
+pub use session::{Action, ContentAction, Question, Session};
+pub use time::{Now, UnixMillis};
+pub use verdict::{Accepted, Effects, Receipt, Rejection, RelayDecision, Verdict};

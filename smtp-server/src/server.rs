@@ -1,0 +1,329 @@
+//! Listeners, and the life of the whole server.
+//!
+//! * **In**: bound sockets, a wish to end. **Out**: sessions, then a report.
+//! * **Promises**: listeners differ in service, TLS and policy, and share the admission limits. Shutting down
+//!   goes in phases: stop accepting, 421 to whoever waits for a command, let messages in flight
+//!   finish until the deadline, report what was cut.
+//! * **Limits**: connections in all and per client; [`Timeouts::shutdown`](crate::config::Timeouts::shutdown).
+//! * **Panics**: never. **Spec**: RFC 5321 3.8.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use smtp_proto::replies;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::builder::{ServerBuilder, WantsRelayPolicy};
+use crate::config::SessionConfig;
+#[cfg(feature = "tls")]
+use crate::driver::TlsConfig;
+use crate::driver::{Admission, Connection, Context, Hooks, Shutdown, now};
+use crate::error::ConfigError;
+use crate::hooks::{AccessControl, Event, RelayPolicy};
+use crate::info::{Peer, Service, SessionInfo};
+use crate::relay::check_coverage;
+use crate::session::Session;
+
+/// An SMTP server: built once, given listeners, run until told to end.
+pub struct Server {
+    session: SessionConfig,
+    hooks: Hooks,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsConfig>,
+    admission: Arc<Admission>,
+    listeners: Vec<(TcpListener, Arc<Endpoint>)>,
+}
+
+/// How one listener differs from the others.
+#[derive(Clone)]
+#[must_use]
+pub struct ServiceConfig {
+    service: Service,
+    auth_required: bool,
+    relay: Option<Arc<dyn RelayPolicy>>,
+    access: Option<Arc<dyn AccessControl>>,
+}
+
+/// What a server did when it ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShutdownReport {
+    /// Connections that were open when the end began and closed in time.
+    pub finished: usize,
+    /// Connections that the deadline cut. None of their messages was acknowledged and lost: each was
+    /// answered 250 and is kept, or was not answered.
+    pub cut: usize,
+}
+
+/// One listener's configuration, put together.
+struct Endpoint {
+    session: Arc<SessionConfig>,
+    hooks: Arc<Hooks>,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsConfig>,
+}
+
+impl ServiceConfig {
+    /// Port 25: mail from other hosts; STARTTLS and AUTH are offered if the server has them.
+    pub fn smtp() -> Self {
+        Self::new(Service::Smtp)
+    }
+
+    /// Port 587: mail from users, who must authenticate (RFC 6409).
+    pub fn submission() -> Self {
+        Self { auth_required: true, ..Self::new(Service::Submission) }
+    }
+
+    /// Port 465: the same, with TLS from the first octet (RFC 8314 3.3).
+    pub fn submissions() -> Self {
+        Self { auth_required: true, ..Self::new(Service::Submissions) }
+    }
+
+    /// Local delivery (RFC 2033).
+    pub fn lmtp() -> Self {
+        Self::new(Service::Lmtp)
+    }
+
+    fn new(service: Service) -> Self {
+        Self { service, auth_required: false, relay: None, access: None }
+    }
+
+    /// Whether MAIL is refused before AUTH.
+    pub fn require_auth(mut self, required: bool) -> Self {
+        self.auth_required = required;
+        self
+    }
+
+    /// A relay policy for this listener alone, in place of the server's.
+    pub fn relay_policy(mut self, policy: impl RelayPolicy) -> Self {
+        self.relay = Some(Arc::new(policy));
+        self
+    }
+
+    /// Access control for this listener alone, in place of the server's.
+    pub fn access(mut self, access: impl AccessControl) -> Self {
+        self.access = Some(Arc::new(access));
+        self
+    }
+}
+
+impl Server {
+    /// Begins a server that calls itself `server_name`, a fully qualified host name.
+    pub fn builder(server_name: impl Into<String>) -> ServerBuilder<WantsRelayPolicy> {
+        ServerBuilder::new(server_name.into())
+    }
+
+    pub(crate) fn new(
+        session: SessionConfig,
+        hooks: Hooks,
+        #[cfg(feature = "tls")] tls: Option<TlsConfig>,
+    ) -> Self {
+        Self {
+            admission: Admission::new(&session.limits),
+            session,
+            hooks,
+            #[cfg(feature = "tls")]
+            tls,
+            listeners: Vec::new(),
+        }
+    }
+
+    /// Serves `service` on a bound listener, once the server runs.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the service needs a certificate or an authenticator that the server lacks, or
+    /// its own relay policy leaves nobody out.
+    pub fn listen(
+        &mut self,
+        listener: TcpListener,
+        service: ServiceConfig,
+    ) -> Result<(), ConfigError> {
+        let endpoint = self.endpoint(service)?;
+        self.listeners.push((listener, Arc::new(endpoint)));
+        Ok(())
+    }
+
+    /// Accepts connections until `shutdown` is ready, then ends in phases.
+    ///
+    /// # Errors
+    /// Only if the server has no listener; what goes wrong with one connection ends that connection.
+    pub async fn run(
+        self,
+        shutdown: impl Future<Output = ()>,
+    ) -> io::Result<ShutdownReport> {
+        if self.listeners.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the server has no listener"));
+        }
+        let deadline = self.session.timeouts.shutdown;
+        let (signal, down) = watch::channel(false);
+        let mut accepting = JoinSet::new();
+        for (listener, endpoint) in self.listeners {
+            accepting.spawn(accept(listener, endpoint, self.admission.clone(), down.clone()));
+        }
+        shutdown.await;
+        // Receivers live in `accepting`, so this cannot fail while there is anyone to tell.
+        let _ = signal.send(true);
+        let mut connections = Vec::new();
+        while let Some(ended) = accepting.join_next().await {
+            connections.extend(ended);
+        }
+        Ok(finish(connections, deadline).await)
+    }
+
+    /// Serves one connection that the embedder accepted by itself, until it is closed.
+    ///
+    /// It counts towards no admission limit and hears of no shutdown: drop the future to end it.
+    ///
+    /// # Errors
+    /// [`ConfigError`] as for [`listen`](Self::listen).
+    pub async fn serve_connection<S>(
+        &self,
+        stream: S,
+        peer: Peer,
+        service: ServiceConfig,
+    ) -> Result<(), ConfigError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        let endpoint = self.endpoint(service)?;
+        let (_signal, down) = watch::channel(false);
+        // The signal must outlive the session, which would take its end for a shutdown.
+        endpoint.serve(stream, peer, down).await;
+        Ok(())
+    }
+
+    fn endpoint(&self, service: ServiceConfig) -> Result<Endpoint, ConfigError> {
+        let ServiceConfig { service, auth_required, relay, access } = service;
+        #[cfg(feature = "tls")]
+        let has_tls = self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        let has_tls = false;
+        if service == Service::Submissions && !has_tls {
+            return Err(ConfigError::TlsRequired(service));
+        }
+        if auth_required && self.hooks.authenticator.is_none() {
+            return Err(ConfigError::AuthenticatorRequired(service));
+        }
+        if let Some(relay) = &relay {
+            check_coverage(&relay.granted_networks())?;
+        }
+        let mut session = self.session.clone();
+        session.service = service;
+        session.starttls = has_tls && service != Service::Submissions;
+        session.auth.offered = self.hooks.authenticator.is_some() && service != Service::Lmtp;
+        session.auth.required = auth_required;
+        let mut hooks = self.hooks.clone();
+        hooks.relay = relay.unwrap_or(hooks.relay);
+        hooks.access = access.or(hooks.access);
+        Ok(Endpoint {
+            session: Arc::new(session),
+            hooks: Arc::new(hooks),
+            #[cfg(feature = "tls")]
+            tls: self.tls.clone(),
+        })
+    }
+}
+
+impl Endpoint {
+    async fn serve<S>(&self, stream: S, peer: Peer, down: watch::Receiver<bool>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        let session = Session::new(self.session.clone(), peer, now());
+        let context = Context {
+            hooks: self.hooks.clone(),
+            #[cfg(feature = "tls")]
+            tls: self.tls.clone(),
+            shutdown: Shutdown::new(down),
+        };
+        let connection = Connection::new(stream, session, context);
+        #[cfg(feature = "tls")]
+        if self.session.service == Service::Submissions {
+            return connection.run_implicit_tls().await;
+        }
+        connection.run().await;
+    }
+
+    /// Turns a client away without a session; one that does not take the reply at once does without.
+    fn refuse(&self, stream: &TcpStream, peer: Peer) {
+        let info = SessionInfo::new(self.session.server_name.clone(), self.session.service, peer);
+        let reply = replies::TOO_MANY_CONNECTIONS;
+        if self.session.service != Service::Submissions {
+            let mut octets = BytesMut::new();
+            reply.encode(&mut octets);
+            let _ = stream.try_write(&octets);
+        }
+        self.hooks.emit(&Event::ConnectionRefused { reply: &reply }, &info);
+    }
+}
+
+/// Accepts until the server shuts down; gives back the connections that are still open.
+async fn accept(
+    listener: TcpListener,
+    endpoint: Arc<Endpoint>,
+    admission: Arc<Admission>,
+    down: watch::Receiver<bool>,
+) -> JoinSet<()> {
+    /// Without descriptors or memory the next attempt fails as well: give connections time to end.
+    const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+    let mut shutdown = Shutdown::new(down.clone());
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = poll_fn(|cx| shutdown.poll(cx)) => return connections,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, remote)) => {
+                    admit(stream, remote, &endpoint, &admission, &down, &mut connections);
+                }
+                Err(_) => tokio::time::sleep(PAUSE_AFTER_ERROR).await,
+            },
+        }
+    }
+}
+
+fn admit(
+    stream: TcpStream,
+    remote: SocketAddr,
+    endpoint: &Arc<Endpoint>,
+    admission: &Arc<Admission>,
+    down: &watch::Receiver<bool>,
+    connections: &mut JoinSet<()>,
+) {
+    // A reply is a small write that the client waits for: Nagle's delay would be added to each. A
+    // socket that refuses the option is about to fail anyway.
+    let _ = stream.set_nodelay(true);
+    let peer = Peer { remote: Some(remote), local: stream.local_addr().ok() };
+    let Some(permit) = admission.admit(remote.ip()) else {
+        return endpoint.refuse(&stream, peer);
+    };
+    let (endpoint, down) = (endpoint.clone(), down.clone());
+    connections.spawn(async move {
+        let _permit = permit;
+        endpoint.serve(stream, peer, down).await;
+    });
+}
+
+/// Lets open connections finish until the deadline, then cuts them.
+async fn finish(connections: Vec<JoinSet<()>>, deadline: Duration) -> ShutdownReport {
+    let mut report = ShutdownReport::default();
+    let ends = tokio::time::sleep(deadline);
+    let mut ends = std::pin::pin!(ends);
+    for mut open in connections {
+        while !open.is_empty() {
+            tokio::select! {
+                Some(_) = open.join_next() => report.finished += 1,
+                () = &mut ends => break,
+            }
+        }
+        report.cut += open.len();
+        open.shutdown().await;
+    }
+    report
+}

@@ -1,0 +1,396 @@
+//! The session: bytes and answers in, actions out.
+//!
+//! * **In**: octets in [`Session::input`], answers to [`Question`]s, the passing of time. **Out**: one
+//!   [`Action`] per [`Session::poll`].
+//! * **Promises**: the replies depend on what the client sent and on the answers, never on how the
+//!   network cut it (three rules look at unread input on purpose: octets behind STARTTLS are one).
+//!   One reply per command. Nothing that arrived in clear survives STARTTLS. After a refusal the
+//!   session reads to the true end of the refused content.
+//! * **Limits**: [`Limits`](crate::config::Limits); input and output are bounded. **Panics**: never.
+//! * **Spec**: RFC 5321 3 and 4; RFC 2920, 3030, 3207, 4954, 2033.
+//!
+//! It knows no socket, no task and no clock. Whoever drives it repeats one loop:
+//!
+//! ```text
+//!            +--------- Read: append octets to input(), or handle_eof()
+//!            |  +------ Write(octets): write them all
+//!  poll(now) +--+------ Ask(question): answer_*(..)
+//!            |  +------ StartTls: do the handshake, then handle_tls(..)
+//!            +--------- Close: close the connection
+//! ```
+//!
+//! While [`Question::Message`] is open, [`Session::poll_content`] takes the place of `poll`: it gives
+//! the content piece by piece, until [`Session::answer_message`]. `examples/blocking` is a whole
+//! server on `std::net`; the tokio driver in this crate is the other user.
+//!
+//! Read in this order:
+
+mod state;
+
+mod command;
+
+mod hello;
+
+mod mail;
+
+mod content;
+
+mod drain;
+
+mod auth;
+
+mod misc;
+
+mod guard;
+
+mod output;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::BytesMut;
+use smtp_proto::{ForwardPath, LineDecoder, RcptParams, Reply, replies};
+
+use crate::body::BodyError;
+use crate::config::SessionConfig;
+use crate::envelope::{Envelope, QueueId};
+use crate::header::HeaderField;
+use crate::hooks::{CloseReason, CredentialQuery};
+use crate::info::{Extensions, Hello, Peer, SessionInfo, TlsInfo};
+use crate::time::Now;
+use crate::verdict::Effects;
+
+pub use content::ContentAction;
+
+use guard::Guard;
+use output::Output;
+use state::{Asked, Mail, State};
+
+/// Room for commands: a whole line of 512 octets and what was pipelined behind it.
+const COMMAND_BUFFER_BYTES: usize = 2 * 1024;
+/// Room for content, from 354 or BDAT to its end.
+const CONTENT_BUFFER_BYTES: usize = 64 * 1024;
+
+/// One client's session, from the greeting to the close.
+pub struct Session {
+    config: Arc<SessionConfig>,
+    info: Arc<SessionInfo>,
+    /// What the client stage left: it outlives STARTTLS, since it rests on the address alone.
+    client_extensions: Extensions,
+    mechanisms: Vec<&'static str>,
+    input: BytesMut,
+    lines: LineDecoder,
+    output: Output,
+    state: State,
+    guard: Guard,
+    now: Now,
+    /// Set while octets from the client are awaited.
+    deadline: Option<Instant>,
+    shutting_down: bool,
+    final_reply: Option<FinalReply>,
+    /// Octets of an over-long line that were thrown away so far.
+    discarded_line_bytes: u64,
+}
+
+/// What the driver does next.
+#[derive(Debug)]
+#[must_use = "an action that is not carried out stops the session"]
+pub enum Action<'a> {
+    /// Read more octets into [`Session::input`], or report [`Session::handle_eof`] or
+    /// [`Session::handle_timeout`].
+    Read,
+    /// Write these and report with [`Session::handle_written`] how many were.
+    Write(&'a [u8]),
+    /// Find an answer and give it with the `answer_*` named at the question.
+    Ask(Question<'a>),
+    /// Do a TLS handshake as the server, then call [`Session::handle_tls`].
+    StartTls,
+    /// Close the connection.
+    Close(CloseReason),
+}
+
+/// What the session cannot know by itself.
+#[derive(Debug)]
+pub enum Question<'a> {
+    /// May this client have a session? [`Session::answer_client`]
+    Client,
+    /// May it call itself so, and what is it offered? [`Session::answer_hello`]
+    Hello(&'a Hello),
+    /// May it send as this? [`Session::answer_sender`]
+    Sender(&'a Envelope),
+    /// Whose recipient is this, and is there anything against it? [`Session::answer_recipient`]
+    Recipient {
+        /// The recipient.
+        to: &'a ForwardPath<'static>,
+        /// The parameters of RCPT.
+        params: &'a RcptParams<'static>,
+        /// The envelope so far.
+        envelope: &'a Envelope,
+    },
+    /// May the content come? [`Session::answer_data`]
+    Data(&'a Envelope),
+    /// An exchange for this mechanism. [`Session::answer_mechanism`]
+    Mechanism(&'static str),
+    /// Is this credential right? [`Session::answer_credentials`]
+    Credentials {
+        /// What the exchange asked.
+        query: &'a CredentialQuery,
+        /// The mechanism of the exchange.
+        mechanism: &'static str,
+    },
+    /// Take this message: [`Session::poll_content`] gives its content, [`Session::answer_message`] ends it.
+    Message(Box<Message>),
+}
+
+/// A message at the beginning of its content.
+#[derive(Debug)]
+pub struct Message {
+    /// Sender, recipients and parameters.
+    pub envelope: Envelope,
+    /// Fields to write above the content: `Received`, and what access control prepends.
+    pub fields: Vec<HeaderField>,
+}
+
+/// The final reply to a message, for whoever must know when it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FinalReply {
+    /// The message.
+    pub queue_id: Option<QueueId>,
+    /// Whether it says that the message was accepted (for one recipient at least, on LMTP).
+    pub accepted: bool,
+    /// The reply; the last one, on LMTP.
+    pub reply: Reply,
+    /// Octets of content.
+    pub bytes: u64,
+}
+
+/// Where [`Session::advance`] stopped.
+enum Next {
+    Read,
+    Write,
+    Ask,
+    Message(Box<Message>),
+    StartTls,
+    Close(CloseReason),
+}
+
+impl Session {
+    /// A session with `peer` that begins `now`. The first poll asks [`Question::Client`].
+    #[must_use]
+    pub fn new(config: Arc<SessionConfig>, peer: Peer, now: Now) -> Self {
+        let info = SessionInfo::new(config.server_name.clone(), config.service, peer);
+        Self {
+            guard: Guard::new(&config.limits),
+            config,
+            info: Arc::new(info),
+            client_extensions: Extensions::default(),
+            mechanisms: Vec::new(),
+            input: BytesMut::new(),
+            lines: LineDecoder::default(),
+            output: Output::default(),
+            state: State::Asked(Asked::Client),
+            now,
+            deadline: None,
+            shutting_down: false,
+            final_reply: None,
+            discarded_line_bytes: 0,
+        }
+    }
+
+    /// What is known about the session; a later change does not touch the snapshot.
+    #[must_use]
+    pub fn info(&self) -> Arc<SessionInfo> {
+        self.info.clone()
+    }
+
+    /// The configuration it was made with.
+    #[must_use]
+    pub fn config(&self) -> &SessionConfig {
+        &self.config
+    }
+
+    /// The one input buffer: append what was read. It has room for at least one octet.
+    ///
+    /// 2 KiB while commands are awaited, 64 KiB for content; the larger one is given back when it is
+    /// empty and no content is awaited.
+    pub fn input(&mut self) -> &mut BytesMut {
+        let wanted = if self.state.is_content() { CONTENT_BUFFER_BYTES } else { COMMAND_BUFFER_BYTES };
+        if self.input.is_empty() && wanted < self.input.capacity() / 2 {
+            self.input = BytesMut::new();
+        }
+        if self.input.capacity() - self.input.len() < wanted / 4 {
+            self.input.reserve(wanted);
+        }
+        &mut self.input
+    }
+
+    /// The next thing to do, at the time `now`.
+    ///
+    /// A question that was not answered is asked again. Polling while a message's content is open
+    /// abandons the message as if its delivery had failed.
+    pub fn poll(&mut self, now: Now) -> Action<'_> {
+        self.now = now;
+        match self.advance() {
+            Next::Read => Action::Read,
+            Next::Write => Action::Write(self.output.bytes()),
+            Next::Message(message) => Action::Ask(Question::Message(message)),
+            Next::StartTls => Action::StartTls,
+            Next::Close(reason) => Action::Close(reason),
+            Next::Ask => match self.state.question() {
+                Some(question) => Action::Ask(question),
+                None => Action::Close(CloseReason::Refused),
+            },
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due, while octets are awaited.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Time has passed; does nothing before [`poll_timeout`](Self::poll_timeout).
+    pub fn handle_timeout(&mut self, now: Now) {
+        if self.deadline.is_none_or(|deadline| now.monotonic < deadline) {
+            return;
+        }
+        self.deadline = None;
+        if !self.fail_open_content(BodyError::Slow) {
+            self.close_with(&replies::TIMED_OUT, CloseReason::TimedOut);
+        }
+    }
+
+    /// So many octets of the last `Write` were written.
+    pub fn handle_written(&mut self, bytes: usize) {
+        self.output.written(bytes);
+    }
+
+    /// The client will send no more.
+    pub fn handle_eof(&mut self) {
+        self.deadline = None;
+        if !self.fail_open_content(BodyError::Disconnected) {
+            self.output.clear();
+            self.state = State::Closing(CloseReason::Disconnected);
+        }
+    }
+
+    /// The TLS handshake is done. Everything that was learnt in clear is forgotten (RFC 3207 4.2), except
+    /// what the client stage left, which rests on the address alone.
+    pub fn handle_tls(&mut self, tls: TlsInfo) {
+        self.input.clear();
+        self.lines = LineDecoder::default();
+        self.mechanisms = Vec::new();
+        let client_extensions = self.client_extensions.clone();
+        let info = Arc::make_mut(&mut self.info);
+        info.tls = Some(tls);
+        info.hello = None;
+        info.identity = None;
+        info.extensions = client_extensions;
+        if matches!(self.state, State::Upgrading) {
+            self.state = State::Command(Mail::None);
+        }
+    }
+
+    /// The server shuts down: 421 at the next moment without a message in flight.
+    pub fn handle_shutdown(&mut self) {
+        self.shutting_down = true;
+    }
+
+    /// The final reply of the last message, once; it is written when nothing is left to write.
+    pub fn take_final_reply(&mut self) -> Option<FinalReply> {
+        self.final_reply.take()
+    }
+
+    /// Goes on until the driver is needed. Ends, since every turn consumes input, changes the state
+    /// towards a question or the close, or returns.
+    fn advance(&mut self) -> Next {
+        loop {
+            match &self.state {
+                State::Asked(Asked::Message(_)) => return self.begin_message(),
+                State::Asked(_) => return Next::Ask,
+                State::Content(_) => self.abandon_content(),
+                State::Closing(_) | State::Upgrading if !self.output.is_empty() => {
+                    return Next::Write;
+                }
+                State::Closing(reason) => return Next::Close(*reason),
+                State::Upgrading => return Next::StartTls,
+                State::Command(_) | State::Exchange(_) | State::Draining(_) => {
+                    if self.output.is_urgent() {
+                        return Next::Write;
+                    }
+                    if let Some(next) = self.read() {
+                        return next;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Consumes input, or says that more is needed.
+    fn read(&mut self) -> Option<Next> {
+        if let Some(reply) = self.reason_to_end() {
+            self.close_with(&reply, self.guard.close_reason(self.shutting_down));
+            return None;
+        }
+        let progressed = if matches!(self.state, State::Draining(_)) { self.drain() } else { self.read_line() };
+        if progressed {
+            self.deadline = None;
+            return None;
+        }
+        if !self.output.is_empty() {
+            return Some(Next::Write);
+        }
+        let timeouts = &self.config.timeouts;
+        let deadline = match &self.state {
+            State::Draining(draining) => {
+                draining.ends_before.min(self.now.monotonic + timeouts.content_idle)
+            }
+            _ => self.now.monotonic + timeouts.command,
+        };
+        self.await_input(deadline);
+        Some(Next::Read)
+    }
+
+    /// The state, to be consumed; whoever takes it puts the next one in its place.
+    fn take_state(&mut self) -> State {
+        std::mem::replace(&mut self.state, State::Closing(CloseReason::Refused))
+    }
+
+    fn await_input(&mut self, deadline: Instant) {
+        self.deadline.get_or_insert(deadline);
+    }
+
+    fn reason_to_end(&self) -> Option<Reply> {
+        if self.guard.is_exhausted() {
+            return Some(replies::TOO_MANY_ERRORS);
+        }
+        let idle = matches!(self.state, State::Command(_) | State::Exchange(_));
+        (self.shutting_down && idle).then_some(replies::SHUTTING_DOWN)
+    }
+
+    /// Answers with a 4xx or 5xx and counts it.
+    fn refuse(&mut self, reply: &Reply) {
+        self.guard.count_error();
+        self.output.push(reply);
+    }
+
+    fn close_with(&mut self, reply: &Reply, reason: CloseReason) {
+        self.output.push(reply);
+        self.state = State::Closing(reason);
+    }
+
+    /// Joins what a verdict left to the session's facts; the rest belongs to the transaction.
+    fn keep_session_effects(&mut self, effects: &mut Effects) {
+        if !effects.session.is_empty() {
+            let left = std::mem::take(&mut effects.session);
+            Arc::make_mut(&mut self.info).extensions.merge(left);
+        }
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("info", &self.info).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,197 @@
+//! From a line to its handler.
+//!
+//! * **In**: the input buffer. **Out**: one handled line, or the wish for more octets.
+//! * **Promises**: a line is judged only when it is complete; an over-long one costs no memory.
+//! * **Limits**: RFC 5321 4.5.3.1.4 and what extensions add. **Panics**: never.
+//! * **Spec**: RFC 5321 4.1.1, 4.2.4; RFC 2920 3.2.
+
+use bytes::{Buf, BytesMut};
+use smtp_proto::{
+    Command, Line, LineEnding, Reply, SyntaxError, SyntaxErrorKind, Verb, limits, replies,
+};
+
+use super::guard::is_foreign_protocol;
+use super::state::{Mail, State};
+use super::{Session, content};
+use crate::config::BareNewline;
+use crate::hooks::CloseReason;
+
+impl Session {
+    /// Handles one line. False if none is complete.
+    pub(super) fn read_line(&mut self) -> bool {
+        let in_exchange = matches!(self.state, State::Exchange(_));
+        let bytes_max = if in_exchange {
+            limits::AUTH_RESPONSE_BYTES_MAX
+        } else {
+            limits::command_line_bytes_max(&self.input)
+        };
+        let (bytes, consumed, ending) = match self.lines.decode(&self.input, bytes_max) {
+            Line::Incomplete => return false,
+            Line::Discard { consumed } => {
+                self.input.advance(consumed);
+                return self.line_goes_on(consumed);
+            }
+            Line::TooLong { consumed } => {
+                self.input.advance(consumed);
+                self.line_too_long();
+                return true;
+            }
+            Line::Complete { bytes, consumed, ending } => (bytes, consumed, ending),
+        };
+        self.discarded_line_bytes = 0;
+        if ending == LineEnding::BareLf && self.config.bare_newline == BareNewline::Reject {
+            self.close_with(&replies::BARE_LINE_FEED, CloseReason::Refused);
+            return true;
+        }
+        let mut input = std::mem::take(&mut self.input);
+        let is_last = input.len() == consumed;
+        self.handle_line(&input[..bytes], is_last);
+        input.advance(consumed);
+        self.keep_input(input);
+        true
+    }
+
+    /// An over-long line that does not end is not waited for.
+    fn line_goes_on(&mut self, consumed: usize) -> bool {
+        self.discarded_line_bytes += consumed as u64;
+        let budget = limits::DISCARDED_LINE_BYTES_MAX;
+        if budget < self.discarded_line_bytes {
+            self.close_with(&replies::LINE_TOO_LONG, CloseReason::Refused);
+            return true;
+        }
+        false
+    }
+
+    fn line_too_long(&mut self) {
+        self.discarded_line_bytes = 0;
+        match self.take_state() {
+            State::Exchange(_) => {
+                self.refuse(&replies::AUTH_LINE_TOO_LONG);
+                self.state = State::Command(Mail::None);
+            }
+            state => {
+                self.refuse(&replies::LINE_TOO_LONG);
+                self.state = state;
+            }
+        }
+    }
+
+    /// Puts the rest of the input back; a handler may have closed or begun content, which reads on from it.
+    fn keep_input(&mut self, input: BytesMut) {
+        debug_assert!(self.input.is_empty(), "a handler of a line does not read");
+        self.input = input;
+    }
+
+    fn handle_line(&mut self, line: &[u8], is_last: bool) {
+        match self.take_state() {
+            State::Exchange(exchange) => self.state = self.auth_response(exchange, line),
+            State::Command(mail) => {
+                self.state = match Command::parse(line) {
+                    Ok(command) => self.handle_command(command, mail, is_last),
+                    Err(error) => self.refuse_syntax(line, error, mail),
+                }
+            }
+            state => self.state = state,
+        }
+    }
+
+    fn handle_command(&mut self, command: Command<'_>, mail: Mail, is_last: bool) -> State {
+        match command {
+            Command::Ehlo(name) => self.hello(Verb::Ehlo, name, mail),
+            Command::Helo(name) => self.hello(Verb::Helo, name, mail),
+            Command::Lhlo(name) => self.hello(Verb::Lhlo, name, mail),
+            Command::Mail { from, params } => self.mail(from, params, mail),
+            Command::Rcpt { to, params } => self.rcpt(to, params, mail),
+            Command::Data => self.data(mail),
+            Command::Bdat(chunk) => self.bdat(chunk, mail),
+            Command::Auth { mechanism, initial_response } => {
+                self.auth(&mechanism, initial_response.as_ref(), mail)
+            }
+            Command::StartTls => self.starttls(mail, is_last),
+            Command::Rset => self.rset(),
+            Command::Noop => self.noop(mail),
+            Command::Quit => self.quit(),
+            Command::Vrfy(_) => self.answer_idle_command(&replies::CANNOT_VERIFY, mail),
+            Command::Help(_) => self.answer_idle_command(&replies::HELP, mail),
+            Command::Expn(_) => {
+                self.refuse(&replies::EXPN_NOT_IMPLEMENTED);
+                State::Command(mail)
+            }
+            _ => {
+                self.refuse(&replies::UNKNOWN_COMMAND);
+                State::Command(mail)
+            }
+        }
+    }
+
+    fn refuse_syntax(&mut self, line: &[u8], error: SyntaxError, mail: Mail) -> State {
+        if error.kind == SyntaxErrorKind::UnknownCommand && is_foreign_protocol(line) {
+            self.output.push(&replies::NOT_SMTP);
+            return State::Closing(CloseReason::Refused);
+        }
+        self.refuse(&reply_to_syntax_error(error.kind, Verb::of(line)));
+        if Verb::of(line) == Some(Verb::Bdat) {
+            // How many octets follow is not known, so the stream cannot be kept in sync.
+            return State::Closing(CloseReason::Refused);
+        }
+        State::Command(mail)
+    }
+
+    /// A command between two chunks of one message: only those that end or continue it act.
+    pub(super) fn read_line_between_chunks(&mut self, open: &mut content::Content) -> bool {
+        let bytes_max = limits::command_line_bytes_max(&self.input);
+        let (bytes, consumed, ending) = match self.lines.decode(&self.input, bytes_max) {
+            Line::Incomplete => return false,
+            Line::Discard { consumed } => {
+                self.input.advance(consumed);
+                return self.line_goes_on(consumed);
+            }
+            Line::TooLong { consumed } => {
+                self.input.advance(consumed);
+                self.discarded_line_bytes = 0;
+                self.refuse(&replies::LINE_TOO_LONG);
+                return true;
+            }
+            Line::Complete { bytes, consumed, ending } => (bytes, consumed, ending),
+        };
+        let mut input = std::mem::take(&mut self.input);
+        let bare = ending == LineEnding::BareLf && self.config.bare_newline == BareNewline::Reject;
+        if bare {
+            open.close_with(replies::BARE_LINE_FEED);
+        } else {
+            self.handle_line_between_chunks(&input[..bytes], open);
+        }
+        input.advance(consumed);
+        self.keep_input(input);
+        true
+    }
+
+    fn handle_line_between_chunks(&mut self, line: &[u8], open: &mut content::Content) {
+        match Command::parse(line) {
+            Ok(command) => self.handle_between_chunks(command, open),
+            Err(_) if Verb::of(line) == Some(Verb::Bdat) => open.close_with(replies::BAD_CHUNK),
+            Err(error) => self.refuse(&reply_to_syntax_error(error.kind, Verb::of(line))),
+        }
+    }
+}
+
+fn reply_to_syntax_error(kind: SyntaxErrorKind, verb: Option<Verb>) -> Reply {
+    match (kind, verb) {
+        (SyntaxErrorKind::UnknownCommand, _) => replies::UNKNOWN_COMMAND,
+        (SyntaxErrorKind::NotUtf8, _) => replies::NOT_UTF8,
+        (SyntaxErrorKind::UnexpectedArgument, _) => replies::UNEXPECTED_ARGUMENT,
+        (SyntaxErrorKind::MissingArgument, _) => replies::MISSING_ARGUMENT,
+        (SyntaxErrorKind::ClientName, _) => replies::BAD_CLIENT_NAME,
+        (SyntaxErrorKind::ChunkSize, _) => replies::BAD_CHUNK,
+        (SyntaxErrorKind::Base64, _) => replies::AUTH_BAD_BASE64,
+        (
+            SyntaxErrorKind::Parameter
+            | SyntaxErrorKind::DuplicateParameter
+            | SyntaxErrorKind::ParameterValue,
+            _,
+        ) => replies::BAD_PARAMETER,
+        (_, Some(Verb::Mail)) => replies::BAD_SENDER,
+        (_, Some(Verb::Rcpt)) => replies::BAD_RECIPIENT,
+        _ => replies::SYNTAX_ERROR,
+    }
+}

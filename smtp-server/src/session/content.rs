@@ -1,0 +1,492 @@
+//! How a transaction ends: DATA and BDAT, the content, the final reply.
+//!
+//! * **In**: content octets, the delivery's result. **Out**: [`ContentAction`]s, then the final reply.
+//! * **Promises**: while content is open no question is asked; between chunks only BDAT, NOOP, RSET,
+//!   QUIT and EHLO act. 250 only for an `Ok` after the end. A refusal is answered at the true end.
+//! * **Limits**: [`Limits::message_bytes_max`](crate::config::Limits::message_bytes_max), the content
+//!   timeouts. **Panics**: never.
+//! * **Spec**: RFC 5321 4.1.1.4, 4.5.2; RFC 3030 2; RFC 2033 4.2.
+
+use std::time::Instant;
+
+use bytes::{Buf, Bytes};
+use smtp_proto::{
+    Chunk, ChunkDecoder, ClientName, Command, DataDecoder, Decoded, EnhancedCode, Reply,
+    ReplyCode, Verb, replies,
+};
+
+use super::drain::{Draining, MessageFacts};
+use super::state::{Asked, Mail, State, Transaction};
+use super::{Message, Next, Session};
+use crate::body::{AbortedBy, BodyError};
+use crate::config::BareNewline;
+use crate::hooks::{CloseReason, HookFailure};
+use crate::time::Now;
+use crate::trace;
+use crate::verdict::{Receipt, Rejection, Verdict};
+
+/// What the driver does next while a message's content is open.
+#[derive(Debug)]
+#[must_use = "an action that is not carried out stops the content"]
+pub enum ContentAction<'a> {
+    /// Read more octets into [`Session::input`], or report [`Session::handle_eof`] or
+    /// [`Session::handle_timeout`].
+    Read,
+    /// Write these and report with [`Session::handle_written`] how many were.
+    Write(&'a [u8]),
+    /// The next piece of content: a slice of the input buffer, decoded in place.
+    Chunk(Bytes),
+    /// The content is whole. Said again on each further poll.
+    End,
+    /// The content will never be whole. Said again on each further poll.
+    Failed(BodyError),
+}
+
+/// The content of one message, while a delivery takes it.
+pub(super) struct Content {
+    framing: Framing,
+    progress: Progress,
+    /// Carried out once the delivery has returned.
+    next_command: Option<NextCommand>,
+    message: MessageFacts,
+    ends_before: Instant,
+}
+
+/// How content is delimited.
+pub(super) enum Framing {
+    Data(DataDecoder),
+    Chunks(Chunks),
+}
+
+/// The chunks of one message (RFC 3030).
+pub(super) struct Chunks {
+    decoder: ChunkDecoder,
+    chunk: Chunk,
+    /// False between two chunks.
+    inside: bool,
+}
+
+enum Progress {
+    Open,
+    /// The last octet was handed out; `told` once the delivery asked for more and heard of the end.
+    Ended { told: bool },
+    /// `at_end` if nothing of the refused data or chunk is left to read.
+    Failed { error: BodyError, at_end: bool },
+}
+
+enum NextCommand {
+    Rset,
+    Quit,
+    Hello(Verb, ClientName<'static>),
+    Close(Reply),
+}
+
+impl Framing {
+    pub(super) fn data() -> Self {
+        Self::Data(DataDecoder::new())
+    }
+
+    pub(super) fn chunk(chunk: Chunk) -> Self {
+        let mut decoder = ChunkDecoder::new();
+        decoder.begin(chunk.bytes);
+        Self::Chunks(Chunks { decoder, chunk, inside: true })
+    }
+
+    /// Decodes in place; `end` is the end of the data or of this chunk.
+    pub(super) fn decode(&mut self, input: &mut [u8]) -> Decoded {
+        match self {
+            Self::Data(decoder) => decoder.decode(input),
+            Self::Chunks(chunks) => {
+                let mut decoded = chunks.decoder.decode(input);
+                if decoded.end && chunks.chunk.last {
+                    decoded.flaws = decoded.flaws | chunks.decoder.finish();
+                }
+                decoded
+            }
+        }
+    }
+
+    /// Whether the end of this data or chunk is the end of the message.
+    pub(super) fn ends_message(&self) -> bool {
+        match self {
+            Self::Data(_) => true,
+            Self::Chunks(chunks) => chunks.chunk.last,
+        }
+    }
+
+    fn is_between_chunks(&self) -> bool {
+        matches!(self, Self::Chunks(chunks) if !chunks.inside)
+    }
+}
+
+impl Content {
+    /// Ends the connection with `reply`, once the delivery has returned.
+    pub(super) fn close_with(&mut self, reply: Reply) {
+        self.abort(AbortedBy::Quit, NextCommand::Close(reply));
+    }
+
+    fn abort(&mut self, by: AbortedBy, next: NextCommand) {
+        self.progress = Progress::Failed { error: BodyError::Aborted(by), at_end: true };
+        self.next_command = Some(next);
+    }
+}
+
+/// Where one step through the content led.
+enum Step {
+    Again,
+    Starved,
+    Chunk(Bytes),
+}
+
+impl Session {
+    pub(super) fn data(&mut self, mail: Mail) -> State {
+        match ready_for_content(mail) {
+            Ok(transaction) => State::Asked(Asked::Data { transaction, framing: Framing::data() }),
+            Err((reply, mail)) => {
+                self.refuse(&reply);
+                State::Command(mail)
+            }
+        }
+    }
+
+    /// The octets of a refused chunk are on their way already, so they are read in any case.
+    pub(super) fn bdat(&mut self, chunk: Chunk, mail: Mail) -> State {
+        let framing = Framing::chunk(chunk);
+        let after_refusal = after_refusal(&framing);
+        let (refusal, mail) = match mail {
+            Mail::Refused => (Rejection::stock(replies::CHUNK_WITHOUT_TRANSACTION), Mail::Refused),
+            Mail::Failed(rejection) => (rejection, after_refusal),
+            mail => match ready_for_content(mail) {
+                Ok(_) if self.is_too_large(chunk.bytes) => {
+                    (Rejection::stock(replies::MESSAGE_TOO_LARGE), after_refusal)
+                }
+                Ok(transaction) => return State::Asked(Asked::Data { transaction, framing }),
+                Err((reply, mail)) => (Rejection::stock(reply), mail),
+            },
+        };
+        self.drain_from_here(framing, refusal, mail)
+    }
+
+    /// Answers [`Question::Data`](super::Question::Data).
+    pub fn answer_data(&mut self, verdict: Verdict) {
+        let (mut transaction, framing) = match self.take_state() {
+            State::Asked(Asked::Data { transaction, framing }) => (transaction, framing),
+            other => return self.state = other,
+        };
+        match verdict.into_result() {
+            Ok(effects) => {
+                self.keep_effects(effects, &mut transaction);
+                self.state = self.open_content(*transaction, framing);
+            }
+            Err(rejection) if matches!(framing, Framing::Data(_)) => {
+                self.refuse_with(&rejection, Mail::None);
+            }
+            Err(rejection) => {
+                let mail = after_refusal(&framing);
+                self.state = self.drain_from_here(framing, rejection, mail);
+            }
+        }
+    }
+
+    fn open_content(&mut self, transaction: Transaction, framing: Framing) -> State {
+        if matches!(framing, Framing::Data(_)) {
+            self.output.push_held(&replies::START_MAIL_INPUT);
+        }
+        let envelope = transaction.envelope;
+        let mut fields = envelope.handling.prepend.clone();
+        fields.push(trace::received(&self.info, &envelope, self.now.wall));
+        let replies = if self.config.is_lmtp() { envelope.recipients.len() } else { 1 };
+        let content = Content {
+            framing,
+            progress: Progress::Open,
+            next_command: None,
+            message: MessageFacts::new(replies, envelope.queue_id),
+            ends_before: self.now.monotonic + self.config.timeouts.content_total,
+        };
+        State::Asked(Asked::Message(Box::new((Message { envelope, fields }, content))))
+    }
+
+    /// Moves the message out; from here on `poll_content` is called.
+    pub(super) fn begin_message(&mut self) -> Next {
+        match self.take_state() {
+            State::Asked(Asked::Message(asked)) => {
+                let (message, content) = *asked;
+                self.state = State::Content(Box::new(content));
+                Next::Message(Box::new(message))
+            }
+            other => {
+                self.state = other;
+                Next::Ask
+            }
+        }
+    }
+
+    /// The next piece of content, while [`Question::Message`](super::Question::Message) is open.
+    ///
+    /// Without an open message it says `Failed`.
+    pub fn poll_content(&mut self, now: Now) -> ContentAction<'_> {
+        self.now = now;
+        let mut content = match self.take_state() {
+            State::Content(content) => content,
+            other => {
+                self.state = other;
+                return ContentAction::Failed(BodyError::Disconnected);
+            }
+        };
+        let step = self.advance_content(&mut content);
+        let finished = match (&step, &mut content.progress) {
+            (Step::Chunk(_), _) | (_, Progress::Open) => None,
+            (_, Progress::Ended { told }) => {
+                *told = true;
+                Some(ContentAction::End)
+            }
+            (_, Progress::Failed { error, .. }) => Some(ContentAction::Failed(error.clone())),
+        };
+        self.state = State::Content(content);
+        match (step, finished) {
+            (Step::Chunk(chunk), _) => ContentAction::Chunk(chunk),
+            (_, Some(finished)) => finished,
+            _ if !self.output.is_empty() => ContentAction::Write(self.output.bytes()),
+            _ => ContentAction::Read,
+        }
+    }
+
+    /// Goes on until there is something to say. Ends, since each turn consumes input.
+    fn advance_content(&mut self, content: &mut Content) -> Step {
+        while matches!(content.progress, Progress::Open) {
+            let step = if content.framing.is_between_chunks() {
+                if self.read_line_between_chunks(content) { Step::Again } else { Step::Starved }
+            } else {
+                self.decode_content(content)
+            };
+            match step {
+                Step::Again => self.deadline = None,
+                Step::Chunk(chunk) => {
+                    self.deadline = None;
+                    return Step::Chunk(chunk);
+                }
+                Step::Starved => {
+                    self.await_content(content);
+                    return Step::Starved;
+                }
+            }
+        }
+        Step::Again
+    }
+
+    fn await_content(&mut self, content: &Content) {
+        if !self.output.is_empty() {
+            return;
+        }
+        let timeouts = &self.config.timeouts;
+        let idle = if content.framing.is_between_chunks() {
+            timeouts.command
+        } else {
+            timeouts.content_idle
+        };
+        self.await_input((self.now.monotonic + idle).min(content.ends_before));
+    }
+
+    fn decode_content(&mut self, content: &mut Content) -> Step {
+        let decoded = content.framing.decode(&mut self.input);
+        if decoded.consumed == 0 && !decoded.end {
+            return Step::Starved;
+        }
+        content.message.count(&decoded);
+        if let Some(error) = self.judge_content(&content.message) {
+            self.input.advance(decoded.consumed);
+            content.progress = Progress::Failed { error, at_end: decoded.end };
+            return Step::Again;
+        }
+        if decoded.end {
+            self.end_of_framing(content);
+        }
+        if decoded.content == 0 {
+            self.input.advance(decoded.consumed);
+            return Step::Again;
+        }
+        let mut piece = self.input.split_to(decoded.consumed);
+        piece.truncate(decoded.content);
+        Step::Chunk(piece.freeze())
+    }
+
+    /// The end of the data or of one chunk.
+    fn end_of_framing(&mut self, content: &mut Content) {
+        match &mut content.framing {
+            Framing::Chunks(chunks) if !chunks.chunk.last => {
+                chunks.inside = false;
+                let text = format!("{} octets received", chunks.chunk.bytes);
+                let code = EnhancedCode::new(2, 0, 0);
+                self.output.push_held(&Reply::new(ReplyCode::OK, Some(code), text));
+            }
+            _ => content.progress = Progress::Ended { told: false },
+        }
+    }
+
+    /// What is wrong with the content so far. The order is fixed, or the reply to a message with
+    /// several faults would depend on where the network cut it.
+    pub(super) fn judge_content(&self, message: &MessageFacts) -> Option<BodyError> {
+        if self.is_too_large(message.bytes) {
+            return Some(BodyError::TooLarge);
+        }
+        if message.flaws.nul {
+            return Some(BodyError::Nul);
+        }
+        let bare = message.flaws.bare_lf || message.flaws.bare_cr;
+        (bare && self.config.bare_newline == BareNewline::Reject).then_some(BodyError::BareNewline)
+    }
+
+    fn is_too_large(&self, bytes: u64) -> bool {
+        self.config.limits.message_bytes_max.is_some_and(|max| max < bytes)
+    }
+
+    pub(super) fn handle_between_chunks(&mut self, command: Command<'_>, content: &mut Content) {
+        let verb = command.verb();
+        match command {
+            Command::Bdat(chunk) => self.next_chunk(chunk, content),
+            Command::Noop => self.output.push(&replies::OK),
+            Command::Rset => content.abort(AbortedBy::Rset, NextCommand::Rset),
+            Command::Quit => content.abort(AbortedBy::Quit, NextCommand::Quit),
+            Command::Ehlo(name) | Command::Helo(name) | Command::Lhlo(name) => {
+                content.abort(AbortedBy::Hello, NextCommand::Hello(verb, name.into_owned()));
+            }
+            _ => self.refuse(&replies::AFTER_BDAT),
+        }
+    }
+
+    fn next_chunk(&mut self, chunk: Chunk, content: &mut Content) {
+        let Framing::Chunks(chunks) = &mut content.framing else { return };
+        chunks.decoder.begin(chunk.bytes);
+        chunks.chunk = chunk;
+        chunks.inside = true;
+        if self.is_too_large(content.message.bytes.saturating_add(chunk.bytes)) {
+            content.progress = Progress::Failed { error: BodyError::TooLarge, at_end: false };
+        }
+    }
+
+    /// Answers [`Question::Message`](super::Question::Message) with the delivery's result.
+    ///
+    /// An `Ok` counts only if [`poll_content`](Self::poll_content) said `End` before: otherwise the client
+    /// gets 451, and what the delivery did wrong is returned.
+    pub fn answer_message(&mut self, result: Result<Receipt, Rejection>) -> Option<HookFailure> {
+        let content = match self.take_state() {
+            State::Content(content) => *content,
+            other => {
+                self.state = other;
+                return None;
+            }
+        };
+        let message = content.message;
+        match (content.progress, result) {
+            (Progress::Ended { told: true }, Ok(receipt)) => {
+                let (results, failure) = message.results(receipt, self.config.is_lmtp());
+                self.conclude(&results, &message, Mail::None);
+                return failure;
+            }
+            (Progress::Ended { .. }, Err(rejection)) => {
+                self.conclude_refused(&rejection, &message, Mail::None);
+                return None;
+            }
+            (Progress::Open, Err(rejection)) => {
+                self.refuse_rest(content.framing, rejection, message, content.ends_before);
+                return None;
+            }
+            (Progress::Ended { told: false }, Ok(_)) => {
+                self.conclude_refused(&Rejection::local_error(), &message, Mail::None);
+            }
+            (Progress::Open, Ok(_)) => {
+                let refusal = Rejection::local_error();
+                self.refuse_rest(content.framing, refusal, message, content.ends_before);
+            }
+            (Progress::Failed { error, at_end }, result) => {
+                match content.next_command {
+                    Some(next) => self.carry_out(next),
+                    None => self.fail_message(error, at_end, content.framing, message, content.ends_before),
+                }
+                return result.is_ok().then_some(HookFailure::AcknowledgedEarly);
+            }
+        }
+        Some(HookFailure::AcknowledgedEarly)
+    }
+
+    fn carry_out(&mut self, next: NextCommand) {
+        self.state = match next {
+            NextCommand::Rset => self.rset(),
+            NextCommand::Quit => self.quit(),
+            NextCommand::Hello(verb, name) => self.hello(verb, name, Mail::None),
+            NextCommand::Close(reply) => {
+                self.output.push(&reply);
+                State::Closing(CloseReason::Refused)
+            }
+        };
+    }
+
+    fn fail_message(
+        &mut self,
+        error: BodyError,
+        at_end: bool,
+        framing: Framing,
+        message: MessageFacts,
+        ends_before: Instant,
+    ) {
+        match error {
+            BodyError::Disconnected => {
+                self.output.clear();
+                self.state = State::Closing(CloseReason::Disconnected);
+            }
+            BodyError::Slow => self.close_with(&replies::TIMED_OUT, CloseReason::TimedOut),
+            error if at_end => {
+                let mail = after_refusal(&framing);
+                self.conclude_refused(&error.into(), &message, mail);
+            }
+            error => self.refuse_rest(framing, error.into(), message, ends_before),
+        }
+    }
+
+    /// Reads the rest of refused content before the refusal is sent.
+    fn refuse_rest(
+        &mut self,
+        framing: Framing,
+        refusal: Rejection,
+        message: MessageFacts,
+        ends_before: Instant,
+    ) {
+        if framing.is_between_chunks() {
+            self.state = State::Command(Mail::Failed(refusal));
+            return;
+        }
+        let mail = after_refusal(&framing);
+        let draining = Draining { framing, refusal, message, mail, ends_before };
+        self.state = State::Draining(Box::new(draining));
+    }
+
+    /// The content is open no more. False if there was none.
+    pub(super) fn fail_open_content(&mut self, error: BodyError) -> bool {
+        let State::Content(content) = &mut self.state else { return false };
+        if matches!(content.progress, Progress::Open) {
+            content.progress = Progress::Failed { error, at_end: true };
+        }
+        true
+    }
+
+    /// Whoever drives the session went on without answering.
+    pub(super) fn abandon_content(&mut self) {
+        self.answer_message(Err(Rejection::local_error()));
+    }
+}
+
+fn ready_for_content(mail: Mail) -> Result<Box<Transaction>, (Reply, Mail)> {
+    match mail {
+        Mail::Open(transaction) if !transaction.envelope.recipients.is_empty() => Ok(transaction),
+        Mail::Open(transaction) if 0 < transaction.refused => {
+            Err((replies::NO_VALID_RECIPIENTS, Mail::Open(transaction)))
+        }
+        Mail::Open(transaction) => Err((replies::NEED_RECIPIENT, Mail::Open(transaction))),
+        other => Err((replies::NEED_MAIL, other)),
+    }
+}
+
+/// After a refused chunk that was not the last, further ones are on their way.
+fn after_refusal(framing: &Framing) -> Mail {
+    if framing.ends_message() { Mail::None } else { Mail::Refused }
+}

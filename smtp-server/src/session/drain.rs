@@ -1,0 +1,163 @@
+//! After a refusal: read to the true end, then say so.
+//!
+//! * **In**: the octets of refused content. **Out**: the refusal, at the end of the data or the chunk.
+//! * **Promises**: no octet of refused content is ever taken for a command. Faults of the content come
+//!   before a hook's refusal, or the reply would depend on how soon the hook answered.
+//! * **Limits**: [`Limits::discarded_bytes_max`](crate::config::Limits::discarded_bytes_max), then 421.
+//! * **Panics**: never. **Spec**: RFC 5321 4.1.1.4, 4.5.3.1.9 (552 after the data); RFC 3030 2; RFC 2033 4.2.
+
+use std::time::Instant;
+
+use bytes::Buf;
+use smtp_proto::{Decoded, EnhancedCode, Flaws, Reply, ReplyCode, replies};
+
+use super::content::Framing;
+use super::state::{Mail, State};
+use super::{FinalReply, Session};
+use crate::envelope::QueueId;
+use crate::hooks::{CloseReason, HookFailure};
+use crate::verdict::{Accepted, Receipt, Rejection};
+
+/// Refused content that is still coming.
+pub(super) struct Draining {
+    pub(super) framing: Framing,
+    pub(super) refusal: Rejection,
+    pub(super) message: MessageFacts,
+    /// What follows.
+    pub(super) mail: Mail,
+    pub(super) ends_before: Instant,
+}
+
+/// What the final reply needs to know of a message.
+pub(super) struct MessageFacts {
+    /// How many replies the client expects: one, or on LMTP one per recipient.
+    pub(super) replies: usize,
+    pub(super) bytes: u64,
+    pub(super) flaws: Flaws,
+    queue_id: Option<QueueId>,
+}
+
+impl MessageFacts {
+    pub(super) fn new(replies: usize, queue_id: Option<QueueId>) -> Self {
+        Self { replies, bytes: 0, flaws: Flaws::default(), queue_id }
+    }
+
+    pub(super) fn count(&mut self, decoded: &Decoded) {
+        self.bytes = self.bytes.saturating_add(decoded.content as u64);
+        self.flaws = self.flaws | decoded.flaws;
+    }
+
+    /// One result per reply. A receipt that does not fit is a failure of the delivery; whoever got the
+    /// message may get it again.
+    pub(super) fn results(
+        &self,
+        receipt: Receipt,
+        is_lmtp: bool,
+    ) -> (Vec<Result<Accepted, Rejection>>, Option<HookFailure>) {
+        let mismatch = || {
+            let refused = vec![Err(Rejection::local_error()); self.replies];
+            (refused, Some(HookFailure::MismatchedReceipt))
+        };
+        match receipt {
+            Receipt::Whole(accepted) => (vec![Ok(accepted); self.replies], None),
+            Receipt::Each(results) if is_lmtp => {
+                if results.len() == self.replies { (results, None) } else { mismatch() }
+            }
+            Receipt::Each(mut results) => {
+                let first_ok = results.first().map(Result::is_ok);
+                let agree = results.iter().all(|result| Some(result.is_ok()) == first_ok);
+                if agree && first_ok.is_some() {
+                    results.truncate(1);
+                    (results, None)
+                } else {
+                    mismatch()
+                }
+            }
+        }
+    }
+}
+
+impl Session {
+    /// A chunk that was refused before any delivery saw it.
+    pub(super) fn drain_from_here(&self, framing: Framing, refusal: Rejection, mail: Mail) -> State {
+        let message = MessageFacts::new(1, None);
+        let ends_before = self.now.monotonic + self.config.timeouts.content_total;
+        State::Draining(Box::new(Draining { framing, refusal, message, mail, ends_before }))
+    }
+
+    /// Takes what is there. False if that was nothing.
+    pub(super) fn drain(&mut self) -> bool {
+        let mut draining = match self.take_state() {
+            State::Draining(draining) => draining,
+            other => {
+                self.state = other;
+                return false;
+            }
+        };
+        let decoded = draining.framing.decode(&mut self.input);
+        self.input.advance(decoded.consumed);
+        draining.message.count(&decoded);
+        let budget = self.config.limits.discarded_bytes_max;
+        if budget.is_some_and(|max| max < draining.message.bytes) {
+            self.close_with(&replies::TOO_MUCH_DISCARDED, CloseReason::Refused);
+            return true;
+        }
+        if decoded.end {
+            let Draining { refusal, message, mail, .. } = *draining;
+            let refusal = self.judge_content(&message).map_or(refusal, Rejection::from);
+            self.conclude_refused(&refusal, &message, mail);
+            return true;
+        }
+        self.state = State::Draining(draining);
+        0 < decoded.consumed
+    }
+
+    pub(super) fn conclude_refused(&mut self, refusal: &Rejection, message: &MessageFacts, mail: Mail) {
+        // A chunk that is not the last has one reply, also on LMTP.
+        let replies = if matches!(mail, Mail::None) { message.replies } else { 1 };
+        self.conclude(&vec![Err(refusal.clone()); replies], message, mail);
+    }
+
+    /// Writes the final replies of a message.
+    pub(super) fn conclude(
+        &mut self,
+        results: &[Result<Accepted, Rejection>],
+        message: &MessageFacts,
+        mail: Mail,
+    ) {
+        let mut closes = false;
+        let mut last = replies::LOCAL_ERROR;
+        for result in results {
+            last = match result {
+                Ok(accepted) => accepted_reply(accepted, message.queue_id),
+                Err(rejection) => {
+                    self.guard.count_error();
+                    closes |= rejection.closes();
+                    rejection.reply().clone()
+                }
+            };
+            self.output.push(&last);
+        }
+        let accepted = results.iter().any(Result::is_ok);
+        if accepted {
+            self.guard.message_accepted();
+        }
+        self.final_reply = Some(FinalReply {
+            queue_id: message.queue_id,
+            accepted,
+            reply: last,
+            bytes: message.bytes,
+        });
+        self.state =
+            if closes { State::Closing(CloseReason::Refused) } else { State::Command(mail) };
+    }
+}
+
+fn accepted_reply(accepted: &Accepted, queue_id: Option<QueueId>) -> Reply {
+    let text = match (accepted.text(), queue_id) {
+        (Some(text), _) => text.to_owned(),
+        (None, Some(queue_id)) => format!("Ok: queued as {queue_id}"),
+        (None, None) => "Ok".to_owned(),
+    };
+    Reply::new(ReplyCode::OK, Some(EnhancedCode::new(2, 0, 0)), text)
+}

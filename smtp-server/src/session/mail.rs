@@ -1,0 +1,176 @@
+//! The envelope: MAIL and RCPT.
+//!
+//! * **In**: paths and parameters; verdicts. **Out**: an [`Envelope`] with accepted recipients only.
+//! * **Promises**: sequence, counts and parameters are judged before any hook is asked. A recipient
+//!   enters the envelope only with the class that the relay policy gave it.
+//! * **Limits**: [`Limits::recipients_max`](crate::config::Limits::recipients_max),
+//!   [`Limits::message_bytes_max`](crate::config::Limits::message_bytes_max). **Panics**: never.
+//! * **Spec**: RFC 5321 3.3, 4.1.1.2, 4.1.1.3; RFC 1870 6; RFC 4954 5; RFC 6531 3.4.
+
+use smtp_proto::{
+    AuthParam, BodyType, ForwardPath, MailParams, RcptParams, Reply, ReversePath, replies,
+};
+
+use super::Session;
+use super::state::{Asked, Mail, State, Transaction};
+use crate::envelope::{Envelope, Recipient, RecipientClass};
+use crate::verdict::{Effects, Rejection, Verdict};
+
+impl Session {
+    pub(super) fn mail(
+        &mut self,
+        from: ReversePath<'_>,
+        params: MailParams<'_>,
+        mail: Mail,
+    ) -> State {
+        if let Err(reply) = self.judge_mail(&from, &params, &mail) {
+            self.refuse_held(&reply);
+            return State::Command(mail);
+        }
+        let mut envelope = Envelope::new(from.into_owned(), self.now.wall);
+        envelope.params = params.into_owned();
+        if self.info.identity.is_none() && envelope.params.auth.is_some() {
+            // RFC 4954 5: the word of a client that is not trusted is worth AUTH=<>.
+            envelope.params.auth = Some(AuthParam::Unknown);
+        }
+        State::Asked(Asked::Sender(Box::new(Transaction { envelope, refused: 0 })))
+    }
+
+    fn judge_mail(
+        &self,
+        from: &ReversePath<'_>,
+        params: &MailParams<'_>,
+        mail: &Mail,
+    ) -> Result<(), Reply> {
+        let config = &self.config;
+        if self.info.hello.is_none() {
+            return Err(replies::NEED_HELLO);
+        }
+        if matches!(mail, Mail::Open(_)) {
+            return Err(replies::NESTED_MAIL);
+        }
+        if config.auth.required && self.info.identity.is_none() {
+            return Err(replies::AUTH_REQUIRED);
+        }
+        let body_refused = match params.body {
+            Some(BodyType::BinaryMime) => true,
+            Some(BodyType::EightBitMime) => !config.capabilities.eight_bit_mime,
+            _ => false,
+        };
+        let utf8_refused = params.smtputf8 && !config.capabilities.smtputf8;
+        let auth_refused = params.auth.is_some() && !config.auth.offered;
+        if body_refused || utf8_refused || auth_refused || !params.other.is_empty() {
+            return Err(replies::UNSUPPORTED_PARAMETER);
+        }
+        if !params.smtputf8 && !from.is_ascii() {
+            return Err(replies::SMTPUTF8_REQUIRED);
+        }
+        match (params.size, config.limits.message_bytes_max) {
+            (Some(size), Some(max)) if max < size => Err(replies::MESSAGE_TOO_LARGE),
+            _ => Ok(()),
+        }
+    }
+
+    /// Answers [`Question::Sender`](super::Question::Sender).
+    pub fn answer_sender(&mut self, verdict: Verdict) {
+        let mut transaction = match self.take_state() {
+            State::Asked(Asked::Sender(transaction)) => transaction,
+            other => return self.state = other,
+        };
+        match verdict.into_result() {
+            Ok(effects) => {
+                self.keep_effects(effects, &mut transaction);
+                self.output.push_held(&replies::SENDER_OK);
+                self.state = State::Command(Mail::Open(transaction));
+            }
+            Err(rejection) => self.refuse_with(&rejection, Mail::None),
+        }
+    }
+
+    pub(super) fn rcpt(
+        &mut self,
+        to: ForwardPath<'_>,
+        params: RcptParams<'_>,
+        mail: Mail,
+    ) -> State {
+        let transaction = match mail {
+            Mail::Open(transaction) => transaction,
+            other => {
+                self.refuse_held(&replies::NEED_MAIL);
+                return State::Command(other);
+            }
+        };
+        if let Err(reply) = self.judge_rcpt(&to, &params, &transaction) {
+            return self.refuse_recipient(&reply, transaction);
+        }
+        State::Asked(Asked::Recipient {
+            to: to.into_owned(),
+            params: params.into_owned(),
+            transaction,
+        })
+    }
+
+    fn judge_rcpt(
+        &self,
+        to: &ForwardPath<'_>,
+        params: &RcptParams<'_>,
+        transaction: &Transaction,
+    ) -> Result<(), Reply> {
+        let recipients = transaction.envelope.recipients.len();
+        if self.config.recipients_max().is_some_and(|max| max <= recipients) {
+            return Err(if self.config.takes_one_recipient() {
+                replies::ONE_RECIPIENT_PER_TRANSACTION
+            } else {
+                replies::TOO_MANY_RECIPIENTS
+            });
+        }
+        if !params.other.is_empty() {
+            return Err(replies::UNSUPPORTED_PARAMETER);
+        }
+        if !transaction.envelope.params.smtputf8 && !to.is_ascii() {
+            return Err(replies::SMTPUTF8_REQUIRED);
+        }
+        Ok(())
+    }
+
+    /// Answers [`Question::Recipient`](super::Question::Recipient): the class that the relay policy gave,
+    /// or the first refusal.
+    pub fn answer_recipient(&mut self, decision: Result<(RecipientClass, Effects), Rejection>) {
+        let (path, params, mut transaction) =
+            match self.take_state() {
+                State::Asked(Asked::Recipient { to, params, transaction }) => {
+                    (to, params, transaction)
+                }
+                other => return self.state = other,
+            };
+        match decision {
+            Ok((class, effects)) => {
+                self.keep_effects(effects, &mut transaction);
+                let envelope = &mut transaction.envelope;
+                envelope.queue_id.get_or_insert_with(|| self.config.ids.next(self.now.wall));
+                envelope.recipients.push(Recipient { path, params, class });
+                self.output.push_held(&replies::RECIPIENT_OK);
+                self.state = State::Command(Mail::Open(transaction));
+            }
+            Err(rejection) if rejection.closes() => self.refuse_with(&rejection, Mail::None),
+            Err(rejection) => self.state = self.refuse_recipient(rejection.reply(), transaction),
+        }
+    }
+
+    fn refuse_recipient(&mut self, reply: &Reply, mut transaction: Box<Transaction>) -> State {
+        transaction.refused = transaction.refused.saturating_add(1);
+        self.refuse_held(reply);
+        State::Command(Mail::Open(transaction))
+    }
+
+    pub(super) fn keep_effects(&mut self, mut effects: Effects, transaction: &mut Transaction) {
+        self.keep_session_effects(&mut effects);
+        transaction.envelope.extensions.merge(effects.transaction);
+        transaction.envelope.handling.merge(effects.handling);
+    }
+
+    fn refuse_held(&mut self, reply: &Reply) {
+        self.guard.count_error();
+        self.output.push_held(reply);
+    }
+}

@@ -1,0 +1,54 @@
+//! Replies on their way out.
+//!
+//! * **In**: replies. **Out**: octets for one write.
+//! * **Promises**: the replies of a pipelined group leave in one write, as RFC 2920 3.2 asks.
+//! * **Limits**: replies are not held beyond 16 KiB. **Panics**: never. **Spec**: RFC 2920 3.2.
+
+use bytes::{Buf, BytesMut};
+use smtp_proto::Reply;
+
+const HELD_BYTES_MAX: usize = 16 * 1024;
+
+#[derive(Default)]
+pub(super) struct Output {
+    bytes: BytesMut,
+    urgent: bool,
+}
+
+impl Output {
+    /// A reply that must leave before more input is looked at.
+    pub(super) fn push(&mut self, reply: &Reply) {
+        reply.encode(&mut self.bytes);
+        self.urgent = true;
+    }
+
+    /// A reply that may wait while a complete command is buffered (RSET, MAIL, RCPT).
+    pub(super) fn push_held(&mut self, reply: &Reply) {
+        reply.encode(&mut self.bytes);
+        self.urgent |= HELD_BYTES_MAX < self.bytes.len();
+    }
+
+    pub(super) fn is_urgent(&self) -> bool {
+        self.urgent
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(super) fn written(&mut self, bytes: usize) {
+        self.bytes.advance(bytes.min(self.bytes.len()));
+        if self.bytes.is_empty() {
+            self.clear();
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.urgent = false;
+    }
+}

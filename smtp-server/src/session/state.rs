@@ -1,0 +1,93 @@
+//! What can be true of a session.
+//!
+//! * **In**: transitions of the sibling modules. **Out**: the state, consumed by value.
+//! * **Promises**: a transaction lives inside the states that may have one, so RSET is a drop.
+//! * **Limits**: one state. **Panics**: never. **Spec**: RFC 5321 3.1 to 3.3, 4.1.4.
+//!
+//! ```text
+//!  Asked(Client) -> Command(None) -> Command(Open) -> Asked(Message) -> Content -+-> Command(None)
+//!                     |   ^                                                      |
+//!                     v   |                     Draining (after a refusal)  <----+
+//!              Asked, Exchange, Upgrading
+//! ```
+
+use smtp_proto::{ForwardPath, RcptParams};
+
+use super::auth::Exchange;
+use super::content::{Content, Framing};
+use super::drain::Draining;
+use super::{Message, Question};
+use crate::envelope::Envelope;
+use crate::hooks::{CloseReason, CredentialQuery};
+use crate::info::Hello;
+use crate::verdict::Rejection;
+
+pub(super) enum State {
+    /// An answer is awaited.
+    Asked(Asked),
+    /// A command is awaited.
+    Command(Mail),
+    /// A SASL response is awaited.
+    Exchange(Exchange),
+    /// A delivery takes the content.
+    Content(Box<Content>),
+    /// Refused content is read to its end.
+    Draining(Box<Draining>),
+    /// 220 was given to STARTTLS.
+    Upgrading,
+    /// What is in the output is the last.
+    Closing(CloseReason),
+}
+
+/// The mail transaction, if there is one.
+pub(super) enum Mail {
+    None,
+    Open(Box<Transaction>),
+    /// The delivery failed between two chunks; the next BDAT gets its refusal.
+    Failed(Rejection),
+    /// A chunk was refused: further ones are swallowed until RSET or MAIL.
+    Refused,
+}
+
+pub(super) struct Transaction {
+    pub(super) envelope: Envelope,
+    /// Recipients that were asked for and refused.
+    pub(super) refused: u32,
+}
+
+pub(super) enum Asked {
+    Client,
+    Hello { hello: Hello, mail: Mail },
+    Sender(Box<Transaction>),
+    Recipient { to: ForwardPath<'static>, params: RcptParams<'static>, transaction: Box<Transaction> },
+    Data { transaction: Box<Transaction>, framing: Framing },
+    Mechanism { mechanism: &'static str, initial_response: Option<Vec<u8>> },
+    Credentials { exchange: Exchange, query: CredentialQuery },
+    Message(Box<(Message, Content)>),
+}
+
+impl State {
+    /// Whether large reads are expected.
+    pub(super) fn is_content(&self) -> bool {
+        matches!(self, Self::Content(_) | Self::Draining(_))
+    }
+
+    /// The open question, unless it is the one that moves the message out.
+    pub(super) fn question(&self) -> Option<Question<'_>> {
+        let Self::Asked(asked) = self else { return None };
+        Some(match asked {
+            Asked::Client => Question::Client,
+            Asked::Hello { hello, .. } => Question::Hello(hello),
+            Asked::Sender(transaction) => Question::Sender(&transaction.envelope),
+            Asked::Recipient { to, params, transaction } => {
+                Question::Recipient { to, params, envelope: &transaction.envelope }
+            }
+            Asked::Data { transaction, .. } => Question::Data(&transaction.envelope),
+            Asked::Mechanism { mechanism, .. } => Question::Mechanism(mechanism),
+            Asked::Credentials { exchange, query } => {
+                Question::Credentials { query, mechanism: exchange.mechanism() }
+            }
+            Asked::Message(_) => return None,
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! Trace fields: where a message has been.
+//!
+//! * **In**: the session's facts, the envelope, the time. **Out**: `Received` and `Return-Path`.
+//! * **Promises**: what the client claimed stands where a reader expects a claim, and cannot leave its place.
+//! * **Limits**: folded below 78 columns where the values allow it. **Panics**: never.
+//! * **Spec**: RFC 5321 4.4; RFC 3848 and RFC 6531 3.7.3 (the `with` keywords); RFC 5322 3.3.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use smtp_proto::{ForwardPath, ReversePath};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
+
+use crate::envelope::Envelope;
+use crate::header::HeaderField;
+use crate::info::{Service, SessionInfo};
+use crate::time::UnixMillis;
+
+/// The `Received` field of a message that arrived in this session.
+///
+/// The sender's login is not in it: only that there was one (`ESMTPSA`). A single recipient is named.
+#[must_use]
+pub fn received(info: &SessionInfo, envelope: &Envelope, now: UnixMillis) -> HeaderField {
+    let claimed = info.hello.as_ref().map_or("unknown", |hello| hello.name.as_str());
+    let mut value = format!("from {}", comment_free(claimed));
+    if let Some(ip) = info.peer.ip() {
+        let _ = write!(value, " ({})", literal(ip));
+    }
+    let _ = write!(value, "\r\n\tby {} with {}", info.server_name, protocol(info, envelope));
+    if let Some(queue_id) = envelope.queue_id {
+        let _ = write!(value, " id {queue_id}");
+    }
+    if let [recipient] = envelope.recipients.as_slice() {
+        let _ = write!(value, "\r\n\tfor {}", recipient.path);
+    }
+    let _ = write!(value, ";\r\n\t{}", date(now));
+    HeaderField::trusted("Received", &value)
+}
+
+/// The `Return-Path` field that final delivery puts on top.
+#[must_use]
+pub fn return_path(reverse_path: &ReversePath<'_>) -> HeaderField {
+    HeaderField::trusted("Return-Path", &reverse_path.to_string())
+}
+
+/// The `Delivered-To` field that final delivery puts on top, by which mail loops are seen.
+#[must_use]
+pub fn delivered_to(to: &ForwardPath<'_>) -> HeaderField {
+    let path = to.to_string();
+    let address = path.trim_start_matches('<').trim_end_matches('>');
+    HeaderField::trusted("Delivered-To", address)
+}
+
+/// A date-time as header fields have it, in UTC.
+#[must_use]
+pub fn date(now: UnixMillis) -> String {
+    let seconds = i64::try_from(now.0 / 1000).unwrap_or(i64::MAX);
+    OffsetDateTime::from_unix_timestamp(seconds)
+        .ok()
+        .and_then(|moment| moment.format(&Rfc2822).ok())
+        .unwrap_or_else(|| "Thu, 01 Jan 1970 00:00:00 +0000".to_owned())
+}
+
+fn protocol(info: &SessionInfo, envelope: &Envelope) -> String {
+    let extended = info.hello.as_ref().is_some_and(|hello| hello.extended);
+    let base = match (info.service, envelope.params.smtputf8) {
+        (Service::Lmtp, true) => "UTF8LMTP",
+        (Service::Lmtp, false) => "LMTP",
+        (_, true) => "UTF8SMTP",
+        _ if extended => "ESMTP",
+        _ => return "SMTP".to_owned(),
+    };
+    let tls = if info.tls.is_some() { "S" } else { "" };
+    let auth = if info.identity.is_some() { "A" } else { "" };
+    format!("{base}{tls}{auth}")
+}
+
+fn literal(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => format!("[{ip}]"),
+        IpAddr::V6(ip) => format!("[IPv6:{ip}]"),
+    }
+}
+
+/// A client name that cannot open or close a comment, or end the clause it stands in.
+fn comment_free(name: &str) -> String {
+    name.replace(['(', ')', '\\', ';', '<', '>', '"', ','], "?")
+}

@@ -1,0 +1,260 @@
+//! What a hook may answer.
+//!
+//! * **In**: a hook's decision. **Out**: values that the session turns into replies.
+//! * **Promises**: a refusal cannot carry a 2xx or 3xx code, an acceptance cannot carry a 4xx or 5xx
+//!   one, and no text can break a reply's lines.
+//! * **Limits**: texts are folded by [`Reply`]. **Panics**: never.
+//! * **Spec**: RFC 5321 4.2 and 4.3.2 (codes), RFC 3463 (enhanced codes), RFC 2033 4.2 (a reply per recipient).
+
+use std::any::Any;
+use std::borrow::Cow;
+
+use smtp_proto::{EnhancedCode, Reply, ReplyCode, replies};
+
+use crate::envelope::{Handling, RelayReason};
+use crate::header::HeaderField;
+use crate::info::Extensions;
+
+/// A refusal: a 4xx (try again) or 5xx (give up) reply, and whether the connection ends with it.
+///
+/// There is no way to make one with another class of code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    reply: Reply,
+    closes: bool,
+    detail: Option<Cow<'static, str>>,
+}
+
+impl Rejection {
+    /// "Try again later": 451, with the class of `enhanced` made 4.
+    #[must_use]
+    pub fn transient(enhanced: EnhancedCode, text: impl Into<Cow<'static, str>>) -> Self {
+        let reply = Reply::new(ReplyCode::LOCAL_ERROR, Some(enhanced.with_class(4)), text);
+        Self { reply, closes: false, detail: None }
+    }
+
+    /// "Do not try again": 550, with the class of `enhanced` made 5.
+    #[must_use]
+    pub fn permanent(enhanced: EnhancedCode, text: impl Into<Cow<'static, str>>) -> Self {
+        let reply = Reply::new(ReplyCode::MAILBOX_UNAVAILABLE, Some(enhanced.with_class(5)), text);
+        Self { reply, closes: false, detail: None }
+    }
+
+    /// The given reply as a refusal, or `None` if its code is neither 4xx nor 5xx.
+    ///
+    /// 421 and 521 end the connection, as RFC 5321 3.8 and RFC 7504 say.
+    #[must_use]
+    pub fn from_reply(reply: Reply) -> Option<Self> {
+        let code = reply.code();
+        let closes = matches!(code.value(), 421 | 521);
+        (code.is_transient() || code.is_permanent()).then_some(Self { reply, closes, detail: None })
+    }
+
+    /// For stock replies, whose class is known where they are named.
+    pub(crate) fn stock(reply: Reply) -> Self {
+        debug_assert!(reply.code().is_transient() || reply.code().is_permanent());
+        Self { reply, closes: false, detail: None }
+    }
+
+    /// The same refusal, after which the connection is closed.
+    #[must_use]
+    pub fn and_close(mut self) -> Self {
+        self.closes = true;
+        self
+    }
+
+    /// The same refusal, with a reason that is for the log and never leaves this host.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// The reason that is for the log, if the hook gave one.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// The reply that the client gets.
+    #[must_use]
+    pub fn reply(&self) -> &Reply {
+        &self.reply
+    }
+
+    /// Whether the connection ends after the reply.
+    #[must_use]
+    pub fn closes(&self) -> bool {
+        self.closes
+    }
+
+    /// Whether the client is told to give up (5xx).
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        self.reply.code().is_permanent()
+    }
+
+    /// There is no room for the message now: `452 4.3.1` (RFC 3463 3.4).
+    #[must_use]
+    pub fn insufficient_storage() -> Self {
+        Self::stock(replies::INSUFFICIENT_STORAGE)
+    }
+
+    /// Something failed here that is not the client's business: `451 4.3.0`.
+    #[must_use]
+    pub fn local_error() -> Self {
+        Self::stock(replies::LOCAL_ERROR)
+    }
+}
+
+/// The answer of access control, and of [`Delivery::verify`](crate::hooks::Delivery::verify).
+///
+/// `Accept` means "nothing against it": it grants nothing, least of all relaying.
+#[derive(Clone, Debug, Default)]
+pub enum Verdict {
+    /// Go on.
+    #[default]
+    Accept,
+    /// Go on, and remember something.
+    AcceptWith(Box<Effects>),
+    /// Refuse.
+    Reject(Rejection),
+}
+
+impl Verdict {
+    /// `Accept` with effects, or plain `Accept` if there are none.
+    #[must_use]
+    pub fn with(effects: Effects) -> Self {
+        if effects.is_empty() { Self::Accept } else { Self::AcceptWith(Box::new(effects)) }
+    }
+
+    /// The effects, or the refusal.
+    ///
+    /// # Errors
+    /// The [`Rejection`] of `Reject`.
+    pub fn into_result(self) -> Result<Effects, Rejection> {
+        match self {
+            Self::Accept => Ok(Effects::default()),
+            Self::AcceptWith(effects) => Ok(*effects),
+            Self::Reject(rejection) => Err(rejection),
+        }
+    }
+}
+
+impl From<Rejection> for Verdict {
+    fn from(rejection: Rejection) -> Self {
+        Self::Reject(rejection)
+    }
+}
+
+/// What an accepting verdict leaves behind: values for later hooks, and how to treat the message.
+#[derive(Clone, Debug, Default)]
+pub struct Effects {
+    /// Joined to [`SessionInfo::extensions`](crate::info::SessionInfo::extensions): for the rest of the session.
+    pub session: Extensions,
+    /// Joined to [`Envelope::extensions`](crate::envelope::Envelope::extensions): for this mail transaction.
+    pub transaction: Extensions,
+    /// Joined to [`Envelope::handling`](crate::envelope::Envelope::handling).
+    pub handling: Handling,
+}
+
+impl Effects {
+    /// Leaves `value` for later hooks of this session.
+    #[must_use]
+    pub fn remember<T: Any + Send + Sync>(mut self, value: T) -> Self {
+        self.session.insert(value);
+        self
+    }
+
+    /// Leaves `value` for later hooks of this mail transaction.
+    #[must_use]
+    pub fn remember_in_transaction<T: Any + Send + Sync>(mut self, value: T) -> Self {
+        self.transaction.insert(value);
+        self
+    }
+
+    /// Accepts the message and delivers it nowhere (`DISCARD` of access(5)).
+    #[must_use]
+    pub fn discard(mut self) -> Self {
+        self.handling.discard = true;
+        self
+    }
+
+    /// Puts a field on top of the message (`PREPEND` of access(5)).
+    #[must_use]
+    pub fn prepend(mut self, field: HeaderField) -> Self {
+        self.handling.prepend.push(field);
+        self
+    }
+
+    /// Whether nothing would change.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.session.is_empty() && self.transaction.is_empty() && self.handling.is_empty()
+    }
+
+    /// Adds the effects of a later hook.
+    pub fn merge(&mut self, later: Self) {
+        self.session.merge(later.session);
+        self.transaction.merge(later.transaction);
+        self.handling.merge(later.handling);
+    }
+}
+
+/// The answer of a [`RelayPolicy`](crate::hooks::RelayPolicy): the only value that opens the way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RelayDecision {
+    /// The recipient is ours: deliver here, and never send it to another host.
+    Local,
+    /// The recipient is elsewhere, and this client may send there.
+    Relay {
+        /// What gave the right, for logs and for whoever asks why.
+        because: RelayReason,
+    },
+    /// Not ours, and no right to relay: `554 5.7.1`, unless a later policy says otherwise.
+    Deny,
+    /// Cannot be decided now (a look-up failed): the client gets this refusal and no later policy is asked.
+    Defer(Rejection),
+}
+
+/// Proof that a message was taken, for all recipients together or for each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// Every recipient has it.
+    Whole(Accepted),
+    /// One result per recipient, in the envelope's order. On SMTP all of them must agree: see
+    /// [`Outcome::Each`](crate::hooks::Outcome::Each).
+    Each(Vec<Result<Accepted, Rejection>>),
+}
+
+impl From<Accepted> for Receipt {
+    fn from(accepted: Accepted) -> Self {
+        Self::Whole(accepted)
+    }
+}
+
+/// An acceptance, with the text that the client sees after `250`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    text: Option<Cow<'static, str>>,
+}
+
+impl Accepted {
+    /// Accepted with the stock text, which names the queue id.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Accepted with a text of the hook's own: `250 2.0.0 text`.
+    #[must_use]
+    pub fn with_text(text: impl Into<Cow<'static, str>>) -> Self {
+        Self { text: Some(text.into()) }
+    }
+
+    /// The hook's own text, if it gave one.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+}
