@@ -43,6 +43,11 @@ pub(crate) fn all(text: &str, class: Class) -> bool {
     text.bytes().all(|octet| is(octet, class))
 }
 
+/// Whether `word` is an `esmtp-keyword`.
+pub(crate) fn is_keyword(word: &str) -> bool {
+    !word.is_empty() && !word.starts_with('-') && all(word, KEYWORD)
+}
+
 /// Where the first control character of `text` stands: C0, DEL, or C1 in its UTF-8 form.
 pub(crate) fn find_control(text: &str) -> Option<usize> {
     let octets = text.as_bytes();

@@ -15,13 +15,13 @@ use bytes::{BufMut, BytesMut};
 
 use crate::chunk::Chunk;
 use crate::class;
+use crate::client_name::ClientName;
 use crate::cursor::Cursor;
-use crate::domain::Domain;
 use crate::error::{SyntaxError, SyntaxErrorKind};
-use crate::limits::{CHUNK_SIZE_DIGITS_MAX, CLIENT_NAME_BYTES_MAX};
-use crate::params::{MailParams, RcptParams};
+use crate::params::{MailParams, RcptParams, parse_size};
 use crate::path::{ForwardPath, Mailbox, ReversePath};
 use crate::sasl::{InitialResponse, Mechanism};
+use crate::verb::Verb;
 
 /// A command of SMTP or LMTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,158 +194,6 @@ impl<'a> Command<'a> {
     }
 }
 
-/// The first word of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Verb {
-    /// `EHLO`
-    Ehlo,
-    /// `HELO`
-    Helo,
-    /// `LHLO`
-    Lhlo,
-    /// `MAIL`
-    Mail,
-    /// `RCPT`
-    Rcpt,
-    /// `DATA`
-    Data,
-    /// `BDAT`
-    Bdat,
-    /// `RSET`
-    Rset,
-    /// `NOOP`
-    Noop,
-    /// `QUIT`
-    Quit,
-    /// `STARTTLS`
-    StartTls,
-    /// `AUTH`
-    Auth,
-    /// `VRFY`
-    Vrfy,
-    /// `EXPN`
-    Expn,
-    /// `HELP`
-    Help,
-}
-
-impl Verb {
-    /// The verb that a line begins with, whatever follows it and whether or not that is valid.
-    #[must_use]
-    pub fn of(line: &[u8]) -> Option<Self> {
-        let end = line
-            .iter()
-            .position(|&octet| !class::is(octet, class::PRINTABLE))
-            .unwrap_or(line.len());
-        let word = line.get(..end)?;
-        let mut letters = [0; STARTTLS.len()];
-        let upper = letters.get_mut(..end)?;
-        upper.copy_from_slice(word);
-        upper.make_ascii_uppercase();
-        Some(match &*upper {
-            b"EHLO" => Self::Ehlo,
-            b"HELO" => Self::Helo,
-            b"LHLO" => Self::Lhlo,
-            b"MAIL" => Self::Mail,
-            b"RCPT" => Self::Rcpt,
-            b"DATA" => Self::Data,
-            b"BDAT" => Self::Bdat,
-            b"RSET" => Self::Rset,
-            b"NOOP" => Self::Noop,
-            b"QUIT" => Self::Quit,
-            b"STARTTLS" => Self::StartTls,
-            b"AUTH" => Self::Auth,
-            b"VRFY" => Self::Vrfy,
-            b"EXPN" => Self::Expn,
-            b"HELP" => Self::Help,
-            _ => return None,
-        })
-    }
-
-    /// The verb as it is sent.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ehlo => "EHLO",
-            Self::Helo => "HELO",
-            Self::Lhlo => "LHLO",
-            Self::Mail => "MAIL",
-            Self::Rcpt => "RCPT",
-            Self::Data => "DATA",
-            Self::Bdat => "BDAT",
-            Self::Rset => "RSET",
-            Self::Noop => "NOOP",
-            Self::Quit => "QUIT",
-            Self::StartTls => STARTTLS,
-            Self::Auth => "AUTH",
-            Self::Vrfy => "VRFY",
-            Self::Expn => "EXPN",
-            Self::Help => "HELP",
-        }
-    }
-}
-
-/// The longest verb.
-const STARTTLS: &str = "STARTTLS";
-
-/// What a client calls itself: a claim, and often not even a domain.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct ClientName<'a>(Cow<'a, str>);
-
-impl<'a> ClientName<'a> {
-    /// A client name.
-    ///
-    /// # Errors
-    ///
-    /// [`ClientName`](SyntaxErrorKind::ClientName) unless it is one printable word of 1 to 255
-    /// octets. Whether it has to be a domain is a matter of policy: ask [`domain`](Self::domain).
-    pub fn new(name: impl Into<Cow<'a, str>>) -> Result<Self, SyntaxError> {
-        let name = name.into();
-        let error = |offset| SyntaxError::new(SyntaxErrorKind::ClientName, offset);
-        if name.is_empty() || name.len() > CLIENT_NAME_BYTES_MAX {
-            return Err(error(0));
-        }
-        if let Some(offset) = name.bytes().position(|octet| !class::is(octet, class::PRINTABLE)) {
-            return Err(error(offset));
-        }
-        match class::find_control(&name) {
-            Some(offset) => Err(error(offset)),
-            None => Ok(Self(name)),
-        }
-    }
-
-    /// The name as written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The name as a domain or an address literal, if it is one.
-    #[must_use]
-    pub fn domain(&self) -> Option<Domain<'_>> {
-        Domain::parse(&self.0).ok()
-    }
-
-    /// The same name without a borrow.
-    #[must_use]
-    pub fn into_owned(self) -> ClientName<'static> {
-        ClientName(Cow::Owned(self.0.into_owned()))
-    }
-}
-
-impl fmt::Display for ClientName<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for ClientName<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, formatter)
-    }
-}
-
 fn parse_argument<'a>(verb: Verb, cursor: &mut Cursor<'a>) -> Result<Command<'a>, SyntaxError> {
     match verb {
         Verb::Ehlo => parse_client_name(cursor).map(Command::Ehlo),
@@ -392,11 +240,7 @@ fn parse_client_name<'a>(cursor: &mut Cursor<'a>) -> Result<ClientName<'a>, Synt
 fn parse_chunk(cursor: &mut Cursor<'_>) -> Result<Chunk, SyntaxError> {
     expect_argument(cursor)?;
     let error = cursor.error(SyntaxErrorKind::ChunkSize);
-    let digits = cursor.take(class::PRINTABLE);
-    if digits.len() > CHUNK_SIZE_DIGITS_MAX || !digits.bytes().all(|octet| octet.is_ascii_digit()) {
-        return Err(error);
-    }
-    let bytes = digits.parse().map_err(|_| error)?;
+    let bytes = parse_size(cursor.take(class::PRINTABLE)).ok_or(error)?;
     let last = cursor.accept_word(" LAST");
     if cursor.is_at_end() {
         Ok(Chunk { bytes, last })

@@ -12,6 +12,8 @@ mod flaws;
 mod scanner;
 mod stuffed;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use encoder::DataEncoder;
 pub use flaws::Flaws;
@@ -19,7 +21,7 @@ pub use scanner::ContentScanner;
 
 use clean::{clean_bytes, may_begin};
 use stuffed::{BLOCK_BYTES, unstuff};
-use table::{STEPS, State, Step};
+use table::{State, Step, step};
 
 /// Removes the dots of transparency and finds the end of data.
 ///
@@ -88,45 +90,54 @@ impl DataDecoder {
     /// Decodes some of the octets from `decoded.consumed`, which are not clean.
     fn pass_odd(&mut self, input: &mut [u8], decoded: &mut Decoded) {
         let start = decoded.consumed;
-        let unstuffed = match input.get(start) {
-            Some(&next) if may_begin(self.state, next) => unstuff(input, start, decoded.content),
-            _ => None,
-        };
-        if let Some((content, state)) = unstuffed {
-            decoded.content += content;
+        while let Some(&next) = input.get(decoded.consumed)
+            && may_begin(self.state, next)
+            && let Some(unstuffed) = unstuff(input, decoded.consumed, decoded.content)
+        {
+            decoded.content += unstuffed.content;
             decoded.consumed += BLOCK_BYTES;
-            self.state = state;
-        } else {
+            decoded.flaws |= unstuffed.flaws;
+            self.state = unstuffed.state;
+            if unstuffed.content + 2 > BLOCK_BYTES && !unstuffed.flaws.any() {
+                break;
+            }
+        }
+        if start == decoded.consumed {
             self.walk(input, input.len().min(start + BLOCK_BYTES), decoded);
         }
     }
 
     /// Decodes the octets from `decoded.consumed` to `until`, or to the end of data, as the
     /// table says.
-    ///
-    /// The one branch is on a rare state, so that no mixture of octets makes this slow.
     fn walk(&mut self, input: &mut [u8], until: usize, decoded: &mut Decoded) {
-        let Decoded { mut content, mut flaws, .. } = *decoded;
-        for at in decoded.consumed..until {
-            let octet = input[at];
+        while decoded.consumed < until && !decoded.end {
+            let octet = input[decoded.consumed];
             let before = self.state;
-            let (state, what) = STEPS[before as usize][usize::from(octet)];
+            let (state, what) = step(before, octet);
             self.state = state;
-            if before == State::DotCr {
-                if what == Step::End {
-                    *decoded = Decoded { content, consumed: at + 1, end: true, flaws };
-                    return;
+            decoded.consumed += 1;
+            match what {
+                Step::Keep => decoded.keep(input, octet),
+                Step::Drop | Step::Hold => {}
+                Step::Bare => {
+                    if before == State::DotCr {
+                        decoded.keep(input, b'\r');
+                    }
+                    decoded.flaws.bare_lf |= octet == b'\n';
+                    decoded.flaws.bare_cr |= octet != b'\n';
+                    decoded.keep(input, octet);
                 }
-                input[content] = b'\r';
-                content += 1;
+                Step::End => decoded.end = true,
             }
-            flaws.bare_lf |= (what == Step::Bare) & (octet == b'\n');
-            flaws.bare_cr |= (what == Step::Bare) & (octet != b'\n');
-            flaws.nul |= octet == 0;
-            // What is not content is overwritten by the next octet that is.
-            input[content] = octet;
-            content += usize::from((what == Step::Keep) | (what == Step::Bare));
         }
-        *decoded = Decoded { content, consumed: until, end: false, flaws };
+    }
+}
+
+impl Decoded {
+    /// Appends `octet` to the content, where an octet that is consumed has stood.
+    fn keep(&mut self, input: &mut [u8], octet: u8) {
+        input[self.content] = octet;
+        self.content += 1;
+        self.flaws.nul |= octet == 0;
     }
 }

@@ -279,13 +279,12 @@ fn is_literal(inside: &str) -> bool {
     if let Some(address) = strip_ipv6_tag(inside) {
         return address.parse::<Ipv6Addr>().is_ok();
     }
+    // RFC 5321 4.1.3: an IPv6 address needs its tag; without it, `2001` would pass for one.
+    if inside.parse::<Ipv6Addr>().is_ok() {
+        return false;
+    }
     match inside.split_once(':') {
-        Some((tag, text)) => {
-            !tag.is_empty()
-                && class::all(tag, class::KEYWORD)
-                && !tag.ends_with('-')
-                && !text.is_empty()
-        }
+        Some((tag, text)) => !tag.ends_with('-') && class::is_keyword(tag) && !text.is_empty(),
         None => inside.parse::<Ipv4Addr>().is_ok(),
     }
 }

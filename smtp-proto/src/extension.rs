@@ -12,7 +12,7 @@ use core::fmt;
 
 use crate::class;
 use crate::error::{SyntaxError, SyntaxErrorKind};
-use crate::params::{is_keyword, parse_size};
+use crate::params::parse_size;
 use crate::sasl::Mechanism;
 
 /// Something that a server offers.
@@ -78,7 +78,7 @@ impl<'a> Extension<'a> {
         }
         let text = text.trim_end_matches(' ');
         let (keyword, arguments) = text.split_once(' ').unwrap_or((text, ""));
-        if !is_keyword(keyword) {
+        if !class::is_keyword(keyword) {
             return Err(SyntaxError::new(SyntaxErrorKind::Parameter, 0));
         }
         let simple = Self::SIMPLE

@@ -73,6 +73,9 @@ mod line;
 
 mod command;
 
+mod client_name;
+mod verb;
+
 mod path;
 
 mod domain;
@@ -86,6 +89,9 @@ mod sasl;
 // What is answered.
 mod reply;
 
+mod enhanced_code;
+mod reply_code;
+
 pub mod replies;
 
 mod extension;
@@ -96,14 +102,18 @@ mod data;
 mod chunk;
 
 pub use chunk::{Chunk, ChunkDecoder};
-pub use command::{ClientName, Command, Verb};
+pub use client_name::ClientName;
+pub use command::Command;
 pub use data::{ContentScanner, DataDecoder, DataEncoder, Decoded, Flaws};
 pub use domain::{AddressLiteral, Domain, DomainName};
+pub use enhanced_code::EnhancedCode;
 pub use error::{ReplyError, SyntaxError, SyntaxErrorKind};
 pub use extension::Extension;
 pub use line::{Line, LineDecoder, LineEnding};
 pub use local_part::LocalPart;
 pub use params::{AuthParam, BodyType, MailParams, Parameter, RcptParams};
 pub use path::{ForwardPath, Mailbox, ReversePath};
-pub use reply::{EnhancedCode, Reply, ReplyCode};
+pub use reply::Reply;
+pub use reply_code::ReplyCode;
 pub use sasl::{InitialResponse, Mechanism, Response, challenge, decode_response};
+pub use verb::Verb;

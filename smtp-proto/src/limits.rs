@@ -38,24 +38,42 @@ pub const AUTH_RESPONSE_BYTES_MAX: usize = 12_288;
 /// Octets of an over-long line that a session drops before it gives up on the client.
 pub const DISCARDED_LINE_BYTES_MAX: u64 = 65_536;
 
-/// Longest command line, with its CRLF, for a line that begins with `line_start`.
+/// Longest MAIL line, with its CRLF: what each extension may add to it.
+pub const MAIL_LINE_BYTES_MAX: usize = COMMAND_LINE_BYTES_MAX
+    + " SIZE=".len() + 20 // RFC 1870 3: 20 digits
+    + 17 // BODY, RFC 6152 2
+    + 10 // SMTPUTF8, RFC 6531 3.1
+    + 500 // AUTH, RFC 4954 3
+    + " RET=HDRS".len() // RFC 3461 4.3
+    + " ENVID=".len() + 100 // RFC 3461 4.4
+    + " BY=-999999999;RT".len() // RFC 2852 4
+    + " HOLDUNTIL=2026-12-31T23:59:59+00:00".len() // RFC 4865 4; HOLDFOR is shorter
+    + " MT-PRIORITY=-9".len() // RFC 6710 3
+    + " REQUIRETLS".len(); // RFC 8689 2
+
+/// Longest RCPT line, with its CRLF: what each extension may add to it.
+pub const RCPT_LINE_BYTES_MAX: usize = COMMAND_LINE_BYTES_MAX
+    + " NOTIFY=SUCCESS,FAILURE,DELAY".len() // RFC 3461 4.1
+    + " ORCPT=".len() + 500 // RFC 3461 4.2
+    + " RRVS=2026-12-31T23:59:59+00:00;C".len(); // RFC 7293 3.1
+
+/// Longest VRFY or EXPN line, with its CRLF and SMTPUTF8 (RFC 6531 3.1).
+pub const VRFY_LINE_BYTES_MAX: usize = COMMAND_LINE_BYTES_MAX + 10;
+
+/// Longest command line in octets, with its CRLF, for a line that begins with `line_start`.
+///
+/// The first four octets decide; fewer are enough as long as the line is shorter than
+/// [`COMMAND_LINE_BYTES_MAX`], which is the least this gives. A line may be as long as all
+/// extensions together allow, whether or not they are offered: then its reply says what is wrong
+/// with it.
 #[must_use]
 pub fn command_line_bytes_max(line_start: &[u8]) -> usize {
-    let is = |verb: &[u8]| {
-        line_start.get(..verb.len()).is_some_and(|start| start.eq_ignore_ascii_case(verb))
-    };
-    if is(b"MAIL") {
-        MAIL_LINE_BYTES_MAX
-    } else if is(b"RCPT") {
-        RCPT_LINE_BYTES_MAX
-    } else if is(b"AUTH") {
-        AUTH_LINE_BYTES_MAX
-    } else {
-        COMMAND_LINE_BYTES_MAX
+    let Some(verb) = line_start.first_chunk::<4>() else { return COMMAND_LINE_BYTES_MAX };
+    match &verb.map(|octet| octet.to_ascii_uppercase()) {
+        b"MAIL" => MAIL_LINE_BYTES_MAX,
+        b"RCPT" => RCPT_LINE_BYTES_MAX,
+        b"VRFY" | b"EXPN" => VRFY_LINE_BYTES_MAX,
+        b"AUTH" => AUTH_LINE_BYTES_MAX,
+        _ => COMMAND_LINE_BYTES_MAX,
     }
 }
-
-/// Longest MAIL line.
-pub const MAIL_LINE_BYTES_MAX: usize = 2_048;
-/// Longest RCPT line.
-pub const RCPT_LINE_BYTES_MAX: usize = 2_048;

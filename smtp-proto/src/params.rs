@@ -16,6 +16,7 @@ use crate::class;
 use crate::command::put_display;
 use crate::cursor::Cursor;
 use crate::error::{SyntaxError, SyntaxErrorKind};
+use crate::limits::CHUNK_SIZE_DIGITS_MAX as SIZE_DIGITS_MAX;
 use crate::path::Mailbox;
 use crate::xtext;
 
@@ -50,8 +51,8 @@ impl<'a> MailParams<'a> {
 
     pub(crate) fn read(cursor: &mut Cursor<'a>) -> Result<Self, SyntaxError> {
         let mut params = Self::default();
-        while let Some((parameter, offset)) = Parameter::read(cursor)? {
-            params.add(parameter).map_err(|kind| SyntaxError::new(kind, offset))?;
+        while let Some((word, offset)) = Word::read(cursor)? {
+            params.add(word).map_err(|kind| SyntaxError::new(kind, offset))?;
         }
         Ok(params)
     }
@@ -78,23 +79,22 @@ impl<'a> MailParams<'a> {
         encode_all(&self.other, out);
     }
 
-    fn add(&mut self, parameter: Parameter<'a>) -> Result<(), SyntaxErrorKind> {
-        let keyword = parameter.keyword();
-        if keyword.eq_ignore_ascii_case("SIZE") {
-            let digits = parameter.value.as_deref().ok_or(SyntaxErrorKind::ParameterValue)?;
-            set(&mut self.size, parse_size(digits))
-        } else if keyword.eq_ignore_ascii_case("BODY") {
-            let value = parameter.value.as_deref().ok_or(SyntaxErrorKind::ParameterValue)?;
-            set(&mut self.body, BodyType::parse(value))
-        } else if keyword.eq_ignore_ascii_case("SMTPUTF8") {
-            let mut once = self.smtputf8.then_some(());
-            self.smtputf8 = true;
-            set(&mut once, parameter.value.is_none().then_some(()))
-        } else if keyword.eq_ignore_ascii_case("AUTH") {
-            let value = parameter.value.ok_or(SyntaxErrorKind::ParameterValue)?;
-            set(&mut self.auth, AuthParam::parse(value))
+    fn add(&mut self, word: Word<'a>) -> Result<(), SyntaxErrorKind> {
+        if word.is("SIZE") {
+            set(&mut self.size, word.value.and_then(parse_size))
+        } else if word.is("BODY") {
+            set(&mut self.body, word.value.and_then(BodyType::parse))
+        } else if word.is("AUTH") {
+            set(&mut self.auth, word.value.and_then(AuthParam::parse))
+        } else if !word.is("SMTPUTF8") {
+            add_other(&mut self.other, word)
+        } else if self.smtputf8 {
+            Err(SyntaxErrorKind::DuplicateParameter)
+        } else if word.value.is_some() {
+            Err(SyntaxErrorKind::ParameterValue)
         } else {
-            add_other(&mut self.other, parameter)
+            self.smtputf8 = true;
+            Ok(())
         }
     }
 }
@@ -116,9 +116,8 @@ impl<'a> RcptParams<'a> {
 
     pub(crate) fn read(cursor: &mut Cursor<'a>) -> Result<Self, SyntaxError> {
         let mut params = Self::default();
-        while let Some((parameter, offset)) = Parameter::read(cursor)? {
-            add_other(&mut params.other, parameter)
-                .map_err(|kind| SyntaxError::new(kind, offset))?;
+        while let Some((word, offset)) = Word::read(cursor)? {
+            add_other(&mut params.other, word).map_err(|kind| SyntaxError::new(kind, offset))?;
         }
         Ok(params)
     }
@@ -176,28 +175,20 @@ impl<'a> AuthParam<'a> {
         }
     }
 
-    fn parse(value: Cow<'a, str>) -> Option<Self> {
-        // A value without escapes is parsed where it stands, so that nothing is copied.
-        match value {
-            Cow::Borrowed(value) => match xtext::decode(value).ok()? {
-                Cow::Borrowed(text) => Self::parse_decoded(text),
-                Cow::Owned(text) => Self::parse_decoded(&text).map(AuthParam::into_owned),
-            },
-            Cow::Owned(value) => {
-                Self::parse_decoded(&xtext::decode(&value).ok()?).map(AuthParam::into_owned)
-            }
+    fn parse(value: &'a str) -> Option<Self> {
+        match xtext::decode(value).ok()? {
+            Cow::Borrowed(text) => Self::parse_decoded(text),
+            Cow::Owned(text) => AuthParam::parse_decoded(&text).map(AuthParam::into_owned),
         }
     }
-}
 
-impl AuthParam<'_> {
-    fn parse_decoded(text: &str) -> Option<AuthParam<'_>> {
+    fn parse_decoded(text: &'a str) -> Option<Self> {
         if text == "<>" {
-            return Some(AuthParam::Unknown);
+            return Some(Self::Unknown);
         }
         // Some clients write the mailbox as a path.
         let bare = text.strip_prefix('<').and_then(|text| text.strip_suffix('>')).unwrap_or(text);
-        Mailbox::parse(bare).ok().map(AuthParam::Mailbox)
+        Mailbox::parse(bare).ok().map(Self::Mailbox)
     }
 }
 
@@ -221,7 +212,7 @@ impl<'a> Parameter<'a> {
         value: Option<Cow<'a, str>>,
     ) -> Result<Self, SyntaxError> {
         let keyword = keyword.into();
-        if !is_keyword(&keyword) {
+        if !class::is_keyword(&keyword) {
             return Err(SyntaxError::new(SyntaxErrorKind::Parameter, 0));
         }
         if value.as_ref().is_some_and(|value| {
@@ -255,28 +246,6 @@ impl<'a> Parameter<'a> {
         }
     }
 
-    /// The next parameter and where it stands, or `None` at the end of the line.
-    fn read(cursor: &mut Cursor<'a>) -> Result<Option<(Self, usize)>, SyntaxError> {
-        if cursor.is_at_end() {
-            return Ok(None);
-        }
-        if !cursor.skip_spaces() {
-            return Err(cursor.error(SyntaxErrorKind::Parameter));
-        }
-        let offset = cursor.offset();
-        let keyword = cursor.take(class::KEYWORD);
-        if !is_keyword(keyword) {
-            return Err(SyntaxError::new(SyntaxErrorKind::Parameter, offset));
-        }
-        let value = if cursor.accept(b'=') { Some(cursor.take(class::VALUE)) } else { None };
-        let complete = cursor.is_at_end() || cursor.peek() == Some(b' ');
-        if value == Some("") || !complete {
-            return Err(cursor.error(SyntaxErrorKind::Parameter));
-        }
-        let parameter = Self { keyword: Cow::Borrowed(keyword), value: value.map(Cow::Borrowed) };
-        Ok(Some((parameter, offset)))
-    }
-
     fn encode(&self, out: &mut BytesMut) {
         out.put_u8(b' ');
         out.put_slice(self.keyword.as_bytes());
@@ -293,15 +262,45 @@ impl<'b> PartialEq<Parameter<'b>> for Parameter<'_> {
     }
 }
 
-/// `SIZE` of MAIL and of EHLO: 1 to 20 digits.
-pub(crate) fn parse_size(digits: &str) -> Option<u64> {
-    let well_formed =
-        matches!(digits.len(), 1..=20) && digits.bytes().all(|octet| octet.is_ascii_digit());
-    well_formed.then(|| digits.parse().ok()).flatten()
+/// A parameter that stands in a line.
+#[derive(Clone, Copy)]
+struct Word<'a> {
+    keyword: &'a str,
+    value: Option<&'a str>,
 }
 
-pub(crate) fn is_keyword(word: &str) -> bool {
-    !word.is_empty() && !word.starts_with('-') && class::all(word, class::KEYWORD)
+impl<'a> Word<'a> {
+    /// The next word and where it stands, or `None` at the end of the line.
+    fn read(cursor: &mut Cursor<'a>) -> Result<Option<(Self, usize)>, SyntaxError> {
+        if cursor.is_at_end() {
+            return Ok(None);
+        }
+        if !cursor.skip_spaces() {
+            return Err(cursor.error(SyntaxErrorKind::Parameter));
+        }
+        let offset = cursor.offset();
+        let keyword = cursor.take(class::KEYWORD);
+        if !class::is_keyword(keyword) {
+            return Err(SyntaxError::new(SyntaxErrorKind::Parameter, offset));
+        }
+        let value = cursor.accept(b'=').then(|| cursor.take(class::VALUE));
+        let complete = cursor.is_at_end() || cursor.peek() == Some(b' ');
+        if value == Some("") || !complete {
+            return Err(cursor.error(SyntaxErrorKind::Parameter));
+        }
+        Ok(Some((Self { keyword, value }, offset)))
+    }
+
+    fn is(&self, keyword: &str) -> bool {
+        self.keyword.eq_ignore_ascii_case(keyword)
+    }
+}
+
+/// A size in octets, of BDAT and of SIZE: 1 to 20 digits and nothing else.
+pub(crate) fn parse_size(digits: &str) -> Option<u64> {
+    let well_formed = matches!(digits.len(), 1..=SIZE_DIGITS_MAX)
+        && digits.bytes().all(|octet| octet.is_ascii_digit());
+    well_formed.then(|| digits.parse().ok()).flatten()
 }
 
 fn set<T>(slot: &mut Option<T>, value: Option<T>) -> Result<(), SyntaxErrorKind> {
@@ -312,14 +311,14 @@ fn set<T>(slot: &mut Option<T>, value: Option<T>) -> Result<(), SyntaxErrorKind>
     Ok(())
 }
 
-fn add_other<'a>(
-    others: &mut Vec<Parameter<'a>>,
-    parameter: Parameter<'a>,
-) -> Result<(), SyntaxErrorKind> {
-    if others.iter().any(|other| other.keyword.eq_ignore_ascii_case(&parameter.keyword)) {
+fn add_other<'a>(others: &mut Vec<Parameter<'a>>, word: Word<'a>) -> Result<(), SyntaxErrorKind> {
+    if others.iter().any(|other| word.is(&other.keyword)) {
         return Err(SyntaxErrorKind::DuplicateParameter);
     }
-    others.push(parameter);
+    others.push(Parameter {
+        keyword: Cow::Borrowed(word.keyword),
+        value: word.value.map(Cow::Borrowed),
+    });
     Ok(())
 }
 

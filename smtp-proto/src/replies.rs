@@ -5,7 +5,9 @@
 //! * **Limits**: one line each. **Panics**: never. **Spec**: RFC 5321 4.2.2 and 4.3.2, RFC 3463,
 //!   RFC 5248 (the registry), and the RFCs of the extensions for their own.
 
-use crate::reply::{EnhancedCode, Reply, ReplyCode};
+use crate::enhanced_code::EnhancedCode;
+use crate::reply::Reply;
+use crate::reply_code::ReplyCode;
 
 const fn stock(
     code: ReplyCode,

@@ -5,8 +5,7 @@
 //!   injects nothing; the enhanced code agrees with the code and stands on every line; no line that
 //!   we write is over 512 octets, but for a SASL challenge, which has to be one line.
 //! * **Limits**: parsing stops at 65 536 octets or 1000 lines, and is linear in what it is given.
-//!   **Panics**: only [`EnhancedCode::new`] and [`Reply::fixed`], on arguments that are wrong in the
-//!   source.
+//!   **Panics**: only [`Reply::fixed`], on text that is wrong in the source.
 //! * **Spec**: RFC 5321 4.2 and 4.5.3.1.5, RFC 2034, RFC 3463 2, RFC 4954 4.
 
 use alloc::borrow::Cow;
@@ -15,207 +14,11 @@ use core::fmt;
 
 use bytes::{BufMut, BytesMut};
 
+use crate::class;
+use crate::enhanced_code::EnhancedCode;
 use crate::error::ReplyError;
 use crate::limits::{REPLY_BYTES_MAX, REPLY_LINE_BYTES_MAX, REPLY_LINES_MAX};
-
-/// A reply code from 200 to 599.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ReplyCode(u16);
-
-impl ReplyCode {
-    /// 211: system status.
-    pub const STATUS: Self = Self(211);
-    /// 214: help.
-    pub const HELP: Self = Self(214);
-    /// 220: ready, for mail or for TLS.
-    pub const READY: Self = Self(220);
-    /// 221: closing at the client's wish.
-    pub const CLOSING: Self = Self(221);
-    /// 235: authenticated (RFC 4954).
-    pub const AUTH_SUCCEEDED: Self = Self(235);
-    /// 250: done.
-    pub const OK: Self = Self(250);
-    /// 251: not here, will be forwarded.
-    pub const WILL_FORWARD: Self = Self(251);
-    /// 252: cannot verify, but will try.
-    pub const CANNOT_VERIFY: Self = Self(252);
-    /// 334: a challenge (RFC 4954).
-    pub const AUTH_CONTINUE: Self = Self(334);
-    /// 354: send the content.
-    pub const START_MAIL_INPUT: Self = Self(354);
-    /// 421: closing at our wish.
-    pub const SERVICE_NOT_AVAILABLE: Self = Self(421);
-    /// 450: the mailbox cannot be used now.
-    pub const MAILBOX_BUSY: Self = Self(450);
-    /// 451: an error on our side.
-    pub const LOCAL_ERROR: Self = Self(451);
-    /// 452: no room.
-    pub const INSUFFICIENT_STORAGE: Self = Self(452);
-    /// 454: TLS or authentication not possible now (RFC 3207, RFC 4954).
-    pub const TEMPORARY_FAILURE: Self = Self(454);
-    /// 455: parameters cannot be honoured now.
-    pub const PARAMETERS_NOT_ACCOMMODATED: Self = Self(455);
-    /// 500: not a command.
-    pub const SYNTAX_ERROR: Self = Self(500);
-    /// 501: not an argument of this command.
-    pub const ARGUMENT_SYNTAX_ERROR: Self = Self(501);
-    /// 502: a command that this server lacks.
-    pub const NOT_IMPLEMENTED: Self = Self(502);
-    /// 503: not now.
-    pub const BAD_SEQUENCE: Self = Self(503);
-    /// 504: an argument that this server lacks.
-    pub const ARGUMENT_NOT_IMPLEMENTED: Self = Self(504);
-    /// 521: this host takes no mail (RFC 7504).
-    pub const NO_MAIL_SERVICE: Self = Self(521);
-    /// 530: authenticate, or begin TLS, first (RFC 4954, RFC 3207).
-    pub const AUTH_REQUIRED: Self = Self(530);
-    /// 535: wrong credentials (RFC 4954).
-    pub const AUTH_FAILED: Self = Self(535);
-    /// 538: this mechanism needs TLS.
-    pub const ENCRYPTION_REQUIRED: Self = Self(538);
-    /// 550: no such mailbox, or no access to it.
-    pub const MAILBOX_UNAVAILABLE: Self = Self(550);
-    /// 551: not here, try elsewhere.
-    pub const USER_NOT_LOCAL: Self = Self(551);
-    /// 552: over a limit on size.
-    pub const STORAGE_EXCEEDED: Self = Self(552);
-    /// 553: no such name for a mailbox.
-    pub const MAILBOX_NAME_NOT_ALLOWED: Self = Self(553);
-    /// 554: the transaction failed.
-    pub const TRANSACTION_FAILED: Self = Self(554);
-    /// 555: parameters that this server lacks.
-    pub const PARAMETERS_NOT_IMPLEMENTED: Self = Self(555);
-    /// 556: the domain takes no mail (RFC 7504).
-    pub const DOMAIN_TAKES_NO_MAIL: Self = Self(556);
-
-    /// The code of that value, from 200 to 599.
-    #[must_use]
-    pub const fn new(value: u16) -> Option<Self> {
-        if value >= 200 && value <= 599 { Some(Self(value)) } else { None }
-    }
-
-    /// The value.
-    #[must_use]
-    pub const fn value(self) -> u16 {
-        self.0
-    }
-
-    /// 2yz: done.
-    #[must_use]
-    pub const fn is_positive_completion(self) -> bool {
-        self.first_digit() == 2
-    }
-
-    /// 3yz: go on.
-    #[must_use]
-    pub const fn is_intermediate(self) -> bool {
-        self.first_digit() == 3
-    }
-
-    /// 4yz: try again later.
-    #[must_use]
-    pub const fn is_transient(self) -> bool {
-        self.first_digit() == 4
-    }
-
-    /// 5yz: do not try again.
-    #[must_use]
-    pub const fn is_permanent(self) -> bool {
-        self.first_digit() == 5
-    }
-
-    const fn first_digit(self) -> u8 {
-        (self.0 / 100) as u8
-    }
-
-    fn parse(digits: &[u8]) -> Option<Self> {
-        let value = digits.iter().try_fold(0, |value: u16, digit| {
-            digit.is_ascii_digit().then(|| value * 10 + u16::from(digit - b'0'))
-        })?;
-        Self::new(value)
-    }
-}
-
-impl fmt::Display for ReplyCode {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, formatter)
-    }
-}
-
-/// An enhanced status code: `class.subject.detail`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct EnhancedCode {
-    class: u8,
-    subject: u16,
-    detail: u16,
-}
-
-impl EnhancedCode {
-    /// A code written in the source. For a code that comes from elsewhere see
-    /// [`parse`](Self::parse).
-    ///
-    /// # Panics
-    ///
-    /// Unless `class` is 2, 4 or 5 and the others are at most 999. In a `const` that is an error of
-    /// compilation.
-    #[must_use]
-    pub const fn new(class: u8, subject: u16, detail: u16) -> Self {
-        assert!(is_class(class), "the class of an enhanced code is 2, 4 or 5");
-        assert!(
-            subject <= 999 && detail <= 999,
-            "an enhanced code has at most three digits a part"
-        );
-        Self { class, subject, detail }
-    }
-
-    /// Parses `class.subject.detail`, without leading zeros.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split('.').map(parse_part);
-        let code = (parts.next()??, parts.next()??, parts.next()??);
-        if parts.next().is_some() {
-            return None;
-        }
-        let class = u8::try_from(code.0).ok().filter(|&class| is_class(class))?;
-        Some(Self { class, subject: code.1, detail: code.2 })
-    }
-
-    /// 2, 4 or 5.
-    #[must_use]
-    pub const fn class(self) -> u8 {
-        self.class
-    }
-
-    /// What the code is about: the address, the mailbox, the network ...
-    #[must_use]
-    pub const fn subject(self) -> u16 {
-        self.subject
-    }
-
-    /// What about it.
-    #[must_use]
-    pub const fn detail(self) -> u16 {
-        self.detail
-    }
-
-    /// The same code in another class; unchanged unless `class` is 2, 4 or 5.
-    #[must_use]
-    pub const fn with_class(self, class: u8) -> Self {
-        if is_class(class) { Self { class, ..self } } else { self }
-    }
-
-    /// The code at the start of reply text, and the text behind it.
-    fn split_from(text: &str) -> Option<(Self, &str)> {
-        let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
-        Some((Self::parse(first)?, rest))
-    }
-}
-
-impl fmt::Display for EnhancedCode {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}.{}", self.class, self.subject, self.detail)
-    }
-}
+use crate::reply_code::ReplyCode;
 
 /// A reply to a command, or the greeting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -337,7 +140,7 @@ impl Reply {
         while let Some((line, next)) = split_wire_line(rest) {
             let line = String::from_utf8_lossy(line.get(4..).unwrap_or_default());
             let found = EnhancedCode::split_from(&line)
-                .filter(|(found, _)| found.class == code.first_digit());
+                .filter(|(found, _)| found.class() == code.first_digit());
             if first {
                 enhanced = found.map(|(code, _)| code);
             } else {
@@ -347,7 +150,10 @@ impl Reply {
                 Some((repeated, line)) if enhanced == Some(repeated) => line,
                 _ => &line,
             };
-            text.extend(line.chars().map(|c| if c.is_control() { '?' } else { c }));
+            match class::find_control(line) {
+                None => text.push_str(line),
+                Some(_) => text.push_str(&line.replace(char::is_control, "?")),
+            }
             rest = next;
             first = false;
         }
@@ -381,14 +187,14 @@ impl Prefix {
 
     fn new(code: ReplyCode, enhanced: Option<EnhancedCode>) -> Self {
         let mut prefix = Self { octets: [0; 14], length: 0 };
-        prefix.put_number(code.0);
+        prefix.put_number(code.value());
         prefix.put(b' ');
         if let Some(enhanced) = enhanced {
-            prefix.put_number(u16::from(enhanced.class));
+            prefix.put_number(u16::from(enhanced.class()));
             prefix.put(b'.');
-            prefix.put_number(enhanced.subject);
+            prefix.put_number(enhanced.subject());
             prefix.put(b'.');
-            prefix.put_number(enhanced.detail);
+            prefix.put_number(enhanced.detail());
             prefix.put(b' ');
         }
         prefix
@@ -417,10 +223,6 @@ impl Prefix {
     }
 }
 
-const fn is_class(class: u8) -> bool {
-    matches!(class, 2 | 4 | 5)
-}
-
 /// RFC 2034 4: the class is the first digit of the code; RFC 2034 3: none on 3yz.
 const fn fit(code: ReplyCode, enhanced: Option<EnhancedCode>) -> Option<EnhancedCode> {
     match enhanced {
@@ -431,13 +233,6 @@ const fn fit(code: ReplyCode, enhanced: Option<EnhancedCode>) -> Option<Enhanced
 
 fn is_refused(character: char) -> bool {
     character.is_control() && character != '\n'
-}
-
-fn parse_part(digits: &str) -> Option<u16> {
-    let well_formed = matches!(digits.len(), 1..=3)
-        && digits.bytes().all(|digit| digit.is_ascii_digit())
-        && (digits == "0" || !digits.starts_with('0'));
-    well_formed.then(|| digits.parse().ok()).flatten()
 }
 
 /// What fits into a line with `room` octets, and the text behind it, if the reply goes on.

@@ -17,7 +17,8 @@ use base64::engine::general_purpose::STANDARD;
 use crate::class;
 use crate::error::{SyntaxError, SyntaxErrorKind};
 use crate::limits::MECHANISM_BYTES_MAX;
-use crate::reply::{Reply, ReplyCode};
+use crate::reply::Reply;
+use crate::reply_code::ReplyCode;
 
 const REDACTED: &str = "***";
 

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use smtp_proto::ClientName;
 
 use crate::config::{AuthConfig, BareNewline, EvaluateAt, Limits, SessionConfig, Timeouts};
+use crate::driver::Hooks;
 #[cfg(feature = "tls")]
 use crate::driver::TlsConfig;
-use crate::driver::Hooks;
 use crate::envelope::IdSource;
 use crate::error::ConfigError;
 use crate::hooks::{AccessControl, Authenticator, Delivery, Observer, RelayPolicy};
@@ -161,8 +161,8 @@ impl ServerBuilder<Ready> {
     /// [`ConfigError`] for a name that is none, or networks that leave nobody out.
     pub fn build(self) -> Result<Server, ConfigError> {
         let Self { server_name, state } = self;
-        let is_name = ClientName::new(server_name.as_str())
-            .is_ok_and(|name| name.domain().is_some());
+        let is_name =
+            ClientName::new(server_name.as_str()).is_ok_and(|name| name.domain().is_some());
         if !is_name {
             return Err(ConfigError::ServerName(server_name));
         }

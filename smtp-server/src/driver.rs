@@ -16,23 +16,27 @@ mod shutdown;
 mod tls;
 mod wire;
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::envelope::Recipient;
 use crate::hooks::{CloseReason, Event};
 use crate::info::SessionInfo;
-use crate::session::{Action, Question, Session};
+use crate::session::{Action, FinalReply, Question, Session};
 
 pub(crate) use admission::Admission;
 pub(crate) use resolve::Hooks;
 pub(crate) use shutdown::Shutdown;
-pub(crate) use wire::now;
 #[cfg(feature = "tls")]
 pub use tls::{TlsConfig, TlsConfigError};
+pub(crate) use wire::now;
 
+use resolve::Answer;
 use wire::{Waited, Wire};
 
 /// What a connection needs beside its stream.
@@ -57,45 +61,60 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Serves a client that is expected to begin with a TLS handshake.
     #[cfg(feature = "tls")]
     pub(crate) async fn run_implicit_tls(mut self) {
-        match self.start_tls().await {
-            Ok(()) => self.run().await,
-            Err(reason) => {
-                let info = self.session.info();
-                self.emit(&Event::Closed { reason, lasted: std::time::Duration::ZERO }, &info);
-            }
-        }
+        let mut farewell = Farewell::new(&self);
+        farewell.reason = match self.start_tls().await {
+            Ok(()) => self.converse().await,
+            Err(reason) => reason,
+        };
+        farewell.info = self.session.info();
     }
 
     /// Serves the client until the connection is closed.
     pub(crate) async fn run(mut self) {
-        let begun = now();
+        let mut farewell = Farewell::new(&self);
+        farewell.reason = self.converse().await;
+        farewell.info = self.session.info();
+    }
+
+    async fn converse(&mut self) -> CloseReason {
         self.emit(&Event::Connected, &self.session.info());
         let reason = self.serve().await;
-        self.report_final_reply(false);
+        if let Some(reply) = self.session.take_unwritten_reply() {
+            self.report_final_reply(&reply, false);
+        }
         self.wire.close().await;
-        let lasted = now().monotonic.saturating_duration_since(begun.monotonic);
-        self.emit(&Event::Closed { reason, lasted }, &self.session.info());
+        reason
     }
 
     async fn serve(&mut self) -> CloseReason {
+        let mut now = now();
         loop {
             let info = self.session.info();
-            match self.session.poll(now()) {
-                Action::Read => self.read().await,
+            match self.session.poll(now) {
+                Action::Read => {
+                    self.read().await;
+                    now = wire::now();
+                }
                 Action::Write(bytes) => {
                     let timeout = self.context.hooks.timeouts.write;
-                    match self.wire.write(bytes, timeout).await {
-                        Ok(written) => {
-                            self.session.handle_written(written);
-                            self.report_final_reply(true);
-                        }
-                        Err(_) => return CloseReason::Disconnected,
+                    let Ok(written) = self.wire.write(bytes, timeout).await else {
+                        return CloseReason::Disconnected;
+                    };
+                    if let Some(reply) = self.session.handle_written(written) {
+                        self.report_final_reply(&reply, true);
                     }
                 }
-                Action::Ask(Question::Message(message)) => self.deliver(*message).await,
+                Action::Ask(Question::Message(message)) => {
+                    self.deliver(*message).await;
+                    now = wire::now();
+                }
                 Action::Ask(question) => {
-                    let answer = self.context.hooks.resolve(question, &info).await;
-                    answer.give(&mut self.session);
+                    let resolving = self.context.hooks.resolve(question, &info, now.wall);
+                    let (answer, waited) = noting_wait(resolving).await;
+                    self.answer(answer);
+                    if waited {
+                        now = wire::now();
+                    }
                 }
                 Action::StartTls => {
                     #[cfg(feature = "tls")]
@@ -107,6 +126,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }
                 Action::Close(reason) => return reason,
             }
+        }
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        let recipient_accepted = matches!(answer, Answer::Recipient(Ok(_)));
+        answer.give(&mut self.session);
+        if !recipient_accepted || self.context.hooks.observers.is_empty() {
+            return;
+        }
+        let Some(envelope) = self.session.envelope() else { return };
+        if let Some(Recipient { path, class, .. }) = envelope.recipients.last() {
+            let queue_id = envelope.queue_id;
+            let accepted = Event::RecipientAccepted { to: path, class, queue_id };
+            self.emit(&accepted, &self.session.info());
         }
     }
 
@@ -122,8 +155,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         waited.tell(session);
     }
 
-    fn report_final_reply(&mut self, written: bool) {
-        let Some(last) = self.session.take_final_reply() else { return };
+    fn report_final_reply(&self, last: &FinalReply, written: bool) {
         let event = Event::FinalReplyWritten {
             queue_id: last.queue_id,
             ok: last.accepted && written,
@@ -135,5 +167,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     fn emit(&self, event: &Event<'_>, info: &SessionInfo) {
         self.context.hooks.emit(event, info);
+    }
+}
+
+/// A future's output, and whether it had to wait.
+async fn noting_wait<T>(future: impl Future<Output = T>) -> (T, bool) {
+    let mut future = pin!(future);
+    let mut waited = false;
+    let output = poll_fn(|cx| {
+        let polled = future.as_mut().poll(cx);
+        waited |= polled.is_pending();
+        polled
+    })
+    .await;
+    (output, waited)
+}
+
+/// Tells the observers of the close, also of a connection that is cut off by dropping it.
+struct Farewell {
+    hooks: Arc<Hooks>,
+    info: Arc<SessionInfo>,
+    reason: CloseReason,
+    begun: Instant,
+}
+
+impl Farewell {
+    fn new<S>(connection: &Connection<S>) -> Self {
+        Self {
+            hooks: connection.context.hooks.clone(),
+            info: connection.session.info(),
+            reason: CloseReason::Cut,
+            begun: now().monotonic,
+        }
+    }
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        let lasted = now().monotonic.saturating_duration_since(self.begun);
+        self.hooks.emit(&Event::Closed { reason: self.reason, lasted }, &self.info);
     }
 }

@@ -30,7 +30,10 @@ impl HeaderField {
     ///
     /// # Errors
     /// [`HeaderFieldError`] if a part holds what RFC 5322 2.2 does not allow there.
-    pub fn new(name: impl Into<String>, value: impl Into<String>) -> Result<Self, HeaderFieldError> {
+    pub fn new(
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<Self, HeaderFieldError> {
         let (name, value) = (name.into(), value.into());
         let name_ok = (1..=76).contains(&name.len())
             && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
@@ -75,9 +78,7 @@ fn value_is_one_field(value: &str) -> bool {
     bytes.iter().enumerate().all(|(at, byte)| match byte {
         b'\r' => bytes.get(at + 1) == Some(&b'\n'),
         b'\n' => {
-            at > 0
-                && bytes[at - 1] == b'\r'
-                && matches!(bytes.get(at + 1), Some(b' ' | b'\t'))
+            at > 0 && bytes[at - 1] == b'\r' && matches!(bytes.get(at + 1), Some(b' ' | b'\t'))
         }
         b'\t' => true,
         other => !other.is_ascii_control(),

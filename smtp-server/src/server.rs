@@ -8,7 +8,7 @@
 //! * **Panics**: never. **Spec**: RFC 5321 3.8.
 
 use std::future::{Future, poll_fn};
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -153,10 +153,7 @@ impl Server {
     ///
     /// # Errors
     /// Only if the server has no listener; what goes wrong with one connection ends that connection.
-    pub async fn run(
-        self,
-        shutdown: impl Future<Output = ()>,
-    ) -> io::Result<ShutdownReport> {
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<ShutdownReport> {
         if self.listeners.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the server has no listener"));
         }
@@ -251,13 +248,14 @@ impl Endpoint {
     }
 
     /// Turns a client away without a session; one that does not take the reply at once does without.
-    fn refuse(&self, stream: &TcpStream, peer: Peer) {
+    fn refuse(&self, stream: TcpStream, peer: Peer) {
         let info = SessionInfo::new(self.session.server_name.clone(), self.session.service, peer);
         let reply = replies::TOO_MANY_CONNECTIONS;
         if self.session.service != Service::Submissions {
             let mut octets = BytesMut::new();
             reply.encode(&mut octets);
-            let _ = stream.try_write(&octets);
+            // The runtime does not know yet that a new socket can be written to: the system does.
+            let _ = stream.into_std().and_then(|mut stream| stream.write(&octets));
         }
         self.hooks.emit(&Event::ConnectionRefused { reply: &reply }, &info);
     }
@@ -301,7 +299,7 @@ fn admit(
     let _ = stream.set_nodelay(true);
     let peer = Peer { remote: Some(remote), local: stream.local_addr().ok() };
     let Some(permit) = admission.admit(remote.ip()) else {
-        return endpoint.refuse(&stream, peer);
+        return endpoint.refuse(stream, peer);
     };
     let (endpoint, down) = (endpoint.clone(), down.clone());
     connections.spawn(async move {

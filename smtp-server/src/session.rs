@@ -204,6 +204,15 @@ impl Session {
         self.info.clone()
     }
 
+    /// The envelope of the open mail transaction, while commands are awaited.
+    #[must_use]
+    pub fn envelope(&self) -> Option<&Envelope> {
+        match &self.state {
+            State::Command(Mail::Open(transaction)) => Some(&transaction.envelope),
+            _ => None,
+        }
+    }
+
     /// The configuration it was made with.
     #[must_use]
     pub fn config(&self) -> &SessionConfig {
@@ -215,7 +224,8 @@ impl Session {
     /// 2 KiB while commands are awaited, 64 KiB for content; the larger one is given back when it is
     /// empty and no content is awaited.
     pub fn input(&mut self) -> &mut BytesMut {
-        let wanted = if self.state.is_content() { CONTENT_BUFFER_BYTES } else { COMMAND_BUFFER_BYTES };
+        let wanted =
+            if self.state.is_content() { CONTENT_BUFFER_BYTES } else { COMMAND_BUFFER_BYTES };
         if self.input.is_empty() && wanted < self.input.capacity() / 2 {
             self.input = BytesMut::new();
         }
@@ -261,9 +271,10 @@ impl Session {
         }
     }
 
-    /// So many octets of the last `Write` were written.
-    pub fn handle_written(&mut self, bytes: usize) {
+    /// So many octets of the last `Write` were written. Gives a message's final reply once its last octet is.
+    pub fn handle_written(&mut self, bytes: usize) -> Option<FinalReply> {
         self.output.written(bytes);
+        if self.output.is_empty() { self.final_reply.take() } else { None }
     }
 
     /// The client will send no more.
@@ -297,8 +308,8 @@ impl Session {
         self.shutting_down = true;
     }
 
-    /// The final reply of the last message, once; it is written when nothing is left to write.
-    pub fn take_final_reply(&mut self) -> Option<FinalReply> {
+    /// The final reply that could not be written, for whoever closes the connection.
+    pub fn take_unwritten_reply(&mut self) -> Option<FinalReply> {
         self.final_reply.take()
     }
 
@@ -333,7 +344,8 @@ impl Session {
             self.close_with(&reply, self.guard.close_reason(self.shutting_down));
             return None;
         }
-        let progressed = if matches!(self.state, State::Draining(_)) { self.drain() } else { self.read_line() };
+        let progressed =
+            if matches!(self.state, State::Draining(_)) { self.drain() } else { self.read_line() };
         if progressed {
             self.deadline = None;
             return None;

@@ -3,8 +3,8 @@
 //! * **In**: content that begins within a line or at a line start. **Out**: how many of its
 //!   octets need no closer look.
 //! * **Promises**: in a clean prefix every CR has its LF, every LF its CR, and there is no NUL;
-//!   where dots count, no line begins with one. This holds across the end of the prefix: the
-//!   next octet is an LF if the prefix ends in a CR, and only then.
+//!   where dots count, no line begins with one. This holds across the end of the prefix: if
+//!   there is an octet after it, it is an LF where the prefix ends in a CR, and only there.
 //! * **Limits**: works in blocks, so the last octets of any input are left to the caller; never
 //!   allocates. **Panics**: never.
 //! * **Spec**: RFC 5321 2.3.8, 4.5.2.

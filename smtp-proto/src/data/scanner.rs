@@ -6,6 +6,10 @@
 //! * **Spec**: RFC 5321 2.3.8, RFC 3030 3.
 
 use super::Flaws;
+use super::clean::clean_bytes;
+
+/// Octets that are looked at one by one where a clean prefix ends.
+const ODD_BYTES: usize = 128;
 
 /// Looks for bare CR, bare LF and NUL in content that comes in chunks.
 #[derive(Clone, Debug, Default)]
@@ -27,11 +31,16 @@ impl ContentScanner {
     #[must_use = "scanning has no other effect"]
     pub fn scan(&mut self, content: &[u8]) -> Flaws {
         let mut flaws = Flaws::default();
-        for &octet in content {
-            flaws.bare_cr |= self.after_cr && octet != b'\n';
-            flaws.bare_lf |= !self.after_cr && octet == b'\n';
-            flaws.nul |= octet == 0;
-            self.after_cr = octet == b'\r';
+        let mut rest = content;
+        while let Some(&next) = rest.first() {
+            if !self.after_cr && next != b'\n' {
+                let (clean, after) = rest.split_at(clean_bytes::<false>(rest));
+                self.after_cr = clean.last() == Some(&b'\r');
+                rest = after;
+            }
+            let (odd, after) = rest.split_at(rest.len().min(ODD_BYTES));
+            flaws |= self.walk(odd);
+            rest = after;
         }
         flaws
     }
@@ -40,5 +49,17 @@ impl ContentScanner {
     #[must_use = "the end of the content may have a flaw"]
     pub fn finish(&mut self) -> Flaws {
         Flaws { bare_cr: core::mem::take(&mut self.after_cr), ..Flaws::default() }
+    }
+
+    /// The flaws of `content`, one octet after the other.
+    fn walk(&mut self, content: &[u8]) -> Flaws {
+        let mut flaws = Flaws::default();
+        for &octet in content {
+            flaws.bare_cr |= self.after_cr & (octet != b'\n');
+            flaws.bare_lf |= !self.after_cr & (octet == b'\n');
+            flaws.nul |= octet == 0;
+            self.after_cr = octet == b'\r';
+        }
+        flaws
     }
 }

@@ -66,19 +66,3 @@ pub(super) const fn step(state: State, octet: u8) -> (State, Step) {
         (State::LineStart | State::Text | State::Dot, _) => (State::Text, Step::Keep),
     }
 }
-
-/// [`step`] for every state and octet, computed at compile time.
-pub(super) const STEPS: [[(State, Step); 256]; 5] = {
-    let mut steps = [[(State::Text, Step::Keep); 256]; 5];
-    let states = [State::LineStart, State::Text, State::Cr, State::Dot, State::DotCr];
-    let mut i = 0;
-    while i < states.len() {
-        let mut octet = 0;
-        while octet < 256 {
-            steps[states[i] as usize][octet] = step(states[i], octet as u8);
-            octet += 1;
-        }
-        i += 1;
-    }
-    steps
-};

@@ -44,8 +44,7 @@ pub(super) fn domain_keys(domain: &str) -> Vec<String> {
 /// `user@domain`, the domain and its parents, `user@`.
 pub(super) fn mailbox_keys(mailbox: &Mailbox<'_>) -> Vec<String> {
     let local_part = mailbox.local_part.unquoted().to_lowercase();
-    let domain =
-        mailbox.domain.to_ascii().unwrap_or_else(|| mailbox.domain.as_str().into());
+    let domain = mailbox.domain.to_ascii().unwrap_or_else(|| mailbox.domain.as_str().into());
     let mut keys = vec![format!("{local_part}@{}", domain.to_lowercase())];
     keys.extend(domain_keys(&domain));
     keys.push(format!("{local_part}@"));
@@ -71,8 +70,7 @@ mod tests {
         assert_eq!(domain_keys("Mail.Example.org"), ["mail.example.org", "example.org", "org"]);
         assert_eq!(domain_keys("[192.0.2.7]"), ["[192.0.2.7]"]);
         let mailbox = Mailbox::parse("Kim@sub.example.org").unwrap();
-        let expected =
-            ["kim@sub.example.org", "sub.example.org", "example.org", "org", "kim@"];
+        let expected = ["kim@sub.example.org", "sub.example.org", "example.org", "org", "kim@"];
         assert_eq!(mailbox_keys(&mailbox), expected);
         assert_eq!(reverse_path_keys(&ReversePath::Null), ["<>"]);
     }

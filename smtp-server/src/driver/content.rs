@@ -18,6 +18,7 @@ use super::{Connection, now};
 use crate::body::{Body, BodyError, PollChunk};
 use crate::hooks::{Event, HookKind};
 use crate::session::{ContentAction, Message, Session};
+use crate::time::Now;
 use crate::verdict::{Accepted, Receipt, Rejection};
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
@@ -34,6 +35,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             session: &mut self.session,
             turn: &turn,
             write_timeout: hooks.timeouts.write,
+            now: now(),
         };
         let mut body = Body::new(&mut source, fields);
         let outcome = call_in_turns(&hooks.timeouts, &turn, async {
@@ -62,6 +64,7 @@ struct Source<'a, S> {
     session: &'a mut Session,
     turn: &'a Turn,
     write_timeout: Duration,
+    now: Now,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> PollChunk for Source<'_, S> {
@@ -70,7 +73,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PollChunk for Source<'_, S> {
         match &polled {
             Poll::Pending => self.turn.client(),
             Poll::Ready(Ok(None)) => self.turn.commit(),
-            Poll::Ready(_) => self.turn.hook(),
+            Poll::Ready(_) => {}
         }
         polled
     }
@@ -79,14 +82,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PollChunk for Source<'_, S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Source<'_, S> {
     fn poll_session(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
         loop {
-            match self.session.poll_content(now()) {
+            match self.session.poll_content(self.now) {
                 ContentAction::Chunk(chunk) => return Poll::Ready(Ok(Some(chunk))),
                 ContentAction::End => return Poll::Ready(Ok(None)),
                 ContentAction::Failed(error) => return Poll::Ready(Err(error)),
                 ContentAction::Write(octets) => {
                     match self.wire.poll_write(cx, octets, self.write_timeout) {
                         Poll::Pending => return Poll::Pending,
-                        Poll::Ready(Ok(written)) => self.session.handle_written(written),
+                        Poll::Ready(Ok(written)) => {
+                            self.session.handle_written(written);
+                        }
                         Poll::Ready(Err(_)) => self.session.handle_eof(),
                     }
                 }
@@ -94,7 +99,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Source<'_, S> {
                     let deadline = self.session.poll_timeout();
                     match self.wire.poll_read(cx, self.session.input(), deadline) {
                         Poll::Pending => return Poll::Pending,
-                        Poll::Ready(waited) => waited.tell(self.session),
+                        Poll::Ready(waited) => {
+                            self.now = now();
+                            waited.tell(self.session);
+                        }
                     }
                 }
             }

@@ -28,8 +28,11 @@ const CLIENT: u8 = 1;
 const COMMIT: u8 = 2;
 
 impl Turn {
-    pub(super) fn hook(&self) {
-        self.0.store(HOOK, Ordering::Relaxed);
+    /// The hook's, unless it commits: the client is waited for only if the hook says so again.
+    fn hook(&self) {
+        if self.0.load(Ordering::Relaxed) != COMMIT {
+            self.0.store(HOOK, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn client(&self) {
@@ -57,11 +60,15 @@ pub(super) async fn call_in_turns<T>(
 ) -> Result<T, HookFailure> {
     let mut hook = pin!(hook);
     let mut clock = HookClock::default();
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| hook.as_mut().poll(cx))) {
-        Err(_) => Poll::Ready(Err(HookFailure::Panicked)),
-        Ok(Poll::Ready(answer)) => Poll::Ready(Ok(answer)),
-        Ok(Poll::Pending) => {
-            clock.poll(cx, timeouts, turn.0.load(Ordering::Relaxed)).map(|()| Err(HookFailure::TimedOut))
+    poll_fn(|cx| {
+        turn.hook();
+        match catch_unwind(AssertUnwindSafe(|| hook.as_mut().poll(cx))) {
+            Err(_) => Poll::Ready(Err(HookFailure::Panicked)),
+            Ok(Poll::Ready(answer)) => Poll::Ready(Ok(answer)),
+            Ok(Poll::Pending) => {
+                let turn = turn.0.load(Ordering::Relaxed);
+                clock.poll(cx, timeouts, turn).map(|()| Err(HookFailure::TimedOut))
+            }
         }
     })
     .await
@@ -87,11 +94,9 @@ impl HookClock {
             *self = Self { committing: true, ..Self::default() };
         }
         let limit = if self.committing { timeouts.commit } else { timeouts.hook };
-        let since =
-            *self.running_since.get_or_insert_with(|| Instant::from_std(now().monotonic));
+        let since = *self.running_since.get_or_insert_with(|| Instant::from_std(now().monotonic));
         let deadline = since + limit.saturating_sub(self.spent);
-        let sleep =
-            self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if sleep.deadline() != deadline {
             sleep.as_mut().reset(deadline);
         }

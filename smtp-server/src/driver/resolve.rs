@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use smtp_proto::{ForwardPath, RcptParams, replies};
 
-use super::{hook_clock, now};
+use super::hook_clock;
 use crate::config::{EvaluateAt, Timeouts};
 use crate::envelope::{Envelope, Recipient, RecipientClass};
 use crate::hooks::{
@@ -21,6 +21,7 @@ use crate::hooks::{
 };
 use crate::info::SessionInfo;
 use crate::session::{Question, Session};
+use crate::time::UnixMillis;
 use crate::verdict::{Effects, Rejection, RelayDecision, Verdict};
 
 /// The embedder's hooks, as one listener uses them.
@@ -64,8 +65,12 @@ impl Answer {
 }
 
 impl Hooks {
-    pub(super) async fn resolve(&self, question: Question<'_>, info: &SessionInfo) -> Answer {
-        let now = now().wall;
+    pub(super) async fn resolve(
+        &self,
+        question: Question<'_>,
+        info: &SessionInfo,
+        now: UnixMillis,
+    ) -> Answer {
         match question {
             Question::Client => Answer::Client(self.check_early(Stage::Client { now }, info).await),
             Question::Hello(hello) => {
@@ -76,8 +81,10 @@ impl Hooks {
                 Answer::Sender(self.check_early(Stage::Sender { now, envelope }, info).await)
             }
             Question::Recipient { to, params, envelope } => {
-                let decision = self.decide(to, params, envelope, info).await;
-                self.emit_recipient(to, envelope, &decision, info);
+                let decision = self.decide(to, params, envelope, info, now).await;
+                if let Err(rejection) = &decision {
+                    self.emit(&Event::RecipientRefused { to, rejection }, info);
+                }
                 Answer::Recipient(decision)
             }
             Question::Data(envelope) => {
@@ -98,24 +105,25 @@ impl Hooks {
         params: &RcptParams<'static>,
         envelope: &Envelope,
         info: &SessionInfo,
+        now: UnixMillis,
     ) -> Result<(RecipientClass, Effects), Rejection> {
         let mut effects = Effects::default();
         if self.evaluate_at == EvaluateAt::Recipient {
-            effects.merge(self.check_deferred(envelope, info).await?);
+            effects.merge(self.check_deferred(envelope, info, now).await?);
         }
-        let decision =
-            self.call(HookKind::Relay, info, self.relay.decide(to, envelope, info)).await?;
+        let relay = async { self.relay.decide(to, envelope, info).await };
+        let decision = self.call(HookKind::Relay, info, relay).await?;
         let class = match decision {
             RelayDecision::Local => RecipientClass::Local,
             RelayDecision::Relay { because } => RecipientClass::Relay { because },
             RelayDecision::Deny => return Err(Rejection::stock(replies::RELAY_DENIED)),
             RelayDecision::Defer(rejection) => return Err(rejection),
         };
-        let stage = Stage::Recipient { now: now().wall, to, envelope };
+        let stage = Stage::Recipient { now, to, envelope };
         effects.merge(self.check(stage, info).await.into_result()?);
         let recipient = Recipient { path: to.clone(), params: params.clone(), class };
-        let verdict =
-            self.call(HookKind::Verify, info, self.delivery.verify(&recipient, info)).await?;
+        let verify = async { self.delivery.verify(&recipient, info).await };
+        let verdict = self.call(HookKind::Verify, info, verify).await?;
         effects.merge(verdict.into_result()?);
         Ok((recipient.class, effects))
     }
@@ -125,8 +133,8 @@ impl Hooks {
         &self,
         envelope: &Envelope,
         info: &SessionInfo,
+        now: UnixMillis,
     ) -> Result<Effects, Rejection> {
-        let now = now().wall;
         let mut effects = self.check(Stage::Client { now }, info).await.into_result()?;
         if let Some(hello) = &info.hello {
             effects.merge(self.check(Stage::Hello { now, hello }, info).await.into_result()?);
@@ -145,7 +153,8 @@ impl Hooks {
 
     async fn check(&self, stage: Stage<'_>, info: &SessionInfo) -> Verdict {
         let Some(access) = &self.access else { return Verdict::Accept };
-        match self.call(HookKind::Access, info, access.check(stage, info)).await {
+        let check = async { access.check(stage, info).await };
+        match self.call(HookKind::Access, info, check).await {
             Ok(Verdict::Reject(rejection)) if stage.kind() != StageKind::Recipient => {
                 self.emit(&Event::Refused { stage: stage.kind(), rejection: &rejection }, info);
                 Verdict::Reject(rejection)
@@ -173,9 +182,9 @@ impl Hooks {
         info: &SessionInfo,
     ) -> CredentialAnswer {
         let Some(authenticator) = &self.authenticator else { return CredentialAnswer::Unavailable };
-        let call = authenticator.look_up(query, info);
+        let look_up = async { authenticator.look_up(query, info).await };
         let answer = self
-            .call(HookKind::Authenticator, info, call)
+            .call(HookKind::Authenticator, info, look_up)
             .await
             .unwrap_or(CredentialAnswer::Unavailable);
         match &answer {
@@ -190,7 +199,7 @@ impl Hooks {
         answer
     }
 
-    /// Calls a hook; one that fails costs a 451.
+    /// Calls a hook; one that fails costs a 451. `call` is lazy, so that a panic before the first poll is caught, too.
     async fn call<T>(
         &self,
         hook: HookKind,
@@ -201,21 +210,6 @@ impl Hooks {
             self.emit(&Event::HookFailed { hook, failure }, info);
             Rejection::local_error()
         })
-    }
-
-    fn emit_recipient(
-        &self,
-        to: &ForwardPath<'static>,
-        envelope: &Envelope,
-        decision: &Result<(RecipientClass, Effects), Rejection>,
-        info: &SessionInfo,
-    ) {
-        let queue_id = envelope.queue_id;
-        let event = match decision {
-            Ok((class, _)) => Event::RecipientAccepted { to, class, queue_id },
-            Err(rejection) => Event::RecipientRefused { to, rejection },
-        };
-        self.emit(&event, info);
     }
 
     /// Tells the observers; one that panics is not heard of again for this event.

@@ -105,10 +105,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 Poll::Ready(result)
             }
             Poll::Pending => {
-                let deadline = *self
-                    .timer
-                    .write_deadline
-                    .get_or_insert_with(|| now().monotonic + timeout);
+                let deadline =
+                    *self.timer.write_deadline.get_or_insert_with(|| now().monotonic + timeout);
                 self.timer.poll(cx, deadline).map(|()| Err(io::ErrorKind::TimedOut.into()))
             }
         }
@@ -175,8 +173,7 @@ impl Timer {
     /// Ready once `deadline` has passed.
     fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         let deadline = tokio::time::Instant::from_std(deadline);
-        let sleep =
-            self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if deadline < sleep.deadline() {
             sleep.as_mut().reset(deadline);
         }

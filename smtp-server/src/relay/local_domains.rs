@@ -30,9 +30,7 @@ impl LocalDomains {
     ///
     /// # Errors
     /// [`ConfigError::Domain`] for text that is no domain.
-    pub fn new<D: AsRef<str>>(
-        domains: impl IntoIterator<Item = D>,
-    ) -> Result<Self, ConfigError> {
+    pub fn new<D: AsRef<str>>(domains: impl IntoIterator<Item = D>) -> Result<Self, ConfigError> {
         let domains = domains
             .into_iter()
             .map(|domain| parse(domain.as_ref()))

@@ -28,9 +28,7 @@ impl Networks {
     ///
     /// # Errors
     /// [`ConfigError::Network`] for text that is none, [`ConfigError::OpenRelay`] if nobody is left out.
-    pub fn new<N: AsRef<str>>(
-        networks: impl IntoIterator<Item = N>,
-    ) -> Result<Self, ConfigError> {
+    pub fn new<N: AsRef<str>>(networks: impl IntoIterator<Item = N>) -> Result<Self, ConfigError> {
         let networks = networks
             .into_iter()
             .map(|network| parse(network.as_ref()))
@@ -48,7 +46,8 @@ impl RelayPolicy for Networks {
         _envelope: &Envelope,
         info: &SessionInfo,
     ) -> RelayDecision {
-        let network = info.peer.ip().and_then(|ip| self.networks.iter().find(|net| net.contains(&ip)));
+        let network =
+            info.peer.ip().and_then(|ip| self.networks.iter().find(|net| net.contains(&ip)));
         match network {
             Some(network) => RelayDecision::Relay { because: RelayReason::Network(*network) },
             None => RelayDecision::Deny,

@@ -18,7 +18,9 @@ impl SaslExchange for Login {
         let Some(response) = response else {
             return SaslStep::Challenge(b"Username:".to_vec());
         };
-        let text = std::str::from_utf8(response).ok().filter(|text| !text.is_empty() && !text.contains('\0'));
+        let text = std::str::from_utf8(response)
+            .ok()
+            .filter(|text| !text.is_empty() && !text.contains('\0'));
         match (text, self.authcid.take()) {
             (None, _) => SaslStep::Failed,
             (Some(authcid), None) => {

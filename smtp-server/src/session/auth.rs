@@ -34,7 +34,8 @@ impl Session {
         initial_response: Option<&InitialResponse<'_>>,
         mail: Mail,
     ) -> State {
-        let wanted = self.mechanisms.iter().find(|name| name.eq_ignore_ascii_case(mechanism.as_str()));
+        let wanted =
+            self.mechanisms.iter().find(|name| name.eq_ignore_ascii_case(mechanism.as_str()));
         let extended = self.info.hello.as_ref().is_some_and(|hello| hello.extended);
         let refusal = match wanted {
             _ if !self.config.auth.offered => replies::AUTH_NOT_OFFERED,

@@ -10,11 +10,26 @@ use smtp_proto::{
     Command, Line, LineEnding, Reply, SyntaxError, SyntaxErrorKind, Verb, limits, replies,
 };
 
+use super::Session;
+use super::content::Content;
 use super::guard::is_foreign_protocol;
 use super::state::{Mail, State};
-use super::{Session, content};
 use crate::config::BareNewline;
 use crate::hooks::CloseReason;
+
+/// What the input buffer begins with.
+enum Start {
+    /// Not a whole line yet.
+    Incomplete,
+    /// A line of so many octets, and so many with its ending.
+    Line { bytes: usize, consumed: usize },
+    /// The end of an over-long line, which is consumed.
+    TooLong,
+    /// A line that is not waited for any longer.
+    Endless,
+    /// A line feed that ends nothing.
+    BareLineFeed,
+}
 
 impl Session {
     /// Handles one line. False if none is complete.
@@ -25,54 +40,77 @@ impl Session {
         } else {
             limits::command_line_bytes_max(&self.input)
         };
-        let (bytes, consumed, ending) = match self.lines.decode(&self.input, bytes_max) {
-            Line::Incomplete => return false,
-            Line::Discard { consumed } => {
-                self.input.advance(consumed);
-                return self.line_goes_on(consumed);
+        match self.start_of_input(bytes_max) {
+            Start::Incomplete => return false,
+            Start::TooLong => self.line_too_long(),
+            Start::Endless => self.close_with(&replies::LINE_TOO_LONG, CloseReason::Refused),
+            Start::BareLineFeed => self.close_with(&replies::BARE_LINE_FEED, CloseReason::Refused),
+            Start::Line { bytes, consumed } => {
+                let mut input = std::mem::take(&mut self.input);
+                let is_last = input.len() == consumed;
+                self.handle_line(&input[..bytes], is_last);
+                input.advance(consumed);
+                self.keep_input(input);
             }
-            Line::TooLong { consumed } => {
-                self.input.advance(consumed);
-                self.line_too_long();
-                return true;
-            }
-            Line::Complete { bytes, consumed, ending } => (bytes, consumed, ending),
-        };
-        self.discarded_line_bytes = 0;
-        if ending == LineEnding::BareLf && self.config.bare_newline == BareNewline::Reject {
-            self.close_with(&replies::BARE_LINE_FEED, CloseReason::Refused);
-            return true;
         }
-        let mut input = std::mem::take(&mut self.input);
-        let is_last = input.len() == consumed;
-        self.handle_line(&input[..bytes], is_last);
-        input.advance(consumed);
-        self.keep_input(input);
         true
     }
 
-    /// An over-long line that does not end is not waited for.
-    fn line_goes_on(&mut self, consumed: usize) -> bool {
-        self.discarded_line_bytes += consumed as u64;
-        let budget = limits::DISCARDED_LINE_BYTES_MAX;
-        if budget < self.discarded_line_bytes {
-            self.close_with(&replies::LINE_TOO_LONG, CloseReason::Refused);
-            return true;
+    /// A command between two chunks of one message: only those that end or continue it act.
+    pub(super) fn read_line_between_chunks(&mut self, content: &mut Content) -> bool {
+        let bytes_max = limits::command_line_bytes_max(&self.input);
+        match self.start_of_input(bytes_max) {
+            Start::Incomplete => return false,
+            Start::TooLong => self.refuse(&replies::LINE_TOO_LONG),
+            Start::Endless => content.close_with(replies::LINE_TOO_LONG),
+            Start::BareLineFeed => content.close_with(replies::BARE_LINE_FEED),
+            Start::Line { bytes, consumed } => {
+                let mut input = std::mem::take(&mut self.input);
+                self.handle_line_between_chunks(&input[..bytes], content);
+                input.advance(consumed);
+                self.keep_input(input);
+            }
         }
-        false
+        true
+    }
+
+    fn start_of_input(&mut self, bytes_max: usize) -> Start {
+        match self.lines.decode(&self.input, bytes_max) {
+            Line::Incomplete => Start::Incomplete,
+            Line::Discard { consumed } => {
+                if self.discard_line_octets(consumed) {
+                    Start::Incomplete
+                } else {
+                    Start::Endless
+                }
+            }
+            Line::TooLong { consumed } => {
+                let within_budget = self.discard_line_octets(consumed);
+                self.discarded_line_bytes = 0;
+                if within_budget { Start::TooLong } else { Start::Endless }
+            }
+            Line::Complete { ending: LineEnding::BareLf, .. }
+                if self.config.bare_newline == BareNewline::Reject =>
+            {
+                Start::BareLineFeed
+            }
+            Line::Complete { bytes, consumed, .. } => Start::Line { bytes, consumed },
+        }
+    }
+
+    /// Throws octets of an over-long line away. False once they are too many.
+    fn discard_line_octets(&mut self, consumed: usize) -> bool {
+        self.input.advance(consumed);
+        self.discarded_line_bytes += consumed as u64;
+        self.discarded_line_bytes <= limits::DISCARDED_LINE_BYTES_MAX
     }
 
     fn line_too_long(&mut self) {
-        self.discarded_line_bytes = 0;
-        match self.take_state() {
-            State::Exchange(_) => {
-                self.refuse(&replies::AUTH_LINE_TOO_LONG);
-                self.state = State::Command(Mail::None);
-            }
-            state => {
-                self.refuse(&replies::LINE_TOO_LONG);
-                self.state = state;
-            }
+        if matches!(self.state, State::Exchange(_)) {
+            self.refuse(&replies::AUTH_LINE_TOO_LONG);
+            self.state = State::Command(Mail::None);
+        } else {
+            self.refuse(&replies::LINE_TOO_LONG);
         }
     }
 
@@ -137,39 +175,10 @@ impl Session {
         State::Command(mail)
     }
 
-    /// A command between two chunks of one message: only those that end or continue it act.
-    pub(super) fn read_line_between_chunks(&mut self, open: &mut content::Content) -> bool {
-        let bytes_max = limits::command_line_bytes_max(&self.input);
-        let (bytes, consumed, ending) = match self.lines.decode(&self.input, bytes_max) {
-            Line::Incomplete => return false,
-            Line::Discard { consumed } => {
-                self.input.advance(consumed);
-                return self.line_goes_on(consumed);
-            }
-            Line::TooLong { consumed } => {
-                self.input.advance(consumed);
-                self.discarded_line_bytes = 0;
-                self.refuse(&replies::LINE_TOO_LONG);
-                return true;
-            }
-            Line::Complete { bytes, consumed, ending } => (bytes, consumed, ending),
-        };
-        let mut input = std::mem::take(&mut self.input);
-        let bare = ending == LineEnding::BareLf && self.config.bare_newline == BareNewline::Reject;
-        if bare {
-            open.close_with(replies::BARE_LINE_FEED);
-        } else {
-            self.handle_line_between_chunks(&input[..bytes], open);
-        }
-        input.advance(consumed);
-        self.keep_input(input);
-        true
-    }
-
-    fn handle_line_between_chunks(&mut self, line: &[u8], open: &mut content::Content) {
+    fn handle_line_between_chunks(&mut self, line: &[u8], content: &mut Content) {
         match Command::parse(line) {
-            Ok(command) => self.handle_between_chunks(command, open),
-            Err(_) if Verb::of(line) == Some(Verb::Bdat) => open.close_with(replies::BAD_CHUNK),
+            Ok(command) => self.handle_between_chunks(command, content),
+            Err(_) if Verb::of(line) == Some(Verb::Bdat) => content.close_with(replies::BAD_CHUNK),
             Err(error) => self.refuse(&reply_to_syntax_error(error.kind, Verb::of(line))),
         }
     }

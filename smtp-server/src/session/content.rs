@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 use smtp_proto::{
-    Chunk, ChunkDecoder, ClientName, Command, DataDecoder, Decoded, EnhancedCode, Reply,
-    ReplyCode, Verb, replies,
+    Chunk, ChunkDecoder, ClientName, Command, DataDecoder, Decoded, EnhancedCode, Reply, ReplyCode,
+    Verb, replies,
 };
 
 use super::drain::{Draining, MessageFacts};
@@ -20,6 +20,7 @@ use super::state::{Asked, Mail, State, Transaction};
 use super::{Message, Next, Session};
 use crate::body::{AbortedBy, BodyError};
 use crate::config::BareNewline;
+use crate::envelope::Envelope;
 use crate::hooks::{CloseReason, HookFailure};
 use crate::time::Now;
 use crate::trace;
@@ -62,16 +63,30 @@ pub(super) enum Framing {
 pub(super) struct Chunks {
     decoder: ChunkDecoder,
     chunk: Chunk,
-    /// False between two chunks.
-    inside: bool,
+    place: Place,
+}
+
+/// Where in a sequence of chunks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Inside,
+    /// The delivery has the chunk's last octet. Its 250 waits until the delivery asks for more: an error
+    /// in between is this chunk's reply.
+    AtEnd,
+    Between,
 }
 
 enum Progress {
     Open,
     /// The last octet was handed out; `told` once the delivery asked for more and heard of the end.
-    Ended { told: bool },
+    Ended {
+        told: bool,
+    },
     /// `at_end` if nothing of the refused data or chunk is left to read.
-    Failed { error: BodyError, at_end: bool },
+    Failed {
+        error: BodyError,
+        at_end: bool,
+    },
 }
 
 enum NextCommand {
@@ -89,7 +104,7 @@ impl Framing {
     pub(super) fn chunk(chunk: Chunk) -> Self {
         let mut decoder = ChunkDecoder::new();
         decoder.begin(chunk.bytes);
-        Self::Chunks(Chunks { decoder, chunk, inside: true })
+        Self::Chunks(Chunks { decoder, chunk, place: Place::Inside })
     }
 
     /// Decodes in place; `end` is the end of the data or of this chunk.
@@ -114,8 +129,11 @@ impl Framing {
         }
     }
 
-    fn is_between_chunks(&self) -> bool {
-        matches!(self, Self::Chunks(chunks) if !chunks.inside)
+    fn place(&self) -> Place {
+        match self {
+            Self::Data(_) => Place::Inside,
+            Self::Chunks(chunks) => chunks.place,
+        }
     }
 }
 
@@ -157,14 +175,15 @@ impl Session {
             Mail::Refused => (Rejection::stock(replies::CHUNK_WITHOUT_TRANSACTION), Mail::Refused),
             Mail::Failed(rejection) => (rejection, after_refusal),
             mail => match ready_for_content(mail) {
-                Ok(_) if self.is_too_large(chunk.bytes) => {
-                    (Rejection::stock(replies::MESSAGE_TOO_LARGE), after_refusal)
+                Ok(transaction) if self.is_too_large(chunk.bytes) => {
+                    let refusal = Rejection::stock(replies::MESSAGE_TOO_LARGE);
+                    return self.refuse_chunk(framing, refusal, &transaction);
                 }
                 Ok(transaction) => return State::Asked(Asked::Data { transaction, framing }),
                 Err((reply, mail)) => (Rejection::stock(reply), mail),
             },
         };
-        self.drain_from_here(framing, refusal, mail)
+        self.drain_from_here(framing, refusal, mail, 1)
     }
 
     /// Answers [`Question::Data`](super::Question::Data).
@@ -181,11 +200,25 @@ impl Session {
             Err(rejection) if matches!(framing, Framing::Data(_)) => {
                 self.refuse_with(&rejection, Mail::None);
             }
-            Err(rejection) => {
-                let mail = after_refusal(&framing);
-                self.state = self.drain_from_here(framing, rejection, mail);
-            }
+            Err(rejection) => self.state = self.refuse_chunk(framing, rejection, &transaction),
         }
+    }
+
+    /// Refuses a transaction's first chunk before a delivery saw any of it.
+    fn refuse_chunk(
+        &self,
+        framing: Framing,
+        refusal: Rejection,
+        transaction: &Transaction,
+    ) -> State {
+        let mail = after_refusal(&framing);
+        let replies = self.replies_expected(&transaction.envelope);
+        self.drain_from_here(framing, refusal, mail, replies)
+    }
+
+    /// One reply, or on LMTP one per recipient.
+    fn replies_expected(&self, envelope: &Envelope) -> usize {
+        if self.config.is_lmtp() { envelope.recipients.len() } else { 1 }
     }
 
     fn open_content(&mut self, transaction: Transaction, framing: Framing) -> State {
@@ -195,7 +228,7 @@ impl Session {
         let envelope = transaction.envelope;
         let mut fields = envelope.handling.prepend.clone();
         fields.push(trace::received(&self.info, &envelope, self.now.wall));
-        let replies = if self.config.is_lmtp() { envelope.recipients.len() } else { 1 };
+        let replies = self.replies_expected(&envelope);
         let content = Content {
             framing,
             progress: Progress::Open,
@@ -254,10 +287,14 @@ impl Session {
     /// Goes on until there is something to say. Ends, since each turn consumes input.
     fn advance_content(&mut self, content: &mut Content) -> Step {
         while matches!(content.progress, Progress::Open) {
-            let step = if content.framing.is_between_chunks() {
-                if self.read_line_between_chunks(content) { Step::Again } else { Step::Starved }
-            } else {
-                self.decode_content(content)
+            if self.output.is_urgent() {
+                return Step::Starved;
+            }
+            let step = match content.framing.place() {
+                Place::Inside => self.decode_content(content),
+                Place::AtEnd => self.acknowledge_chunk(content),
+                Place::Between if self.read_line_between_chunks(content) => Step::Again,
+                Place::Between => Step::Starved,
             };
             match step {
                 Step::Again => self.deadline = None,
@@ -279,10 +316,9 @@ impl Session {
             return;
         }
         let timeouts = &self.config.timeouts;
-        let idle = if content.framing.is_between_chunks() {
-            timeouts.command
-        } else {
-            timeouts.content_idle
+        let idle = match content.framing.place() {
+            Place::Between => timeouts.command,
+            _ => timeouts.content_idle,
         };
         self.await_input((self.now.monotonic + idle).min(content.ends_before));
     }
@@ -299,7 +335,7 @@ impl Session {
             return Step::Again;
         }
         if decoded.end {
-            self.end_of_framing(content);
+            Self::end_of_framing(content);
         }
         if decoded.content == 0 {
             self.input.advance(decoded.consumed);
@@ -311,16 +347,21 @@ impl Session {
     }
 
     /// The end of the data or of one chunk.
-    fn end_of_framing(&mut self, content: &mut Content) {
+    fn end_of_framing(content: &mut Content) {
         match &mut content.framing {
-            Framing::Chunks(chunks) if !chunks.chunk.last => {
-                chunks.inside = false;
-                let text = format!("{} octets received", chunks.chunk.bytes);
-                let code = EnhancedCode::new(2, 0, 0);
-                self.output.push_held(&Reply::new(ReplyCode::OK, Some(code), text));
-            }
+            Framing::Chunks(chunks) if !chunks.chunk.last => chunks.place = Place::AtEnd,
             _ => content.progress = Progress::Ended { told: false },
         }
+    }
+
+    fn acknowledge_chunk(&mut self, content: &mut Content) -> Step {
+        if let Framing::Chunks(chunks) = &mut content.framing {
+            chunks.place = Place::Between;
+            let text = format!("{} octets received", chunks.chunk.bytes);
+            let code = EnhancedCode::new(2, 0, 0);
+            self.output.push_held(&Reply::new(ReplyCode::OK, Some(code), text));
+        }
+        Step::Again
     }
 
     /// What is wrong with the content so far. The order is fixed, or the reply to a message with
@@ -344,7 +385,10 @@ impl Session {
         let verb = command.verb();
         match command {
             Command::Bdat(chunk) => self.next_chunk(chunk, content),
-            Command::Noop => self.output.push(&replies::OK),
+            Command::Noop => {
+                self.guard.count_idle_command();
+                self.output.push(&replies::OK);
+            }
             Command::Rset => content.abort(AbortedBy::Rset, NextCommand::Rset),
             Command::Quit => content.abort(AbortedBy::Quit, NextCommand::Quit),
             Command::Ehlo(name) | Command::Helo(name) | Command::Lhlo(name) => {
@@ -352,13 +396,16 @@ impl Session {
             }
             _ => self.refuse(&replies::AFTER_BDAT),
         }
+        if self.guard.is_exhausted() {
+            content.close_with(replies::TOO_MANY_ERRORS);
+        }
     }
 
     fn next_chunk(&mut self, chunk: Chunk, content: &mut Content) {
         let Framing::Chunks(chunks) = &mut content.framing else { return };
         chunks.decoder.begin(chunk.bytes);
         chunks.chunk = chunk;
-        chunks.inside = true;
+        chunks.place = Place::Inside;
         if self.is_too_large(content.message.bytes.saturating_add(chunk.bytes)) {
             content.progress = Progress::Failed { error: BodyError::TooLarge, at_end: false };
         }
@@ -383,8 +430,12 @@ impl Session {
                 self.conclude(&results, &message, Mail::None);
                 return failure;
             }
-            (Progress::Ended { .. }, Err(rejection)) => {
+            (Progress::Ended { told: true }, Err(rejection)) => {
                 self.conclude_refused(&rejection, &message, Mail::None);
+                return None;
+            }
+            (Progress::Ended { told: false }, Err(rejection)) => {
+                self.conclude_unread(&rejection, &message, Mail::None);
                 return None;
             }
             (Progress::Open, Err(rejection)) => {
@@ -392,7 +443,7 @@ impl Session {
                 return None;
             }
             (Progress::Ended { told: false }, Ok(_)) => {
-                self.conclude_refused(&Rejection::local_error(), &message, Mail::None);
+                self.conclude_unread(&Rejection::local_error(), &message, Mail::None);
             }
             (Progress::Open, Ok(_)) => {
                 let refusal = Rejection::local_error();
@@ -401,7 +452,13 @@ impl Session {
             (Progress::Failed { error, at_end }, result) => {
                 match content.next_command {
                     Some(next) => self.carry_out(next),
-                    None => self.fail_message(error, at_end, content.framing, message, content.ends_before),
+                    None => self.fail_message(
+                        error,
+                        at_end,
+                        content.framing,
+                        message,
+                        content.ends_before,
+                    ),
                 }
                 return result.is_ok().then_some(HookFailure::AcknowledgedEarly);
             }
@@ -437,7 +494,7 @@ impl Session {
             BodyError::Slow => self.close_with(&replies::TIMED_OUT, CloseReason::TimedOut),
             error if at_end => {
                 let mail = after_refusal(&framing);
-                self.conclude_refused(&error.into(), &message, mail);
+                self.conclude_unread(&error.into(), &message, mail);
             }
             error => self.refuse_rest(framing, error.into(), message, ends_before),
         }
@@ -451,11 +508,12 @@ impl Session {
         message: MessageFacts,
         ends_before: Instant,
     ) {
-        if framing.is_between_chunks() {
-            self.state = State::Command(Mail::Failed(refusal));
-            return;
-        }
         let mail = after_refusal(&framing);
+        match framing.place() {
+            Place::Between => return self.state = State::Command(Mail::Failed(refusal)),
+            Place::AtEnd => return self.conclude_unread(&refusal, &message, mail),
+            Place::Inside => {}
+        }
         let draining = Draining { framing, refusal, message, mail, ends_before };
         self.state = State::Draining(Box::new(draining));
     }

@@ -61,7 +61,11 @@ impl MessageFacts {
         match receipt {
             Receipt::Whole(accepted) => (vec![Ok(accepted); self.replies], None),
             Receipt::Each(results) if is_lmtp => {
-                if results.len() == self.replies { (results, None) } else { mismatch() }
+                if results.len() == self.replies {
+                    (results, None)
+                } else {
+                    mismatch()
+                }
             }
             Receipt::Each(mut results) => {
                 let first_ok = results.first().map(Result::is_ok);
@@ -79,8 +83,14 @@ impl MessageFacts {
 
 impl Session {
     /// A chunk that was refused before any delivery saw it.
-    pub(super) fn drain_from_here(&self, framing: Framing, refusal: Rejection, mail: Mail) -> State {
-        let message = MessageFacts::new(1, None);
+    pub(super) fn drain_from_here(
+        &self,
+        framing: Framing,
+        refusal: Rejection,
+        mail: Mail,
+        replies: usize,
+    ) -> State {
+        let message = MessageFacts::new(replies, None);
         let ends_before = self.now.monotonic + self.config.timeouts.content_total;
         State::Draining(Box::new(Draining { framing, refusal, message, mail, ends_before }))
     }
@@ -97,22 +107,42 @@ impl Session {
         let decoded = draining.framing.decode(&mut self.input);
         self.input.advance(decoded.consumed);
         draining.message.count(&decoded);
-        let budget = self.config.limits.discarded_bytes_max;
-        if budget.is_some_and(|max| max < draining.message.bytes) {
-            self.close_with(&replies::TOO_MUCH_DISCARDED, CloseReason::Refused);
-            return true;
-        }
-        if decoded.end {
+        if decoded.end || self.is_over_budget(&draining.message) {
             let Draining { refusal, message, mail, .. } = *draining;
             let refusal = self.judge_content(&message).map_or(refusal, Rejection::from);
-            self.conclude_refused(&refusal, &message, mail);
+            self.conclude_unread(&refusal, &message, mail);
             return true;
         }
         self.state = State::Draining(draining);
         0 < decoded.consumed
     }
 
-    pub(super) fn conclude_refused(&mut self, refusal: &Rejection, message: &MessageFacts, mail: Mail) {
+    /// The refusal of a message that no delivery heard to its end: within the budget for such octets, or the
+    /// connection closes. Judged by the whole message, however much of it came before the refusal: that
+    /// depends on the network.
+    pub(super) fn conclude_unread(
+        &mut self,
+        refusal: &Rejection,
+        message: &MessageFacts,
+        mail: Mail,
+    ) {
+        if self.is_over_budget(message) {
+            self.close_with(&replies::TOO_MUCH_DISCARDED, CloseReason::Refused);
+        } else {
+            self.conclude_refused(refusal, message, mail);
+        }
+    }
+
+    fn is_over_budget(&self, message: &MessageFacts) -> bool {
+        self.config.limits.discarded_bytes_max.is_some_and(|max| max < message.bytes)
+    }
+
+    pub(super) fn conclude_refused(
+        &mut self,
+        refusal: &Rejection,
+        message: &MessageFacts,
+        mail: Mail,
+    ) {
         // A chunk that is not the last has one reply, also on LMTP.
         let replies = if matches!(mail, Mail::None) { message.replies } else { 1 };
         self.conclude(&vec![Err(refusal.clone()); replies], message, mail);

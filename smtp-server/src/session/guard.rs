@@ -56,9 +56,8 @@ impl Guard {
 /// Whether a line that is no command comes from something that speaks another protocol: a browser, a
 /// proxy or a TLS client that was tricked into sending here what its user typed.
 pub(super) fn is_foreign_protocol(line: &[u8]) -> bool {
-    const METHODS: [&[u8]; 9] = [
-        b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH",
-    ];
+    const METHODS: [&[u8]; 9] =
+        [b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"];
     let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
     let looks_like_header = 1 < word.len()
         && word.ends_with(b":")

@@ -116,9 +116,7 @@ impl Session {
     /// Whether AUTH is offered now: there is a mechanism, and nobody reads along or it was allowed.
     pub(super) fn offers_auth(&self) -> bool {
         let auth = &self.config.auth;
-        auth.offered
-            && (auth.in_clear || self.info.tls.is_some())
-            && !self.mechanisms.is_empty()
+        auth.offered && (auth.in_clear || self.info.tls.is_some()) && !self.mechanisms.is_empty()
     }
 
     pub(super) fn starttls(&mut self, mail: Mail, is_last: bool) -> State {
@@ -150,4 +148,3 @@ impl Session {
         };
     }
 }
-

@@ -136,13 +136,10 @@ impl Session {
     /// Answers [`Question::Recipient`](super::Question::Recipient): the class that the relay policy gave,
     /// or the first refusal.
     pub fn answer_recipient(&mut self, decision: Result<(RecipientClass, Effects), Rejection>) {
-        let (path, params, mut transaction) =
-            match self.take_state() {
-                State::Asked(Asked::Recipient { to, params, transaction }) => {
-                    (to, params, transaction)
-                }
-                other => return self.state = other,
-            };
+        let (path, params, mut transaction) = match self.take_state() {
+            State::Asked(Asked::Recipient { to, params, transaction }) => (to, params, transaction),
+            other => return self.state = other,
+        };
         match decision {
             Ok((class, effects)) => {
                 self.keep_effects(effects, &mut transaction);

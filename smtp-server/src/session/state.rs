@@ -57,12 +57,28 @@ pub(super) struct Transaction {
 
 pub(super) enum Asked {
     Client,
-    Hello { hello: Hello, mail: Mail },
+    Hello {
+        hello: Hello,
+        mail: Mail,
+    },
     Sender(Box<Transaction>),
-    Recipient { to: ForwardPath<'static>, params: RcptParams<'static>, transaction: Box<Transaction> },
-    Data { transaction: Box<Transaction>, framing: Framing },
-    Mechanism { mechanism: &'static str, initial_response: Option<Vec<u8>> },
-    Credentials { exchange: Exchange, query: CredentialQuery },
+    Recipient {
+        to: ForwardPath<'static>,
+        params: RcptParams<'static>,
+        transaction: Box<Transaction>,
+    },
+    Data {
+        transaction: Box<Transaction>,
+        framing: Framing,
+    },
+    Mechanism {
+        mechanism: &'static str,
+        initial_response: Option<Vec<u8>>,
+    },
+    Credentials {
+        exchange: Exchange,
+        query: CredentialQuery,
+    },
     Message(Box<(Message, Content)>),
 }
 

@@ -51,7 +51,10 @@ impl Plan {
         };
         let results = copies.iter().map(commit).collect::<Vec<io::Result<()>>>();
         let refused = |error: io::Error| refusal(&error);
-        results.into_iter().map(|result| result.map(|()| Accepted::new()).map_err(refused)).collect()
+        results
+            .into_iter()
+            .map(|result| result.map(|()| Accepted::new()).map_err(refused))
+            .collect()
     }
 
     fn try_commit_all(&mut self) -> io::Result<()> {

@@ -1,0 +1,260 @@
+//! What is written is what is read: parse, encode, parse.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+
+use bytes::BytesMut;
+use proptest::prelude::*;
+use smtp_proto::{
+    Command, Domain, EnhancedCode, Extension, ForwardPath, InitialResponse, LocalPart, Mailbox,
+    ReversePath, Verb, xtext,
+};
+
+const LOCAL_PART: &str = r#"([a-zA-Z0-9!#$%&'*+/=?^_`{|}~ж-]{1,6}(\.[a-zé]{1,6}){0,3})|("([ !#-\[\]-~ü]|\\[ -~]){1,20}")"#;
+const DOMAIN: &str = r"([a-zA-Z0-9ü]([a-zA-Z0-9-]{0,6}[a-z0-9])?(\.[a-zA-Z]{1,5}){0,3})|(\[192\.0\.2\.[1-9]\])|(\[[iI][pP]v6:2001:db8::[0-9a-fA-F]{1,4}\])|(\[[g-z]{1,4}:[!-Z^-~]{1,9}\])";
+const ROUTE: &str = r"((@[a-z]{1,3}(\.example)?,){0,2}@[a-z]{1,3}:)?";
+const PARAMETERS: &str = r"( SIZE=[0-9]{1,18})?( body=(7bit|8BITMIME|BinaryMime))?( SMTPUTF8)?( AUTH=(<>|[a-z]{1,5}\+2B@[a-z]{1,5}))?( RET=HDRS)?( X-[a-z]{1,5}(=[!-<>-~д]{1,9})?)?( NOTIFY=NEVER)?";
+
+fn encoded(command: &Command<'_>) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    command.encode(&mut out);
+    out.to_vec()
+}
+
+/// Parses `line`; if it is a command, writes it, reads it again and compares.
+fn round_trip(line: &[u8]) -> Option<Vec<u8>> {
+    let command = Command::parse(line).ok()?;
+    let written = encoded(&command);
+    let again = written.strip_suffix(b"\r\n").expect("a line ends in CRLF");
+    assert!(!again.iter().any(u8::is_ascii_control), "one line: {:?}", written.escape_ascii());
+    let parsed = Command::parse(again).expect("what we write, we read");
+    assert_eq!(parsed, command);
+    assert_eq!(encoded(&parsed), written, "writing twice writes the same");
+    assert_eq!(command.clone().into_owned(), command);
+    assert_eq!(Verb::of(again), Some(command.verb()));
+    Some(written)
+}
+
+fn hash(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+// rows: 5321-3.3-d
+#[test]
+fn known_lines() {
+    for (line, written) in [
+        ("ehlo client.example", "EHLO client.example"),
+        ("EHLO [192.0.2.1] my laptop", "EHLO [192.0.2.1]"),
+        ("LHLO q.example", "LHLO q.example"),
+        ("MAIL FROM:<a@b.example>", "MAIL FROM:<a@b.example>"),
+        ("MAIL FROM: <>   BODY=8BITMIME size=007", "MAIL FROM:<> SIZE=7 BODY=8BITMIME"),
+        ("MAIL FROM:<> X=y AUTH=<> SMTPUTF8", "MAIL FROM:<> SMTPUTF8 AUTH=<> X=y"),
+        ("RCPT TO: <@a,@b:\"kim\"@D.example>", "RCPT TO:<kim@D.example>"),
+        ("RCPT TO:<PostMaster> NOTIFY=NEVER", "RCPT TO:<postmaster> NOTIFY=NEVER"),
+        ("data ", "DATA"),
+        ("bdat 0086 last", "BDAT 86 LAST"),
+        ("NOOP ping", "NOOP"),
+        ("auth plain =", "AUTH plain ="),
+        ("VRFY \"Joe Smith\"", "VRFY \"Joe Smith\""),
+        ("EXPN  staff ", "EXPN staff"),
+        ("HELP", "HELP"),
+        ("help rcpt", "HELP rcpt"),
+        ("RSET", "RSET"),
+        ("QUIT", "QUIT"),
+        ("STARTTLS", "STARTTLS"),
+    ] {
+        let expected = format!("{written}\r\n").into_bytes();
+        assert_eq!(round_trip(line.as_bytes()), Some(expected), "{line}");
+    }
+}
+
+#[test]
+fn e01_free_text_that_a_program_supplies_stays_on_its_line() {
+    let text = "kim\r\nRCPT TO:<c@d>\0\u{85}";
+    for command in
+        [Command::Vrfy(text.into()), Command::Expn(text.into()), Command::Help(Some(text.into()))]
+    {
+        let expected = format!("{} kim??RCPT TO:<c@d>??\r\n", command.verb().as_str());
+        assert_eq!(encoded(&command), expected.as_bytes());
+    }
+}
+
+#[test]
+fn extensions_are_written_as_they_are_read() {
+    for text in [
+        "PIPELINING",
+        "SIZE",
+        "SIZE 0",
+        "SIZE 10485760",
+        "8BITMIME",
+        "SMTPUTF8",
+        "STARTTLS",
+        "AUTH PLAIN SCRAM-SHA-256",
+        "ENHANCEDSTATUSCODES",
+        "CHUNKING",
+        "BINARYMIME",
+        "DSN",
+        "LIMITS MAILMAX=5 RCPTMAX=20 RCPTDOMAINMAX=1",
+        "LIMITS RCPTMAX=20",
+        "HELP",
+        "X-NEW",
+        "DELIVERBY 240",
+    ] {
+        assert_eq!(Extension::parse(text).unwrap().to_string(), text);
+    }
+    let injecting = Extension::Other { keyword: "X".into(), arguments: "a\r\n250 b".into() };
+    assert_eq!(injecting.to_string(), "X a??250 b");
+}
+
+proptest! {
+    #[test]
+    fn transaction_commands(
+        local_part in LOCAL_PART,
+        domain in DOMAIN,
+        route in ROUTE,
+        space in " ?",
+        parameters in PARAMETERS,
+    ) {
+        let path = format!("{space}<{route}{local_part}@{domain}>{parameters}");
+        for line in [format!("MAIL FROM:{path}"), format!("rcpt to:{path}")] {
+            prop_assert!(round_trip(line.as_bytes()).is_some(), "{line}");
+        }
+    }
+
+    #[test]
+    fn other_commands(
+        line in "(EHLO|helo|LHLO) [!-~ü]{1,30}|VRFY [!-~]( ?[!-~ж]){0,20}|BDAT [0-9]{1,19}( LAST)?|AUTH [A-Z0-9_-]{1,20}( [A-Za-z0-9+/=]{1,40})?|NOOP [ -~]{0,9}|HELP [ -~]{0,9}",
+    ) {
+        prop_assert!(round_trip(line.as_bytes()).is_some(), "{line}");
+    }
+
+    #[test]
+    fn nearly_commands(pieces in prop::collection::vec(prop::sample::select(PIECES), 0..12)) {
+        round_trip(pieces.concat().as_bytes());
+    }
+
+    #[test]
+    fn any_octets(verb in 0..15_usize, rest in prop::collection::vec(any::<u8>(), 0..80)) {
+        let verbs = ["EHLO ", "HELO ", "LHLO ", "MAIL FROM:<", "RCPT TO:<", "DATA", "BDAT ",
+            "RSET", "NOOP ", "QUIT", "STARTTLS", "AUTH ", "VRFY ", "EXPN ", ""];
+        round_trip(&[verbs[verb].as_bytes(), &rest].concat());
+    }
+
+    #[test]
+    fn mailboxes(local_part in LOCAL_PART, domain in DOMAIN) {
+        let text = format!("{local_part}@{domain}");
+        let mailbox = Mailbox::parse(&text).unwrap();
+        prop_assert_eq!(mailbox.to_string(), &*text);
+        prop_assert_eq!(&text.parse::<Mailbox<'static>>().unwrap(), &mailbox);
+        prop_assert_eq!(mailbox.is_ascii(), text.is_ascii());
+
+        let forward = format!("<{text}>");
+        prop_assert_eq!(ForwardPath::parse(&forward).unwrap().to_string(), &*forward);
+        prop_assert_eq!(ReversePath::parse(&forward).unwrap().to_string(), &*forward);
+
+        let upper = domain.to_ascii_uppercase();
+        let (lower, upper) = (Domain::parse(&domain).unwrap(), Domain::parse(&upper).unwrap());
+        prop_assert_eq!(&lower, &upper);
+        prop_assert_eq!(hash(&lower), hash(&upper));
+    }
+
+    #[test]
+    fn local_parts(value in "[ -~ж]{1,30}") {
+        let least = LocalPart::from_unquoted(&*value).unwrap();
+        prop_assert_eq!(least.unquoted(), &*value);
+        prop_assert_eq!(least.least_quoted(), least.as_str());
+
+        // Every ASCII character quoted, needed or not.
+        let mut wire = String::from("\"");
+        for character in value.chars() {
+            if character.is_ascii() && wire.len() + value.len() < 60 {
+                wire.push('\\');
+            } else if matches!(character, '"' | '\\') {
+                return Ok(());
+            }
+            wire.push(character);
+        }
+        wire.push('"');
+        let most = LocalPart::new(wire).unwrap();
+        prop_assert_eq!(&most, &least);
+        prop_assert_eq!(hash(&most), hash(&least));
+        prop_assert_eq!(most.least_quoted(), least.as_str());
+    }
+
+    #[test]
+    fn xtext_holds_any_text(text in any::<String>()) {
+        let encoded = xtext::encode(&text);
+        prop_assert!(encoded.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'='));
+        match xtext::decode(&encoded) {
+            Ok(decoded) => prop_assert_eq!(&decoded, &text),
+            Err(_) => prop_assert!(text.contains(char::is_control), "{text:?}"),
+        }
+    }
+
+    #[test]
+    fn initial_responses_hold_any_octets(octets in prop::collection::vec(any::<u8>(), 0..40)) {
+        let response = InitialResponse::encode(&octets);
+        prop_assert_eq!(response.decode().unwrap(), octets);
+        prop_assert_eq!(&InitialResponse::new(response.as_str()).unwrap(), &response);
+    }
+
+    #[test]
+    fn enhanced_codes(class in prop::sample::select(vec![2_u8, 4, 5]), subject in 0..=999_u16, detail in 0..=999_u16) {
+        let code = EnhancedCode::new(class, subject, detail);
+        prop_assert_eq!(EnhancedCode::parse(&code.to_string()), Some(code));
+    }
+
+    #[test]
+    fn any_extension(text in "[a-zA-Z0-9-]{1,12}( [ -~]{0,30})?") {
+        if let Ok(extension) = Extension::parse(&text) {
+            let written = extension.to_string();
+            prop_assert_eq!(Extension::parse(&written).unwrap(), extension);
+        }
+    }
+}
+
+const PIECES: &[&str] = &[
+    "MAIL",
+    "RCPT",
+    "EHLO",
+    "BDAT",
+    "AUTH",
+    "VRFY",
+    "HELP",
+    " ",
+    " ",
+    "FROM:",
+    "TO:",
+    "<",
+    ">",
+    "<>",
+    "a",
+    "@",
+    "b",
+    ".",
+    "\"",
+    "\\",
+    "[",
+    "]",
+    "IPv6:",
+    "::1",
+    ":",
+    ",",
+    "SIZE=",
+    "1",
+    "BODY=",
+    "7BIT",
+    "SMTPUTF8",
+    "AUTH=",
+    "X=",
+    "+3D",
+    "=",
+    "LAST",
+    "PLAIN",
+    "postmaster",
+    "ü",
+    "\t",
+    "\r\n",
+];

@@ -1,0 +1,12 @@
+//! The codec against the texts of the RFCs, against itself, and against hostile input.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test, and what helps it, fails by panicking"
+)]
+
+mod inverse;
+mod replies;
+mod rfc5321;
+mod splits;

@@ -1,0 +1,10 @@
+//! What the tests share: hooks with scripted behaviour, and two ways to run a session with them.
+
+pub(crate) mod events;
+pub(crate) mod hooks;
+pub(crate) mod mail;
+pub(crate) mod octets;
+pub(crate) mod pure;
+pub(crate) mod setup;
+pub(crate) mod tcp;
+pub(crate) mod tls;

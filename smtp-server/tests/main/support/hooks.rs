@@ -1,0 +1,213 @@
+//! Hooks whose behaviour is a value, and wrappers that share a hook between runs.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use ipnet::IpNet;
+use smtp_server::proto::{ForwardPath, Reply};
+use smtp_server::{
+    AccessControl, Accepted, Authenticator, Body, BodyError, Capabilities, CredentialAnswer,
+    CredentialQuery, CredentialStore, Delivery, Envelope, Identity, LookupError, Outcome, Receipt,
+    Recipient, Rejection, RelayDecision, RelayPolicy, SaslExchange, SessionInfo, Stage, Verdict,
+};
+
+/// What a delivery does with each message.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Behaviour {
+    /// Takes it.
+    #[default]
+    Ok,
+    /// Takes it with a text of its own.
+    OkText(String),
+    /// Says `Ok` without a look at the content.
+    OkEarly,
+    /// Says `Ok` after so many octets.
+    OkAfter(usize),
+    /// Refuses once it has read all.
+    Reject(Rejection),
+    /// Refuses without a look at the content.
+    RejectEarly(Rejection),
+    /// Refuses after so many octets.
+    RejectAfter(usize, Rejection),
+    /// Panics without a look at the content.
+    Panic,
+    /// Panics after the last octet.
+    PanicAtEnd,
+    /// Answers for each recipient.
+    Each(Vec<Result<(), Rejection>>),
+}
+
+/// A delivery that does as told and writes down what it saw.
+#[derive(Clone, Default)]
+pub(crate) struct Scripted {
+    pub(crate) behaviour: Behaviour,
+    /// Recipients whose mailbox does not exist.
+    pub(crate) unknown: Vec<String>,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Scripted {
+    pub(crate) fn new(behaviour: Behaviour) -> Self {
+        Self { behaviour, ..Self::default() }
+    }
+
+    /// One line per message: `<from> <to>,<to> content`, or how it ended instead.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    fn note(&self, line: String) {
+        self.log.lock().unwrap().push(line);
+    }
+
+    async fn pull(&self, body: &mut Body<'_>, octets: usize) -> Result<Vec<u8>, Rejection> {
+        let mut content = Vec::new();
+        while content.len() < octets {
+            match body.chunk().await {
+                Ok(Some(chunk)) => content.extend_from_slice(&chunk),
+                Ok(None) => break,
+                Err(error) => {
+                    self.note(format!("failed {}", name(&error)));
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok(content)
+    }
+
+    async fn act(&self, body: &mut Body<'_>, to: &str) -> Result<Receipt, Rejection> {
+        let content = match &self.behaviour {
+            Behaviour::RejectEarly(rejection) => return Err(rejection.clone()),
+            Behaviour::OkEarly => return Ok(Accepted::new().into()),
+            Behaviour::Panic => panic!("scripted"),
+            Behaviour::RejectAfter(octets, rejection) => {
+                self.pull(body, *octets).await?;
+                return Err(rejection.clone());
+            }
+            Behaviour::OkAfter(octets) => {
+                self.pull(body, *octets).await?;
+                return Ok(Accepted::new().into());
+            }
+            _ => self.pull(body, usize::MAX).await?,
+        };
+        match &self.behaviour {
+            Behaviour::PanicAtEnd => panic!("scripted"),
+            Behaviour::Reject(rejection) => return Err(rejection.clone()),
+            _ => self.note(format!("{to} {}", content.escape_ascii())),
+        }
+        Ok(match &self.behaviour {
+            Behaviour::OkText(text) => Accepted::with_text(text.clone()).into(),
+            Behaviour::Each(results) => {
+                Receipt::Each(results.iter().map(|one| one.clone().map(|()| Accepted::new())).collect())
+            }
+            _ => Accepted::new().into(),
+        })
+    }
+}
+
+fn name(error: &BodyError) -> String {
+    format!("{error:?}")
+}
+
+#[async_trait]
+impl Delivery for Scripted {
+    fn capabilities(&self) -> Capabilities {
+        let each = matches!(self.behaviour, Behaviour::Each(_));
+        Capabilities::default().with_outcome(if each { Outcome::Each } else { Outcome::Whole })
+    }
+
+    async fn verify(&self, recipient: &Recipient, _info: &SessionInfo) -> Verdict {
+        if self.unknown.contains(&recipient.path.to_string()) {
+            return rejection("550 5.1.1 User unknown").into();
+        }
+        Verdict::Accept
+    }
+
+    async fn deliver(
+        &self,
+        envelope: Envelope,
+        body: &mut Body<'_>,
+        _info: &SessionInfo,
+    ) -> Result<Receipt, Rejection> {
+        let to = envelope.recipients.iter().map(|one| one.path.to_string()).collect::<Vec<_>>();
+        let path = format!("{} {}", envelope.reverse_path, to.join(","));
+        self.act(body, &path).await
+    }
+}
+
+/// A refusal from the text of its reply.
+pub(crate) fn rejection(line: &str) -> Rejection {
+    let (reply, _) = Reply::parse(format!("{line}\r\n").as_bytes()).unwrap().unwrap();
+    Rejection::from_reply(reply).unwrap()
+}
+
+/// One user with one password, who has a record.
+pub(crate) struct OneUser {
+    pub(crate) user: String,
+    pub(crate) password: String,
+}
+
+/// What the store says of its user.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Account(pub(crate) u32);
+
+#[async_trait]
+impl CredentialStore for OneUser {
+    async fn verify(&self, user: &str, password: &str) -> Result<Option<Identity>, LookupError> {
+        if user == "unavailable" {
+            return Err(LookupError("no connection".to_owned()));
+        }
+        let right = user == self.user && password == self.password;
+        Ok(right.then(|| Identity::new(user).with_data(Account(7))))
+    }
+}
+
+/// A relay policy that several servers use.
+#[derive(Clone)]
+pub(crate) struct SharedRelay(pub(crate) Arc<dyn RelayPolicy>);
+
+#[async_trait]
+impl RelayPolicy for SharedRelay {
+    async fn decide(
+        &self,
+        to: &ForwardPath<'_>,
+        envelope: &Envelope,
+        info: &SessionInfo,
+    ) -> RelayDecision {
+        self.0.decide(to, envelope, info).await
+    }
+
+    fn granted_networks(&self) -> Vec<IpNet> {
+        self.0.granted_networks()
+    }
+}
+
+/// Access control that several servers use.
+#[derive(Clone)]
+pub(crate) struct SharedAccess(pub(crate) Arc<dyn AccessControl>);
+
+#[async_trait]
+impl AccessControl for SharedAccess {
+    async fn check(&self, stage: Stage<'_>, info: &SessionInfo) -> Verdict {
+        self.0.check(stage, info).await
+    }
+}
+
+/// An authenticator that several servers use.
+#[derive(Clone)]
+pub(crate) struct SharedAuthenticator(pub(crate) Arc<dyn Authenticator>);
+
+#[async_trait]
+impl Authenticator for SharedAuthenticator {
+    fn mechanisms(&self, info: &SessionInfo) -> Vec<&'static str> {
+        self.0.mechanisms(info)
+    }
+
+    fn start(&self, mechanism: &str, info: &SessionInfo) -> Option<Box<dyn SaslExchange>> {
+        self.0.start(mechanism, info)
+    }
+
+    async fn look_up(&self, query: &CredentialQuery, info: &SessionInfo) -> CredentialAnswer {
+        self.0.look_up(query, info).await
+    }
+}

@@ -1,0 +1,118 @@
+//! One configuration for both ways to run a session.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use smtp_server::config::Timeouts;
+use smtp_server::relay::LocalDomains;
+use smtp_server::{
+    AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, EvaluateAt, Limits, Observer,
+    Peer, RelayPolicy, Server, Service, ServiceConfig, SessionConfig,
+};
+
+use super::events::Events;
+use super::hooks::{Scripted, SharedAccess, SharedAuthenticator, SharedRelay};
+use super::tls;
+
+/// The server under test: `mx.test`, where `local.test` is local.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) service: Service,
+    pub(crate) bare_newline: BareNewline,
+    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) evaluate_at: EvaluateAt,
+    pub(crate) relay: Arc<dyn RelayPolicy>,
+    pub(crate) access: Option<Arc<dyn AccessControl>>,
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    pub(crate) delivery: Arc<dyn Delivery>,
+    pub(crate) auth_in_clear: bool,
+    pub(crate) auth_required: bool,
+    pub(crate) tls: bool,
+    pub(crate) client: IpAddr,
+    pub(crate) events: Events,
+}
+
+impl Setup {
+    pub(crate) fn new(delivery: impl Delivery) -> Self {
+        Self {
+            service: Service::Smtp,
+            bare_newline: BareNewline::default(),
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            evaluate_at: EvaluateAt::default(),
+            relay: Arc::new(LocalDomains::new(["local.test"]).unwrap()),
+            access: None,
+            authenticator: None,
+            delivery: Arc::new(delivery),
+            auth_in_clear: false,
+            auth_required: false,
+            tls: false,
+            client: Ipv4Addr::LOCALHOST.into(),
+            events: Events::default(),
+        }
+    }
+
+    /// With a delivery that takes everything, and its log.
+    pub(crate) fn accepting() -> (Self, Scripted) {
+        let delivery = Scripted::default();
+        (Self::new(delivery.clone()), delivery)
+    }
+
+    pub(crate) fn peer(&self) -> Peer {
+        let local = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 25);
+        Peer::new(SocketAddr::new(self.client, 40_000), local)
+    }
+
+    /// For a session that is driven by hand; what `Server` would make of the same.
+    pub(crate) fn session_config(&self) -> SessionConfig {
+        let mut config = SessionConfig::new("mx.test", self.service);
+        config.limits = self.limits;
+        config.timeouts = self.timeouts;
+        config.bare_newline = self.bare_newline;
+        config.capabilities = self.delivery.capabilities();
+        config.starttls = self.tls && self.service != Service::Submissions;
+        let mut auth = AuthConfig::default();
+        auth.offered = self.authenticator.is_some() && self.service != Service::Lmtp;
+        auth.in_clear = self.auth_in_clear;
+        auth.required = self.auth_required;
+        config.auth = auth;
+        config
+    }
+
+    pub(crate) fn service_config(&self) -> ServiceConfig {
+        let service = match self.service {
+            Service::Submission => ServiceConfig::submission(),
+            Service::Submissions => ServiceConfig::submissions(),
+            Service::Lmtp => ServiceConfig::lmtp(),
+            _ => ServiceConfig::smtp(),
+        };
+        service.require_auth(self.auth_required)
+    }
+
+    pub(crate) fn server(&self) -> Server {
+        self.server_with(self.events.clone())
+    }
+
+    pub(crate) fn server_with(&self, observer: impl Observer) -> Server {
+        let mut builder = Server::builder("mx.test")
+            .relay_policy(SharedRelay(self.relay.clone()))
+            .shared_delivery(self.delivery.clone())
+            .limits(self.limits)
+            .timeouts(self.timeouts)
+            .bare_newline(self.bare_newline)
+            .evaluate_at(self.evaluate_at)
+            .auth_in_clear(self.auth_in_clear)
+            .observer(observer);
+        if let Some(access) = &self.access {
+            builder = builder.access(SharedAccess(access.clone()));
+        }
+        if let Some(authenticator) = &self.authenticator {
+            builder = builder.authenticator(SharedAuthenticator(authenticator.clone()));
+        }
+        if self.tls {
+            builder = builder.tls(tls::server());
+        }
+        builder.build().unwrap()
+    }
+}
