@@ -7,7 +7,12 @@ struct Inbox;
 
 #[async_trait::async_trait]
 impl Delivery for Inbox {
-    async fn deliver(&self, envelope: Envelope, body: &mut Body<'_>, _: &SessionInfo) -> Result<Receipt, Rejection> {
+    async fn deliver(
+        &self,
+        envelope: Envelope,
+        body: &mut Body<'_>,
+        _: &SessionInfo,
+    ) -> Result<Receipt, Rejection> {
         let content = body.collect(10 << 20).await?;
         println!("{} octets from {}", content.len(), envelope.reverse_path);
         Ok(Accepted::with_text("Thank you").into())

@@ -7,10 +7,10 @@ use std::error::Error;
 
 use async_trait::async_trait;
 use smtp_server::delivery::Discard;
+use smtp_server::proto::ForwardPath;
 use smtp_server::{
     Envelope, Limits, RelayDecision, RelayPolicy, Server, ServiceConfig, SessionInfo,
 };
-use smtp_server::proto::ForwardPath;
 use tokio::net::TcpListener;
 
 /// Every recipient is ours. Nothing is ever sent on, so this is no open relay.

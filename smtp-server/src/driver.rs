@@ -88,8 +88,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     async fn serve(&mut self) -> CloseReason {
         let mut now = now();
+        let mut info = self.session.info();
         loop {
-            let info = self.session.info();
             match self.session.poll(now) {
                 Action::Read => {
                     self.read().await;
@@ -105,21 +105,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     }
                 }
                 Action::Ask(Question::Message(message)) => {
-                    self.deliver(*message).await;
+                    self.deliver(*message, &info).await;
                     now = wire::now();
                 }
                 Action::Ask(question) => {
                     let resolving = self.context.hooks.resolve(question, &info, now.wall);
                     let (answer, waited) = noting_wait(resolving).await;
-                    self.answer(answer);
+                    self.answer(answer, &info);
+                    info = self.session.info();
                     if waited {
                         now = wire::now();
                     }
                 }
                 Action::StartTls => {
                     #[cfg(feature = "tls")]
-                    if let Err(reason) = self.start_tls().await {
-                        return reason;
+                    match self.start_tls().await {
+                        Ok(()) => info = self.session.info(),
+                        Err(reason) => return reason,
                     }
                     #[cfg(not(feature = "tls"))]
                     return CloseReason::TlsFailed;
@@ -129,7 +131,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    fn answer(&mut self, answer: Answer) {
+    fn answer(&mut self, answer: Answer, info: &SessionInfo) {
         let recipient_accepted = matches!(answer, Answer::Recipient(Ok(_)));
         answer.give(&mut self.session);
         if !recipient_accepted || self.context.hooks.observers.is_empty() {
@@ -139,7 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if let Some(Recipient { path, class, .. }) = envelope.recipients.last() {
             let queue_id = envelope.queue_id;
             let accepted = Event::RecipientAccepted { to: path, class, queue_id };
-            self.emit(&accepted, &self.session.info());
+            self.emit(&accepted, info);
         }
     }
 

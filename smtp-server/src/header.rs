@@ -5,12 +5,13 @@
 //!   or peer can inject a second field.
 //! * **Limits**: a name of 1 to 76 octets. **Panics**: never. **Spec**: RFC 5322 2.2, 3.6.8.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// One header field, for the top of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderField {
-    name: String,
+    name: Cow<'static, str>,
     value: String,
 }
 
@@ -40,17 +41,16 @@ impl HeaderField {
         match (name_ok, value_is_one_field(&value)) {
             (false, _) => Err(HeaderFieldError::Name),
             (true, false) => Err(HeaderFieldError::Value),
-            (true, true) => Ok(Self { name, value }),
+            (true, true) => Ok(Self { name: name.into(), value }),
         }
     }
 
     /// For the fields this crate writes: whatever a peer said is made harmless rather than refused.
-    pub(crate) fn trusted(name: &'static str, value: &str) -> Self {
-        let mut value = value.replace(|c: char| c.is_control() && !"\r\n\t".contains(c), "?");
+    pub(crate) fn trusted(name: &'static str, mut value: String) -> Self {
         if !value_is_one_field(&value) {
-            value = value.replace(['\r', '\n'], "?");
+            value = value.replace(|c: char| c.is_control() && c != '\t', "?");
         }
-        Self { name: name.to_owned(), value }
+        Self { name: Cow::Borrowed(name), value }
     }
 
     /// The field's name, as it will be written.

@@ -46,7 +46,7 @@ mod guard;
 mod output;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use smtp_proto::{ForwardPath, LineDecoder, RcptParams, Reply, replies};
@@ -70,6 +70,7 @@ use state::{Asked, Mail, State};
 const COMMAND_BUFFER_BYTES: usize = 2 * 1024;
 /// Room for content, from 354 or BDAT to its end.
 const CONTENT_BUFFER_BYTES: usize = 64 * 1024;
+const IDLE_BEFORE_SHRINKING: Duration = Duration::from_secs(1);
 
 /// One client's session, from the greeting to the close.
 pub struct Session {
@@ -86,6 +87,8 @@ pub struct Session {
     now: Now,
     /// Set while octets from the client are awaited.
     deadline: Option<Instant>,
+    /// When a large input buffer that nobody uses is given back.
+    shrink_at: Option<Instant>,
     shutting_down: bool,
     final_reply: Option<FinalReply>,
     /// Octets of an over-long line that were thrown away so far.
@@ -192,6 +195,7 @@ impl Session {
             state: State::Asked(Asked::Client),
             now,
             deadline: None,
+            shrink_at: None,
             shutting_down: false,
             final_reply: None,
             discarded_line_bytes: 0,
@@ -221,15 +225,14 @@ impl Session {
 
     /// The one input buffer: append what was read. It has room for at least one octet.
     ///
-    /// 2 KiB while commands are awaited, 64 KiB for content; the larger one is given back when it is
-    /// empty and no content is awaited.
+    /// 2 KiB while commands are awaited, 64 KiB from the first content on. The larger one is given back
+    /// when the client was silent for a second (by [`handle_timeout`](Self::handle_timeout)): a busy
+    /// connection keeps it from message to message.
     pub fn input(&mut self) -> &mut BytesMut {
         let wanted =
             if self.state.is_content() { CONTENT_BUFFER_BYTES } else { COMMAND_BUFFER_BYTES };
-        if self.input.is_empty() && wanted < self.input.capacity() / 2 {
-            self.input = BytesMut::new();
-        }
         if self.input.capacity() - self.input.len() < wanted / 4 {
+            // Reclaims the whole buffer if no chunk of it is alive.
             self.input.reserve(wanted);
         }
         &mut self.input
@@ -257,15 +260,18 @@ impl Session {
     /// When [`handle_timeout`](Self::handle_timeout) is due, while octets are awaited.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadline
+        self.deadline.map(|deadline| self.shrink_at.map_or(deadline, |at| at.min(deadline)))
     }
 
     /// Time has passed; does nothing before [`poll_timeout`](Self::poll_timeout).
     pub fn handle_timeout(&mut self, now: Now) {
-        if self.deadline.is_none_or(|deadline| now.monotonic < deadline) {
+        let passed = |at: &Instant| *at <= now.monotonic;
+        if self.shrink_at.take_if(|at| passed(at)).is_some() && self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
+        if self.deadline.take_if(|at| passed(at)).is_none() {
             return;
         }
-        self.deadline = None;
         if !self.fail_open_content(BodyError::Slow) {
             self.close_with(&replies::TIMED_OUT, CloseReason::TimedOut);
         }
@@ -360,6 +366,8 @@ impl Session {
             }
             _ => self.now.monotonic + timeouts.command,
         };
+        let is_large = COMMAND_BUFFER_BYTES * 2 < self.input.capacity();
+        self.shrink_at = is_large.then(|| self.now.monotonic + IDLE_BEFORE_SHRINKING);
         self.await_input(deadline);
         Some(Next::Read)
     }

@@ -22,11 +22,17 @@ use crate::time::UnixMillis;
 /// The sender's login is not in it: only that there was one (`ESMTPSA`). A single recipient is named.
 #[must_use]
 pub fn received(info: &SessionInfo, envelope: &Envelope, now: UnixMillis) -> HeaderField {
+    // One allocation in nearly all cases; it is made for each message.
+    let mut value = String::with_capacity(256);
+    value.push_str("from ");
     let claimed = info.hello.as_ref().map_or("unknown", |hello| hello.name.as_str());
-    let mut value = format!("from {}", comment_free(claimed));
-    if let Some(ip) = info.peer.ip() {
-        let _ = write!(value, " ({})", literal(ip));
-    }
+    value.extend(claimed.chars().map(without_syntax));
+    // Writing to a string cannot fail.
+    let _ = match info.peer.ip() {
+        Some(IpAddr::V4(ip)) => write!(value, " ([{ip}])"),
+        Some(IpAddr::V6(ip)) => write!(value, " ([IPv6:{ip}])"),
+        None => Ok(()),
+    };
     let _ = write!(value, "\r\n\tby {} with {}", info.server_name, protocol(info, envelope));
     if let Some(queue_id) = envelope.queue_id {
         let _ = write!(value, " id {queue_id}");
@@ -35,13 +41,13 @@ pub fn received(info: &SessionInfo, envelope: &Envelope, now: UnixMillis) -> Hea
         let _ = write!(value, "\r\n\tfor {}", recipient.path);
     }
     let _ = write!(value, ";\r\n\t{}", date(now));
-    HeaderField::trusted("Received", &value)
+    HeaderField::trusted("Received", value)
 }
 
 /// The `Return-Path` field that final delivery puts on top.
 #[must_use]
 pub fn return_path(reverse_path: &ReversePath<'_>) -> HeaderField {
-    HeaderField::trusted("Return-Path", &reverse_path.to_string())
+    HeaderField::trusted("Return-Path", reverse_path.to_string())
 }
 
 /// The `Delivered-To` field that final delivery puts on top, by which mail loops are seen.
@@ -49,7 +55,7 @@ pub fn return_path(reverse_path: &ReversePath<'_>) -> HeaderField {
 pub fn delivered_to(to: &ForwardPath<'_>) -> HeaderField {
     let path = to.to_string();
     let address = path.trim_start_matches('<').trim_end_matches('>');
-    HeaderField::trusted("Delivered-To", address)
+    HeaderField::trusted("Delivered-To", address.to_owned())
 }
 
 /// A date-time as header fields have it, in UTC.
@@ -62,28 +68,19 @@ pub fn date(now: UnixMillis) -> String {
         .unwrap_or_else(|| "Thu, 01 Jan 1970 00:00:00 +0000".to_owned())
 }
 
-fn protocol(info: &SessionInfo, envelope: &Envelope) -> String {
+fn protocol(info: &SessionInfo, envelope: &Envelope) -> &'static str {
     let extended = info.hello.as_ref().is_some_and(|hello| hello.extended);
-    let base = match (info.service, envelope.params.smtputf8) {
-        (Service::Lmtp, true) => "UTF8LMTP",
-        (Service::Lmtp, false) => "LMTP",
-        (_, true) => "UTF8SMTP",
-        _ if extended => "ESMTP",
-        _ => return "SMTP".to_owned(),
+    let names = match (info.service, envelope.params.smtputf8) {
+        (Service::Lmtp, true) => ["UTF8LMTP", "UTF8LMTPS", "UTF8LMTPA", "UTF8LMTPSA"],
+        (Service::Lmtp, false) => ["LMTP", "LMTPS", "LMTPA", "LMTPSA"],
+        (_, true) => ["UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA", "UTF8SMTPSA"],
+        _ if extended => ["ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"],
+        _ => ["SMTP"; 4],
     };
-    let tls = if info.tls.is_some() { "S" } else { "" };
-    let auth = if info.identity.is_some() { "A" } else { "" };
-    format!("{base}{tls}{auth}")
+    names[usize::from(info.tls.is_some()) + 2 * usize::from(info.identity.is_some())]
 }
 
-fn literal(ip: IpAddr) -> String {
-    match ip {
-        IpAddr::V4(ip) => format!("[{ip}]"),
-        IpAddr::V6(ip) => format!("[IPv6:{ip}]"),
-    }
-}
-
-/// A client name that cannot open or close a comment, or end the clause it stands in.
-fn comment_free(name: &str) -> String {
-    name.replace(['(', ')', '\\', ';', '<', '>', '"', ','], "?")
+/// A character of a client name that cannot open or close a comment, or end the clause it stands in.
+fn without_syntax(character: char) -> char {
+    if "()\\;<>\",".contains(character) { '?' } else { character }
 }

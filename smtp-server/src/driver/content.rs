@@ -17,18 +17,18 @@ use super::wire::Wire;
 use super::{Connection, now};
 use crate::body::{Body, BodyError, PollChunk};
 use crate::hooks::{Event, HookKind};
+use crate::info::SessionInfo;
 use crate::session::{ContentAction, Message, Session};
 use crate::time::Now;
 use crate::verdict::{Accepted, Receipt, Rejection};
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Has the delivery take a message and tells the session what came of it.
-    pub(super) async fn deliver(&mut self, message: Message) {
-        let info = self.session.info();
+    pub(super) async fn deliver(&mut self, message: Message, info: &SessionInfo) {
         let hooks = self.context.hooks.clone();
         let Message { envelope, fields } = message;
         let queue_id = envelope.queue_id;
-        hooks.emit(&Event::MessageStarted { envelope: &envelope }, &info);
+        hooks.emit(&Event::MessageStarted { envelope: &envelope }, info);
         let turn = Turn::default();
         let mut source = Source {
             wire: &mut self.wire,
@@ -43,18 +43,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 body.drain().await?;
                 return Ok(Receipt::from(Accepted::new()));
             }
-            hooks.delivery.deliver(envelope, &mut body, &info).await
+            hooks.delivery.deliver(envelope, &mut body, info).await
         })
         .await;
         let result = outcome.unwrap_or_else(|failure| {
-            hooks.emit(&Event::HookFailed { hook: HookKind::Delivery, failure }, &info);
+            hooks.emit(&Event::HookFailed { hook: HookKind::Delivery, failure }, info);
             Err(Rejection::local_error())
         });
         if let Err(rejection) = &result {
-            hooks.emit(&Event::MessageRefused { queue_id, rejection }, &info);
+            hooks.emit(&Event::MessageRefused { queue_id, rejection }, info);
         }
         if let Some(failure) = self.session.answer_message(result) {
-            hooks.emit(&Event::HookFailed { hook: HookKind::Delivery, failure }, &info);
+            hooks.emit(&Event::HookFailed { hook: HookKind::Delivery, failure }, info);
         }
     }
 }

@@ -10,7 +10,7 @@ use parse::Transcript;
 /// Runs every file and reports all that failed, by name.
 fn for_each_file(mut check: impl FnMut(&Transcript) -> Result<(), String>) {
     let files = files();
-    assert!(40 <= files.len(), "{} transcripts found", files.len());
+    assert!(!files.is_empty(), "no transcript was found");
     let mut failures = Vec::new();
     for path in &files {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -17,6 +17,8 @@ pub(crate) enum Behaviour {
     /// Takes it.
     #[default]
     Ok,
+    /// Takes it and notes nothing.
+    Silent,
     /// Takes it with a text of its own.
     OkText(String),
     /// Says `Ok` without a look at the content.
@@ -79,7 +81,7 @@ impl Scripted {
         let content = match &self.behaviour {
             Behaviour::RejectEarly(rejection) => return Err(rejection.clone()),
             Behaviour::OkEarly => return Ok(Accepted::new().into()),
-            Behaviour::Panic => panic!("scripted"),
+            Behaviour::Panic => std::panic::resume_unwind(Box::new("scripted")),
             Behaviour::RejectAfter(octets, rejection) => {
                 self.pull(body, *octets).await?;
                 return Err(rejection.clone());
@@ -88,10 +90,14 @@ impl Scripted {
                 self.pull(body, *octets).await?;
                 return Ok(Accepted::new().into());
             }
+            Behaviour::Silent => {
+                body.drain().await?;
+                return Ok(Accepted::new().into());
+            }
             _ => self.pull(body, usize::MAX).await?,
         };
         match &self.behaviour {
-            Behaviour::PanicAtEnd => panic!("scripted"),
+            Behaviour::PanicAtEnd => std::panic::resume_unwind(Box::new("scripted")),
             Behaviour::Reject(rejection) => return Err(rejection.clone()),
             _ => self.note(format!("{to} {}", content.escape_ascii())),
         }

@@ -1,0 +1,92 @@
+//! `mta`: a minimal mail transfer agent, a thin program over `smtp-server`.
+//!
+//! * **In**: a command line (`mta --help`), mail. **Out**: Maildirs; on standard output one line
+//!   `listening SERVICE ADDR` per listener, `ready`, a hint; on standard error everything else.
+//! * **Promises**: whatever prevents it from serving costs exactly one line that says what to do, and an exit
+//!   code of its own: 64 unknown option or name or bad value, 66 unreadable file, 69 port taken or not
+//!   permitted, 75 data directory in use, not writable or disk full, 78 options that do not fit together.
+//!   Asked to end it exits with 0.
+//! * **Limits**: those of `smtp-server`, set with Postfix's names. **Panics**: never.
+//! * **Spec**: RFC 5321, 6409, 8314, 2033; Postfix postconf(5).
+
+// What the user says.
+mod failure;
+mod options;
+mod settings;
+
+// What the server is made of.
+mod accounts;
+mod authentication;
+mod data_directory;
+mod delivery;
+mod listeners;
+mod passwd;
+mod recipients;
+mod tls;
+
+// How it runs.
+mod hint;
+mod log;
+mod serve;
+mod signals;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use rustix::fs::Mode;
+use smtp_server::ShutdownReport;
+
+use failure::{Failure, say};
+use options::{Invocation, Options, help};
+use serve::End;
+use settings::Settings;
+
+fn main() -> ExitCode {
+    // Mail, keys and passwords are for this user alone, whatever the shell's mask.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    match Invocation::parse(std::env::args_os().skip(1)).and_then(run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(invocation: Invocation) -> Result<(), Failure> {
+    match invocation {
+        Invocation::Help => print(&help::text()),
+        Invocation::Version => print(concat!("mta ", env!("CARGO_PKG_VERSION"), "\n")),
+        Invocation::ChangePassword { file, user } => {
+            return passwd::change(&file, &user, io::stdin().lock());
+        }
+        Invocation::Serve(options) => return serve(*options),
+    }
+    Ok(())
+}
+
+fn serve(options: Options) -> Result<(), Failure> {
+    /// For writing to disk that outlived its connection.
+    const LAST_WRITES_MAX: Duration = Duration::from_secs(5);
+    let settings = Settings::load(options)?;
+    log::start()?;
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::temporary(format!("cannot start threads: {error}")))?;
+    let end = runtime.block_on(serve::serve(settings))?;
+    match end {
+        End::InPhases(ShutdownReport { finished, cut }) => {
+            runtime.shutdown_timeout(LAST_WRITES_MAX);
+            say(&format!(
+                "ended: {finished} open connections finished, {cut} were cut at the deadline"
+            ));
+        }
+        End::AtOnce => {
+            runtime.shutdown_background();
+            say("ended at once, as a second signal asked");
+        }
+    }
+    Ok(())
+}
+
+fn print(text: &str) {
+    // Nobody is left to tell when it cannot be written.
+    let _ = io::stdout().write_all(text.as_bytes());
+}

@@ -1,0 +1,258 @@
+//! The command line.
+//!
+//! * **In**: arguments. **Out**: an [`Invocation`], or what is wrong with them.
+//! * **Promises**: nothing is read or opened here; nothing unknown is ignored. **Limits**: none.
+//! * **Panics**: never. **Spec**: POSIX utility conventions with long options.
+
+pub(crate) mod help;
+pub(crate) mod parameters;
+pub(crate) mod values;
+
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use lexopt::Arg::{Long, Short, Value};
+use lexopt::Parser;
+use smtp_server::Service;
+
+use crate::failure::Failure;
+use parameters::Parameters;
+
+/// What the program is asked to do.
+#[derive(Debug)]
+pub(crate) enum Invocation {
+    /// Receive mail.
+    Serve(Box<Options>),
+    /// `mta passwd FILE USER`.
+    ChangePassword { file: PathBuf, user: String },
+    /// `--help`.
+    Help,
+    /// `--version`.
+    Version,
+}
+
+/// How to receive mail.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) data: PathBuf,
+    pub(crate) addresses: Addresses,
+    pub(crate) passwd: Option<PathBuf>,
+    pub(crate) parameters: Parameters,
+}
+
+/// Where each service listens, if it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Addresses {
+    smtp: Option<SocketAddr>,
+    submission: Option<SocketAddr>,
+    submissions: Option<SocketAddr>,
+    lmtp: Option<SocketAddr>,
+}
+
+impl Invocation {
+    /// Reads the arguments, without the program's name.
+    pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Failure> {
+        let mut parser = Parser::from_args(arguments);
+        if parser.try_raw_args().and_then(|mut raw| raw.next_if(|word| word == "passwd")).is_some()
+        {
+            return parse_passwd(parser);
+        }
+        let mut options = Options::default();
+        while let Some(argument) = parser.next().map_err(wrong_syntax)? {
+            match argument {
+                Long("help") | Short('h') => return Ok(Self::Help),
+                Long("version") | Short('V') => return Ok(Self::Version),
+                Long("data") => options.data = path(&mut parser, "--data")?,
+                Long("smtp") => options.addresses.smtp = address(&mut parser, "--smtp")?,
+                Long("submission") => {
+                    options.addresses.submission = address(&mut parser, "--submission")?;
+                }
+                Long("submissions") => {
+                    options.addresses.submissions = address(&mut parser, "--submissions")?;
+                }
+                Long("lmtp") => options.addresses.lmtp = address(&mut parser, "--lmtp")?,
+                Long("passwd") => options.passwd = Some(path(&mut parser, "--passwd")?),
+                Short('o') => options.parameters.set(&text(&mut parser)?)?,
+                unknown => return Err(wrong_syntax(unknown.unexpected())),
+            }
+        }
+        Ok(Self::Serve(Box::new(options)))
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            data: "./mta-data".into(),
+            addresses: Addresses::default(),
+            passwd: None,
+            parameters: Parameters::default(),
+        }
+    }
+}
+
+impl Default for Addresses {
+    fn default() -> Self {
+        let local = |port| Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        Self { smtp: local(2525), submission: local(2587), submissions: local(2465), lmtp: None }
+    }
+}
+
+impl Addresses {
+    /// The listeners that are not off, in the order in which they are announced.
+    pub(crate) fn open(&self) -> Vec<(Service, SocketAddr)> {
+        let services = [
+            (Service::Smtp, self.smtp),
+            (Service::Submission, self.submission),
+            (Service::Submissions, self.submissions),
+            (Service::Lmtp, self.lmtp),
+        ];
+        services
+            .into_iter()
+            .filter_map(|(service, address)| address.map(|address| (service, address)))
+            .collect()
+    }
+}
+
+/// `passwd FILE USER`, of which `passwd` is read.
+fn parse_passwd(mut parser: Parser) -> Result<Invocation, Failure> {
+    let mut words = Vec::new();
+    while let Some(argument) = parser.next().map_err(wrong_syntax)? {
+        match argument {
+            Long("help") | Short('h') => return Ok(Invocation::Help),
+            Value(word) => words.push(word),
+            unknown => return Err(wrong_syntax(unknown.unexpected())),
+        }
+    }
+    match <[OsString; 2]>::try_from(words) {
+        Ok([file, user]) => {
+            let user =
+                user.into_string().map_err(|_| Failure::usage("passwd: USER is not UTF-8"))?;
+            Ok(Invocation::ChangePassword { file: file.into(), user })
+        }
+        Err(_) => Err(Failure::usage(
+            "passwd wants a file and a user: mta passwd FILE USER, the password on standard input",
+        )),
+    }
+}
+
+fn address(parser: &mut Parser, option: &str) -> Result<Option<SocketAddr>, Failure> {
+    values::address(&text(parser)?).map_err(|wrong| Failure::usage(format!("{option}: {wrong}")))
+}
+
+fn path(parser: &mut Parser, option: &str) -> Result<PathBuf, Failure> {
+    let value = parser.value().map_err(wrong_syntax)?;
+    if value.is_empty() {
+        return Err(Failure::usage(format!("{option}: the path is empty")));
+    }
+    Ok(value.into())
+}
+
+fn text(parser: &mut Parser) -> Result<String, Failure> {
+    let value = parser.value().map_err(wrong_syntax)?;
+    value.into_string().map_err(|value| wrong_syntax(lexopt::Error::NonUnicodeValue(value)))
+}
+
+fn wrong_syntax(error: lexopt::Error) -> Failure {
+    Failure::usage(format!("{error}: mta --help lists what there is"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Invocation, String> {
+        let words = line.split(' ').filter(|word| !word.is_empty()).map(OsString::from);
+        Invocation::parse(words.collect::<Vec<_>>()).map_err(|failure| failure.to_string())
+    }
+
+    fn options(line: &str) -> Options {
+        match parse(line) {
+            Ok(Invocation::Serve(options)) => *options,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn defaults() {
+        let options = options("");
+        assert_eq!(options.data, PathBuf::from("./mta-data"));
+        let open: Vec<_> = options
+            .addresses
+            .open()
+            .into_iter()
+            .map(|(service, address)| format!("{service} {address}"))
+            .collect();
+        assert_eq!(
+            open,
+            ["smtp 127.0.0.1:2525", "submission 127.0.0.1:2587", "submissions 127.0.0.1:2465"]
+        );
+        assert_eq!(options.passwd, None);
+    }
+
+    #[test]
+    fn listeners_are_opened_and_closed() {
+        let options =
+            options("--smtp off --submission=localhost:0 --submissions off --lmtp [::1]:24");
+        let expected = [
+            (Service::Submission, "127.0.0.1:0".parse().unwrap()),
+            (Service::Lmtp, "[::1]:24".parse().unwrap()),
+        ];
+        assert_eq!(options.addresses.open(), expected);
+    }
+
+    #[test]
+    fn short_options_take_values_in_each_form() {
+        for line in ["-o message_size_limit=5", "-omessage_size_limit=5", "-o=message_size_limit=5"]
+        {
+            assert_eq!(options(line).parameters.message_size_limit, Some(5), "{line}");
+        }
+        let last = options("-o message_size_limit=5 -o message_size_limit=6");
+        assert_eq!(last.parameters.message_size_limit, Some(6));
+    }
+
+    #[test]
+    fn passwd_wants_two_words() {
+        match parse("passwd users kim").unwrap() {
+            Invocation::ChangePassword { file, user } => {
+                assert_eq!((file, user.as_str()), (PathBuf::from("users"), "kim"));
+            }
+            other => panic!("{other:?}"),
+        }
+        for line in ["passwd", "passwd users", "passwd a b c", "passwd --x"] {
+            assert!(parse(line).is_err_and(|message| message.ends_with("(64)")), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_or_bad_is_refused() {
+        for line in [
+            "--unknown",
+            "-x",
+            "word",
+            "--data",
+            "--data=",
+            "--smtp",
+            "--smtp 2525",
+            "--smtp :2525",
+            "--smtp example.org:25",
+            "--smtp 127.0.0.1:99999",
+            "--smtp 127.0.0.1",
+            "-o",
+            "-o x",
+            "-o x=y",
+            "--passwd=",
+        ] {
+            assert!(parse(line).is_err_and(|message| message.ends_with("(64)")), "{line}");
+        }
+    }
+
+    #[test]
+    fn help_names_every_parameter() {
+        assert!(matches!(parse("--help"), Ok(Invocation::Help)));
+        assert!(matches!(parse("-V"), Ok(Invocation::Version)));
+        let help = help::text();
+        assert!(parameters::TABLE.iter().all(|parameter| help.contains(parameter.name)));
+    }
+}

@@ -1,0 +1,48 @@
+//! What `--help` says.
+//!
+//! * **In**: the table of parameters. **Out**: text. **Promises**: every name of `-o` is in it.
+//! * **Limits**: none. **Panics**: never. **Spec**: none.
+
+use std::fmt::Write;
+
+use super::parameters;
+
+const USAGE: &str = "\
+A mail transfer agent that receives mail for its own domains and keeps it in Maildirs.
+
+usage: mta [--data DIR] [--smtp ADDR] [--submission ADDR] [--submissions ADDR] [--lmtp ADDR]
+           [--passwd FILE] [-o name=value]...
+       mta passwd FILE USER      store a password, which is read from standard input
+
+  --data DIR           where everything is kept (./mta-data)
+  --smtp ADDR          mail from other hosts (127.0.0.1:2525)
+  --submission ADDR    mail from users, TLS by STARTTLS (127.0.0.1:2587)
+  --submissions ADDR   mail from users, TLS from the start (127.0.0.1:2465)
+  --lmtp ADDR          mail from another mail server on this host (off)
+                       ADDR is IP:PORT, with port 0 for any free one, or off
+  --passwd FILE        who may log in, made with mta passwd (nobody)
+  -h, --help           this text
+  -V, --version        the version
+
+Standard output has a line `listening SERVICE ADDR` for each listener, then `ready`, then a hint. The
+log goes to standard error; RUST_LOG sets its level. SIGTERM and SIGINT end the program: messages in
+flight may finish, a second signal ends it at once.
+
+Parameters of -o, with the meaning that Postfix gives them and their defaults; a limit of 0 is none:
+
+";
+
+const EXIT_CODES: &str = "
+Exit codes: 64 unknown option or name or bad value, 66 unreadable file, 69 port taken or not permitted,
+75 data directory in use, not writable or disk full, 78 options that do not fit together.
+";
+
+/// The whole text.
+pub(crate) fn text() -> String {
+    let mut text = USAGE.to_owned();
+    for parameter in &parameters::TABLE {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {}\n      {}", parameter.name, parameter.meaning);
+    }
+    text + EXIT_CODES
+}

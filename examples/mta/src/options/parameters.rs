@@ -1,0 +1,312 @@
+//! The names of `-o`: one table of what each means.
+//!
+//! * **In**: `name=value`. **Out**: [`Parameters`] with typed values.
+//! * **Promises**: whatever is not in [`TABLE`] is an error; no value is ignored; the last of several wins, as
+//!   with Postfix. **Limits**: none. **Panics**: never.
+//! * **Spec**: Postfix postconf(5), where a name there means the same here.
+
+use std::path::PathBuf;
+
+use smtp_server::{BareNewline, Limits};
+
+use super::values::{self, Wrong};
+use crate::delivery::LocalTransport;
+use crate::failure::Failure;
+use crate::recipients::RecipientMaps;
+
+/// What was set with `-o`, or its default.
+#[derive(Clone, Debug)]
+pub(crate) struct Parameters {
+    /// Lower-case A-labels; `None` for what the system says.
+    pub(crate) myhostname: Option<String>,
+    /// With `$myhostname` and `$mydomain` not yet replaced.
+    pub(crate) mydestination: String,
+    /// Networks in CIDR form, not yet read.
+    pub(crate) mynetworks: String,
+    pub(crate) message_size_limit: Option<u64>,
+    pub(crate) smtpd_recipient_limit: Option<usize>,
+    pub(crate) smtpd_client_connection_count_limit: Option<usize>,
+    pub(crate) smtpd_tls_cert_file: Option<PathBuf>,
+    pub(crate) smtpd_tls_key_file: Option<PathBuf>,
+    pub(crate) smtpd_tls_auth_only: bool,
+    pub(crate) smtpd_forbid_bare_newline: BareNewline,
+    /// `None` for `Maildir` in the data directory.
+    pub(crate) mail_spool_directory: Option<PathBuf>,
+    pub(crate) local_recipient_maps: RecipientMaps,
+    pub(crate) local_transport: LocalTransport,
+}
+
+/// One name.
+pub(crate) struct Parameter {
+    pub(crate) name: &'static str,
+    /// What it means and its default, for `--help`.
+    pub(crate) meaning: &'static str,
+    set: fn(&mut Parameters, &str) -> Result<(), Wrong>,
+}
+
+/// Every name that `-o` takes.
+pub(crate) static TABLE: [Parameter; 13] = [
+    Parameter {
+        name: "myhostname",
+        meaning: "our name in greetings and trace fields (the system's)",
+        set: |all, value| values::host_name(value).map(|name| all.myhostname = Some(name)),
+    },
+    Parameter {
+        name: "mydestination",
+        meaning: "the local domains ($myhostname, localhost.$mydomain, localhost)",
+        set: |all, value| {
+            value.clone_into(&mut all.mydestination);
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "mynetworks",
+        meaning: "trusted networks such as 192.0.2.0/24; there is no queue yet, so even they cannot relay (none)",
+        set: |all, value| {
+            value.clone_into(&mut all.mynetworks);
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "message_size_limit",
+        meaning: "octets of a message (10240000)",
+        set: |all, value| values::limit(value).map(|limit| all.message_size_limit = limit),
+    },
+    Parameter {
+        name: "smtpd_recipient_limit",
+        meaning: "recipients of a message (1000)",
+        set: |all, value| values::limit(value).map(|limit| all.smtpd_recipient_limit = limit),
+    },
+    Parameter {
+        name: "smtpd_client_connection_count_limit",
+        meaning: "connections of one client (50)",
+        set: |all, value| {
+            values::limit(value).map(|limit| all.smtpd_client_connection_count_limit = limit)
+        },
+    },
+    Parameter {
+        name: "smtpd_tls_cert_file",
+        meaning: "certificate chain in PEM (a self-signed one, kept in the data directory)",
+        set: |all, value| values::path(value).map(|path| all.smtpd_tls_cert_file = path),
+    },
+    Parameter {
+        name: "smtpd_tls_key_file",
+        meaning: "its private key in PEM",
+        set: |all, value| values::path(value).map(|path| all.smtpd_tls_key_file = path),
+    },
+    Parameter {
+        name: "smtpd_tls_auth_only",
+        meaning: "yes: passwords only under TLS; no: also in clear (yes)",
+        set: |all, value| values::yes_or_no(value).map(|yes| all.smtpd_tls_auth_only = yes),
+    },
+    Parameter {
+        name: "smtpd_forbid_bare_newline",
+        meaning: "reject, or normalize (= yes): what a line feed without carriage return gets (reject)",
+        set: |all, value| {
+            values::bare_newline(value).map(|policy| all.smtpd_forbid_bare_newline = policy)
+        },
+    },
+    Parameter {
+        name: "mail_spool_directory",
+        meaning: "where the Maildirs lie, as DOMAIN/LOCAL-PART/ (Maildir in the data directory)",
+        set: |all, value| values::path(value).map(|path| all.mail_spool_directory = path),
+    },
+    Parameter {
+        name: "local_recipient_maps",
+        meaning: "a file with a local-part or address first on each line; static:all, empty: everyone (everyone)",
+        set: |all, value| values::recipient_maps(value).map(|maps| all.local_recipient_maps = maps),
+    },
+    Parameter {
+        name: "local_transport",
+        meaning: "local:, discard: or error:TEXT (local:, which are the Maildirs)",
+        set: |all, value| {
+            values::local_transport(value).map(|transport| all.local_transport = transport)
+        },
+    },
+];
+
+impl Default for Parameters {
+    fn default() -> Self {
+        let limits = Limits::default();
+        Self {
+            myhostname: None,
+            mydestination: "$myhostname, localhost.$mydomain, localhost".to_owned(),
+            mynetworks: String::new(),
+            message_size_limit: limits.message_bytes_max,
+            smtpd_recipient_limit: limits.recipients_max,
+            smtpd_client_connection_count_limit: limits.connections_per_client_max,
+            smtpd_tls_cert_file: None,
+            smtpd_tls_key_file: None,
+            smtpd_tls_auth_only: true,
+            smtpd_forbid_bare_newline: BareNewline::default(),
+            mail_spool_directory: None,
+            local_recipient_maps: RecipientMaps::Everyone,
+            local_transport: LocalTransport::Maildirs,
+        }
+    }
+}
+
+impl Parameters {
+    /// Takes one `name=value`.
+    pub(crate) fn set(&mut self, assignment: &str) -> Result<(), Failure> {
+        let Some((name, value)) = assignment.split_once('=') else {
+            return Err(Failure::usage(format!("-o {assignment}: write it as -o name=value")));
+        };
+        let (name, value) = (name.trim(), value.trim());
+        let Some(parameter) = TABLE.iter().find(|parameter| parameter.name == name) else {
+            return Err(Failure::usage(unknown(name)));
+        };
+        (parameter.set)(self, value).map_err(|wrong| Failure::usage(format!("-o {name}: {wrong}")))
+    }
+}
+
+/// What to say about a name that is none: the one that was probably meant, or all of them.
+fn unknown(name: &str) -> String {
+    /// As many letters may be wrong in a name that is still recognised.
+    const DISTANCE_MAX: usize = 4;
+    let nearest = TABLE
+        .iter()
+        .map(|parameter| (distance(name, parameter.name), parameter.name))
+        .min()
+        .filter(|(distance, _)| *distance <= DISTANCE_MAX);
+    match nearest {
+        Some((_, nearest)) => format!("-o {name}: there is no such name; is it {nearest}?"),
+        None => {
+            let names: Vec<_> = TABLE.iter().map(|parameter| parameter.name).collect();
+            format!("-o {name}: there is no such name; there are {}", names.join(", "))
+        }
+    }
+}
+
+/// Levenshtein's distance: how many characters to insert, remove or replace.
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (removed, letter) in from.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], removed + 1);
+        for (index, wanted) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(letter != *wanted);
+            diagonal = row[index + 1];
+            row[index + 1] = replaced.min(row[index] + 1).min(diagonal + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(assignment: &str) -> Result<Parameters, String> {
+        let mut parameters = Parameters::default();
+        match parameters.set(assignment) {
+            Ok(()) => Ok(parameters),
+            Err(failure) => Err(failure.to_string()),
+        }
+    }
+
+    #[test]
+    fn names_are_distinct() {
+        let names: std::collections::HashSet<_> = TABLE.iter().map(|row| row.name).collect();
+        assert_eq!(names.len(), TABLE.len());
+    }
+
+    #[test]
+    fn zero_is_no_limit() {
+        assert_eq!(set("message_size_limit=0").unwrap().message_size_limit, None);
+        assert_eq!(set("message_size_limit=7").unwrap().message_size_limit, Some(7));
+        assert_eq!(set("smtpd_recipient_limit=0").unwrap().smtpd_recipient_limit, None);
+        let none = set("smtpd_client_connection_count_limit=0").unwrap();
+        assert_eq!(none.smtpd_client_connection_count_limit, None);
+    }
+
+    #[test]
+    fn values_are_typed() {
+        assert_eq!(set("myhostname=MX.Example.ORG").unwrap().myhostname.unwrap(), "mx.example.org");
+        assert_eq!(
+            set("myhostname=bücher.example").unwrap().myhostname.unwrap(),
+            "xn--bcher-kva.example"
+        );
+        assert!(!set("smtpd_tls_auth_only=no").unwrap().smtpd_tls_auth_only);
+        let bare_newline = |value: &str| {
+            set(&format!("smtpd_forbid_bare_newline={value}")).unwrap().smtpd_forbid_bare_newline
+        };
+        assert_eq!(bare_newline("reject"), BareNewline::Reject);
+        assert_eq!(bare_newline("yes"), BareNewline::Normalize);
+        assert_eq!(bare_newline("normalize"), BareNewline::Normalize);
+        assert_eq!(set("mail_spool_directory=").unwrap().mail_spool_directory, None);
+        assert_eq!(
+            set("mail_spool_directory=/srv").unwrap().mail_spool_directory.unwrap(),
+            PathBuf::from("/srv")
+        );
+        let maps = |value: &str| {
+            set(&format!("local_recipient_maps={value}")).unwrap().local_recipient_maps
+        };
+        for everyone in ["", "static:all"] {
+            assert_eq!(maps(everyone), RecipientMaps::Everyone, "{everyone}");
+        }
+        for file in ["/etc/users", "hash:/etc/users", "texthash:/etc/users"] {
+            assert_eq!(maps(file), RecipientMaps::File("/etc/users".into()), "{file}");
+        }
+        assert_eq!(maps("./a:b"), RecipientMaps::File("./a:b".into()));
+    }
+
+    #[test]
+    fn transports_are_typed() {
+        let transport =
+            |value: &str| set(&format!("local_transport={value}")).unwrap().local_transport;
+        assert_eq!(transport("local:"), LocalTransport::Maildirs);
+        assert_eq!(transport("discard:"), LocalTransport::Discard);
+        let LocalTransport::Error(plain) = transport("error:no mail here") else { panic!("error") };
+        assert_eq!(plain.reply().to_string(), "550 5.1.1 no mail here");
+        let LocalTransport::Error(coded) = transport("error:5.7.1 not for you") else {
+            panic!("error")
+        };
+        assert_eq!(coded.reply().to_string(), "550 5.7.1 not for you");
+    }
+
+    #[test]
+    fn bad_values_say_what_is_right() {
+        for (assignment, part) in [
+            ("message_size_limit", "name=value"),
+            ("message_size_limit=10M", "not a number"),
+            ("message_size_limit=-1", "not a number"),
+            ("message_size_limit=", "not a number"),
+            ("message_size_limit=99999999999999999999", "not a number"),
+            ("smtpd_tls_auth_only=maybe", "neither yes nor no"),
+            ("smtpd_forbid_bare_newline=no", "smuggle"),
+            ("smtpd_forbid_bare_newline=note", "smuggle"),
+            ("smtpd_forbid_bare_newline=", "none of"),
+            ("myhostname=", "host name"),
+            ("myhostname=[127.0.0.1]", "host name"),
+            ("myhostname=a b", "host name"),
+            ("local_recipient_maps=ldap:/etc/x", "no table"),
+            ("local_recipient_maps=static:some", "no table"),
+            ("local_transport=smtp:", "no transport"),
+            ("local_transport=error:", "text"),
+            ("local_transport=error:5.7.1", "text"),
+            ("local_transport=error:4.2.0 later", "begins with 5"),
+            ("local_transport=error:a\r\nb", "text"),
+        ] {
+            let message = set(assignment).expect_err(assignment);
+            assert!(message.contains(part) && message.ends_with("(64)"), "{assignment}: {message}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_nearest_or_all() {
+        let nearest = set("mydestinations=x").expect_err("unknown");
+        assert!(nearest.contains("is it mydestination?"), "{nearest}");
+        let all = set("relayhost=x").expect_err("unknown");
+        assert!(TABLE.iter().all(|row| all.contains(row.name)), "{all}");
+    }
+
+    #[test]
+    fn distances() {
+        for (from, to, expected) in
+            [("", "", 0), ("", "ab", 2), ("ab", "", 2), ("kitten", "sitting", 3)]
+        {
+            assert_eq!(distance(from, to), expected, "{from} {to}");
+        }
+    }
+}

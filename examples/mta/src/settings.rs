@@ -1,0 +1,137 @@
+//! The configuration, validated.
+//!
+//! * **In**: [`Options`], and the files they name. **Out**: [`Settings`], in which everything fits together.
+//! * **Promises**: what is wrong with the configuration is found before anything is created, locked or bound.
+//! * **Limits**: none. **Panics**: never.
+//! * **Spec**: 64 for a value that is wrong by itself, 66 for a file, 78 for values that do not fit together.
+
+mod names;
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use smtp_server::relay::{LocalDomains, Networks};
+use smtp_server::{BareNewline, ConfigError, Limits, Service, TlsConfig};
+
+use crate::accounts::Accounts;
+use crate::delivery::LocalTransport;
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::options::parameters::Parameters;
+use crate::passwd::Users;
+use crate::recipients::KnownRecipients;
+use crate::tls;
+
+/// Everything that the program needs to know to serve.
+pub(crate) struct Settings {
+    pub(crate) data: PathBuf,
+    pub(crate) host_name: String,
+    /// At least one.
+    pub(crate) listeners: Vec<(Service, SocketAddr)>,
+    pub(crate) local_domains: LocalDomains,
+    /// A domain in which the first message can be sent, if there is any.
+    pub(crate) example_domain: Option<String>,
+    pub(crate) networks: Networks,
+    pub(crate) accounts: Accounts,
+    pub(crate) transport: LocalTransport,
+    pub(crate) limits: Limits,
+    pub(crate) bare_newline: BareNewline,
+    pub(crate) auth_in_clear: bool,
+    /// `None` if one has to be made.
+    pub(crate) tls: Option<TlsConfig>,
+    pub(crate) users: Users,
+}
+
+impl Settings {
+    /// Checks the options and reads the files they name.
+    pub(crate) fn load(options: Options) -> Result<Self, Failure> {
+        let Options { data, addresses, passwd, parameters } = options;
+        let listeners = addresses.open();
+        check_listeners(&listeners)?;
+        let host_name = parameters.myhostname.clone().unwrap_or_else(names::system_host_name);
+        let domains = names::local_domains(&parameters.mydestination, &host_name)
+            .map_err(|wrong| Failure::usage(format!("-o mydestination: {wrong}")))?;
+        let networks = networks(&parameters.mynetworks)?;
+        let tls = certificate(&parameters)?;
+        let known = KnownRecipients::load(&parameters.local_recipient_maps)?;
+        let users = passwd.as_deref().map_or_else(|| Ok(Users::nobody()), Users::load)?;
+
+        let is_name = |domain: &&String| !domain.starts_with('[');
+        let home_domain = domains.iter().find(is_name).unwrap_or(&host_name).clone();
+        let localhost = domains.iter().find(|domain| *domain == "localhost");
+        let limits = limits(&parameters);
+        let spool = parameters.mail_spool_directory.unwrap_or_else(|| data.join("Maildir"));
+        Ok(Self {
+            data,
+            listeners,
+            example_domain: localhost.or(domains.iter().find(is_name)).cloned(),
+            local_domains: LocalDomains::new(&domains).map_err(|error| from_config(&error))?,
+            networks,
+            accounts: Accounts::new(spool, home_domain, known),
+            transport: parameters.local_transport,
+            limits,
+            bare_newline: parameters.smtpd_forbid_bare_newline,
+            auth_in_clear: !parameters.smtpd_tls_auth_only,
+            tls,
+            users,
+            host_name,
+        })
+    }
+}
+
+/// The library's opinion of a configuration, as an exit code.
+pub(crate) fn from_config(error: &ConfigError) -> Failure {
+    match error {
+        ConfigError::ServerName(_) => Failure::usage(format!("-o myhostname: {error}")),
+        ConfigError::Domain(_) => Failure::usage(format!("-o mydestination: {error}")),
+        ConfigError::Network(_) => Failure::usage(format!("-o mynetworks: {error}")),
+        ConfigError::OpenRelay(_) => Failure::configuration(format!(
+            "-o mynetworks: {error}; name the networks that are yours"
+        )),
+        other => Failure::configuration(other.to_string()),
+    }
+}
+
+fn check_listeners(listeners: &[(Service, SocketAddr)]) -> Result<(), Failure> {
+    if listeners.is_empty() {
+        return Err(Failure::configuration(
+            "all listeners are off: give --smtp, --submission, --submissions or --lmtp an address",
+        ));
+    }
+    let mut taken = HashSet::new();
+    for (service, address) in listeners {
+        if address.port() != 0 && !taken.insert(address) {
+            return Err(Failure::configuration(format!(
+                "--{service} has the address {address} of another listener: give it one of its own, or off"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn networks(mynetworks: &str) -> Result<Networks, Failure> {
+    Networks::new(names::list(mynetworks)).map_err(|error| from_config(&error))
+}
+
+fn certificate(parameters: &Parameters) -> Result<Option<TlsConfig>, Failure> {
+    match (&parameters.smtpd_tls_cert_file, &parameters.smtpd_tls_key_file) {
+        (None, None) => Ok(None),
+        (Some(chain), Some(key)) => tls::from_files(chain, key).map(Some),
+        (Some(_), None) => Err(Failure::configuration(
+            "-o smtpd_tls_cert_file without -o smtpd_tls_key_file: name the key's file, too, also if \
+             it is the same one",
+        )),
+        (None, Some(_)) => Err(Failure::configuration(
+            "-o smtpd_tls_key_file without -o smtpd_tls_cert_file: name the certificate's file, too",
+        )),
+    }
+}
+
+fn limits(parameters: &Parameters) -> Limits {
+    let mut limits = Limits::default();
+    limits.message_bytes_max = parameters.message_size_limit;
+    limits.recipients_max = parameters.smtpd_recipient_limit;
+    limits.connections_per_client_max = parameters.smtpd_client_connection_count_limit;
+    limits
+}

@@ -1,0 +1,41 @@
+//! SIGTERM and SIGINT, the first and the second time.
+//!
+//! * **In**: signals. **Out**: two futures, one for each time. **Promises**: none is missed once this is installed.
+//! * **Limits**: none. **Panics**: never. **Spec**: signal(7).
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+/// How often the program was asked to end.
+#[derive(Clone)]
+pub(crate) struct Signals(watch::Receiver<usize>);
+
+impl Signals {
+    /// Takes the signals from here on; until then they end the process.
+    pub(crate) fn install() -> io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        let interrupt = signal(SignalKind::interrupt())?;
+        let (count, received) = watch::channel(0);
+        tokio::spawn(watch_for(terminate, interrupt, count));
+        Ok(Self(received))
+    }
+
+    /// Ready once `times` signals came.
+    pub(crate) async fn wait_for(mut self, times: usize) {
+        // The task that counts ends only with the runtime, and so does whoever waits.
+        let _ = self.0.wait_for(|count| times <= *count).await;
+    }
+}
+
+async fn watch_for(mut terminate: Signal, mut interrupt: Signal, count: watch::Sender<usize>) {
+    loop {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        tracing::info!(signal = name, "asked to end");
+        count.send_modify(|count| *count += 1);
+    }
+}

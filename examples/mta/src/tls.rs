@@ -1,0 +1,139 @@
+//! The certificate: the user's, or one of our own.
+//!
+//! * **In**: files in PEM, or a directory to keep a self-signed certificate in. **Out**: a [`TlsConfig`].
+//! * **Promises**: the self-signed one stays the same from start to start, so that a client may pin it; the key
+//!   can be read by its owner alone, which the process's umask sees to. **Limits**: none. **Panics**: never.
+//! * **Spec**: RFC 7468 (PEM), RFC 6125 (names), Postfix `smtpd_tls_cert_file`.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use rcgen::{CertificateParams, DnType, KeyPair};
+use smtp_server::{TlsConfig, TlsConfigError};
+
+use crate::failure::Failure;
+
+/// A certificate that no authority vouches for, and where clients that want to trust it find it.
+pub(crate) struct SelfSigned {
+    pub(crate) config: TlsConfig,
+    pub(crate) certificate: PathBuf,
+}
+
+/// From a chain and a key in PEM.
+pub(crate) fn from_files(chain: &Path, key: &Path) -> Result<TlsConfig, Failure> {
+    let read = |path: &Path| {
+        fs::read(path).map_err(|error| {
+            Failure::unreadable(format!("cannot read {}: {error}", path.display()))
+        })
+    };
+    TlsConfig::from_pem(&read(chain)?, &read(key)?).map_err(|error| match error {
+        TlsConfigError::Certificate => {
+            Failure::unreadable(format!("{} holds no certificate in PEM", chain.display()))
+        }
+        TlsConfigError::Key => {
+            Failure::unreadable(format!("{} holds no private key in PEM", key.display()))
+        }
+        _ => Failure::configuration(format!(
+            "the certificate in {} and the key in {} do not fit together ({error}): give a key and \
+             the certificate that was made for it",
+            chain.display(),
+            key.display()
+        )),
+    })
+}
+
+/// The one kept in `data`, made if there is none for `host_name`.
+pub(crate) fn self_signed(data: &Path, host_name: &str) -> Result<SelfSigned, Failure> {
+    let directory = data.join("tls");
+    let certificate = directory.join(format!("{host_name}.crt"));
+    let key = directory.join(format!("{host_name}.key"));
+    if !certificate.exists() || !key.exists() {
+        make(&directory, host_name, &certificate, &key).map_err(|error| {
+            let place = directory.display();
+            Failure::temporary(format!("cannot keep a self-signed certificate in {place}: {error}"))
+        })?;
+    }
+    Ok(SelfSigned { config: from_files(&certificate, &key)?, certificate })
+}
+
+/// Makes a pair; the certificate comes last, so that one without its key is never found.
+fn make(directory: &Path, host_name: &str, certificate: &Path, key: &Path) -> io::Result<()> {
+    let (certificate_pem, key_pem) =
+        pair(host_name).map_err(|error| io::Error::new(ErrorKind::Other, error))?;
+    fs::create_dir_all(directory)?;
+    let _ = fs::remove_file(certificate);
+    write(key, &key_pem)?;
+    write(certificate, &certificate_pem)?;
+    File::open(directory)?.sync_all()
+}
+
+fn pair(host_name: &str) -> Result<(String, String), rcgen::Error> {
+    let names = [host_name, "localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name.push(DnType::CommonName, host_name);
+    let key = KeyPair::generate()?;
+    let certificate = params.self_signed(&key)?;
+    Ok((certificate.pem(), key.serialize_pem()))
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let partial = path.with_extension("partial");
+    let mut file = File::create(&partial)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&partial, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_self_signed_certificate_is_kept() {
+        let data = tempfile::tempdir().unwrap();
+        let first = self_signed(data.path(), "mx.example.org").unwrap();
+        let kept = fs::read(&first.certificate).unwrap();
+        let second = self_signed(data.path(), "mx.example.org").unwrap();
+        assert_eq!(fs::read(second.certificate).unwrap(), kept);
+        let other = self_signed(data.path(), "mx.example.net").unwrap();
+        assert_ne!(fs::read(other.certificate).unwrap(), kept);
+    }
+
+    #[test]
+    fn a_pair_that_lost_a_half_is_made_anew() {
+        let data = tempfile::tempdir().unwrap();
+        let first = self_signed(data.path(), "mx.example.org").unwrap();
+        fs::remove_file(first.certificate.with_extension("key")).unwrap();
+        assert!(self_signed(data.path(), "mx.example.org").is_ok());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_apart() {
+        let data = tempfile::tempdir().unwrap();
+        let path = |name: &str| data.path().join(name);
+        let (certificate, key) = pair("mx.example.org").unwrap();
+        let (_, other_key) = pair("mx.example.org").unwrap();
+        for (name, text) in [("crt", &certificate), ("key", &key), ("other", &other_key)] {
+            fs::write(path(name), text).unwrap();
+        }
+        fs::write(path("both"), format!("{key}{certificate}")).unwrap();
+        for (chain, key, expected) in [
+            ("crt", "key", None),
+            ("both", "both", None),
+            ("crt", "other", Some("(78)")),
+            ("crt", "crt", Some("(66)")),
+            ("key", "key", Some("(66)")),
+            ("crt", "missing", Some("(66)")),
+            ("missing", "key", Some("(66)")),
+        ] {
+            let code =
+                from_files(&path(chain), &path(key)).err().map(|failure| failure.to_string());
+            assert_eq!(
+                code.as_deref().map(|text| &text[text.len() - 4..]),
+                expected,
+                "{chain} {key}"
+            );
+        }
+    }
+}

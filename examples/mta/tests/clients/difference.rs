@@ -1,0 +1,74 @@
+//! The comparison: a file of a Maildir with the content that was sent.
+//!
+//! * **In**: the file, the content as it was on the wire. **Out**: nothing, or a panic.
+//! * **Promises**: only the trace fields that final delivery writes may stand above the content,
+//!   each once; below them every octet counts. A panic shows the first difference, not 20 MB.
+//! * **Limits**: none. **Panics**: on a difference. **Spec**: RFC 5321 4.4; maildir(5): lines end with LF.
+
+/// What the server writes above the content, in this order; it need not write `Delivered-To`.
+const TRACE_FIELDS: [(&str, bool); 3] =
+    [("Return-Path: ", true), ("Delivered-To: ", false), ("Received: ", true)];
+
+/// Octets shown on each side of a difference.
+const SHOWN: usize = 60;
+
+/// Panics unless `file` is the trace fields and then `sent`.
+#[track_caller]
+pub(super) fn check(context: &str, file: &[u8], sent: &[u8]) {
+    let delivered = without_trace(context, file);
+    let expected = with_unix_lines(sent);
+    if delivered == expected {
+        return;
+    }
+    let at = delivered.iter().zip(&expected).take_while(|(left, right)| left == right).count();
+    panic!(
+        "{context}: delivered {} octets, sent {}, the first difference is at {at}:\n  delivered {}\n  sent      {}",
+        delivered.len(),
+        expected.len(),
+        around(delivered, at),
+        around(&expected, at),
+    );
+}
+
+/// The file below its trace fields.
+#[track_caller]
+pub(super) fn without_trace<'a>(context: &str, file: &'a [u8]) -> &'a [u8] {
+    let mut rest = file;
+    for (name, required) in TRACE_FIELDS {
+        if rest.starts_with(name.as_bytes()) {
+            rest = &rest[field_len(rest)..];
+        } else {
+            assert!(!required, "{context}: no {name}in {}", around(file, 0));
+        }
+    }
+    rest
+}
+
+/// One header field: a line and those below it that begin with a space or a tab.
+fn field_len(field: &[u8]) -> usize {
+    let mut len = 0;
+    for line in field.split_inclusive(|octet| *octet == b'\n') {
+        if len > 0 && !line.starts_with(b" ") && !line.starts_with(b"\t") {
+            break;
+        }
+        len += line.len();
+    }
+    len
+}
+
+/// Each CRLF as LF.
+pub(super) fn with_unix_lines(sent: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(sent.len());
+    for (at, octet) in sent.iter().enumerate() {
+        if *octet != b'\r' || sent.get(at + 1) != Some(&b'\n') {
+            lines.push(*octet);
+        }
+    }
+    lines
+}
+
+fn around(octets: &[u8], at: usize) -> String {
+    let from = at.saturating_sub(SHOWN).min(octets.len());
+    let to = (at + SHOWN).min(octets.len());
+    format!("[{from}..{to}] {}", octets[from..to].escape_ascii())
+}

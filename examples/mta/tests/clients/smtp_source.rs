@@ -1,0 +1,116 @@
+//! Postfix's smtp-source: many messages, several sessions; SMTP and LMTP, without TLS.
+//!
+//! * **In**: counts, or a letter. **Out**: the number of messages and their octets.
+//! * **Promises**: nothing of Postfix but this program runs. **Limits**: as `tool`.
+//! * **Panics**: if smtp-source fails. **Spec**: smtp-source(1).
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::site::Site;
+use super::with_final_line_ending;
+use super::{Client, DOMAIN, Letter, Way, difference, every_body_arrives, text, tool};
+
+const SMTP_SOURCE: Client = Client { send, sends };
+
+/// Octets of the content below the header section of a generated message.
+const PAYLOAD_OCTETS: usize = 4096;
+
+/// Octets of a line there, with its CRLF.
+const LINE_OCTETS: usize = 80;
+
+#[test]
+fn every_body_arrives_from_smtp_source() {
+    every_body_arrives(&SMTP_SOURCE, Way::Clear);
+}
+
+#[test]
+fn every_message_of_parallel_sessions_arrives_from_smtp_source() {
+    let site = Site::start();
+    for (user, session_options) in [("a-session-each", &[][..]), ("kept", &["-d"][..])] {
+        let mut command = smtp_source();
+        command.args(["-s", "10", "-m", "300", "-l", &PAYLOAD_OCTETS.to_string()]);
+        command.args(session_options).args(["-M", "client.example.org"]);
+        command.args(["-f", "ann@example.org", "-t", &format!("{user}@{DOMAIN}")]);
+        command.arg(format!("inet:{}", site.address(Way::Clear)));
+        tool::run(&mut command).expect_code(0);
+        let messages = site.messages(user);
+        assert_eq!(messages.len(), 300, "{user}");
+        for message in &messages {
+            expect_generated(user, message);
+        }
+    }
+}
+
+#[test]
+fn every_recipient_of_parallel_sessions_gets_mail_over_lmtp_from_smtp_source() {
+    let site = Site::start();
+    let mut command = smtp_source();
+    command.args(["-L", "-s", "5", "-m", "50", "-r", "2", "-l", &PAYLOAD_OCTETS.to_string()]);
+    command.args(["-M", "client.example.org"]);
+    command.args(["-f", "ann@example.org", "-t", &format!("kim@{DOMAIN}")]);
+    command.arg(format!("inet:{}", site.lmtp()));
+    tool::run(&mut command).expect_code(0);
+    // It puts a number before the name if there are several.
+    for user in ["0kim", "1kim"] {
+        let messages = site.messages(user);
+        assert_eq!(messages.len(), 50, "{user}");
+        for message in &messages {
+            expect_generated(user, message);
+        }
+    }
+}
+
+fn send(site: &Site, letter: &Letter<'_>) {
+    // It reads lines as a Unix file has them.
+    let file = site.file("unix-lines", &difference::with_unix_lines(letter.content));
+    let mut command = smtp_source();
+    command.args(["-M", "client.example.org", "-f", "ann@example.org", "-t", &letter.recipient]);
+    command.args(["-F", text(&file)]);
+    command.arg(format!("inet:{}", site.address(letter.way)));
+    tool::run(&mut command).expect_code(0);
+}
+
+/// An empty line follows the last of a file; in place of an empty file it says something.
+fn sends(content: &[u8]) -> Vec<u8> {
+    if content.is_empty() {
+        return (1..=4)
+            .flat_map(|line| format!("La de da de da {line}.\r\n").into_bytes())
+            .collect();
+    }
+    [with_final_line_ending(content).as_slice(), b"\r\n"].concat()
+}
+
+/// A header section, then numbered lines of `X`, the last one shorter.
+#[track_caller]
+fn expect_generated(context: &str, message: &[u8]) {
+    let content = difference::without_trace(context, message);
+    let content = std::str::from_utf8(content).expect("ASCII");
+    let (header, payload) = content.split_once("\n\n").expect("an empty line");
+    assert!(header.starts_with("From: <ann@example.org>\nTo: "), "{context}: {header}");
+    let mut generated: String = (1..=PAYLOAD_OCTETS / LINE_OCTETS)
+        .map(|line| format!("{}{}\n", line % 10, "X".repeat(LINE_OCTETS - 3)))
+        .collect();
+    generated.push_str(&"X".repeat(PAYLOAD_OCTETS % LINE_OCTETS));
+    generated.push('\n');
+    assert_eq!(payload, generated, "{context}");
+}
+
+/// Installed with Postfix, or unpacked by `scripts/install-peers`, its libraries beside it.
+fn smtp_source() -> Command {
+    let unpacked = tool::unpacked_peers().into_iter().map(|peers| peers.join("postfix"));
+    let unpacked = unpacked.map(|root| (root.join("usr/sbin"), Some(root.join("usr/lib/postfix"))));
+    let installed = [(PathBuf::from("/usr/sbin"), None)];
+    let places = installed.into_iter().chain(unpacked);
+    let found = places
+        .map(|(directory, libraries)| (directory.join("smtp-source"), libraries))
+        .find(|(program, _)| program.is_file());
+    let Some((program, libraries)) = found else {
+        panic!("smtp-source is not installed: run scripts/test");
+    };
+    let mut command = tool::at(&program);
+    if let Some(libraries) = libraries {
+        command.env("LD_LIBRARY_PATH", libraries);
+    }
+    command
+}

@@ -1,0 +1,248 @@
+//! Starting the real binary and looking at what it did.
+//!
+//! * **In**: command-line arguments. **Out**: a running `mta` on ports of its own, in a directory of its own.
+//! * **Promises**: it is killed, by its process id, when the value is dropped.
+//! * **Limits**: [`PATIENCE`] for each thing waited for. **Panics**: on everything unexpected: these are tests.
+//! * **Spec**: the program's contract for its standard output, see `mta --help`.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// How long a test waits for anything before it fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running `mta`.
+pub(crate) struct Mta {
+    process: Process,
+    directory: TempDir,
+    stdout: Vec<String>,
+    rest_of_stdout: Receiver<String>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+/// Ends with the value.
+struct Process(Child);
+
+/// What remains of an `mta` that ended.
+pub(crate) struct Ended {
+    /// The exit code, or `None` if a signal ended it.
+    pub(crate) code: Option<i32>,
+    /// All that it wrote to its standard output.
+    pub(crate) stdout: Vec<String>,
+    /// All that it wrote to its standard error.
+    pub(crate) stderr: String,
+}
+
+impl Mta {
+    /// Starts `mta` with a fresh data directory and all ports chosen by the system (no LMTP), then `args`,
+    /// which may override each of these; waits until it is ready.
+    pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_in(tempfile::tempdir().expect("a temporary directory"), args)
+    }
+
+    /// The same in a directory that the test prepared; `data` in it becomes the data directory.
+    pub(crate) fn start_in(directory: TempDir, args: &[&str]) -> Self {
+        let mut mta = Self::spawn(directory, args);
+        let mut pipe = mta.process.0.stderr.take().expect("stderr is a pipe");
+        mta.stderr = Some(std::thread::spawn(move || {
+            let mut text = Vec::new();
+            let _ = pipe.read_to_end(&mut text);
+            String::from_utf8_lossy(&text).into_owned()
+        }));
+        mta.wait_until_ready(args);
+        mta
+    }
+
+    /// The same with nobody at the other end of its standard output and standard error, once it is ready.
+    pub(crate) fn start_unheard(args: &[&str]) -> Self {
+        let mut mta = Self::spawn(tempfile::tempdir().expect("a temporary directory"), args);
+        mta.wait_until_ready(args);
+        drop(mta.process.0.stderr.take());
+        mta.rest_of_stdout = channel().1;
+        mta
+    }
+
+    /// Ends it and starts another one in the same directory.
+    pub(crate) fn restart(self, args: &[&str]) -> Self {
+        let Self { process, directory, .. } = self;
+        drop(process);
+        Self::start_in(directory, args)
+    }
+
+    /// Where the service `smtp` listens.
+    pub(crate) fn smtp(&self) -> SocketAddr {
+        self.address("smtp")
+    }
+
+    /// Where the service `submission` listens.
+    pub(crate) fn submission(&self) -> SocketAddr {
+        self.address("submission")
+    }
+
+    /// Where the service `submissions` listens.
+    pub(crate) fn submissions(&self) -> SocketAddr {
+        self.address("submissions")
+    }
+
+    /// Where the service `lmtp` listens, which it does only if `--lmtp` was given.
+    pub(crate) fn lmtp(&self) -> SocketAddr {
+        self.address("lmtp")
+    }
+
+    /// The lines of standard output up to and including the hint.
+    pub(crate) fn stdout(&self) -> &[String] {
+        &self.stdout
+    }
+
+    /// The data directory.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// The messages in an account's Maildir, in order of arrival.
+    pub(crate) fn messages(&self, domain: &str, user: &str) -> Vec<Vec<u8>> {
+        messages_in(&self.data().join("Maildir").join(domain).join(user))
+    }
+
+    /// Sends a signal and does not wait.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.process.0);
+        kill_process(pid, signal).expect("the process is there");
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub(crate) fn terminate(self) -> Ended {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    /// Waits for the end.
+    pub(crate) fn wait(mut self) -> Ended {
+        let status = self.process.0.wait().expect("the process ends");
+        let mut stdout = std::mem::take(&mut self.stdout);
+        stdout.extend(self.rest_of_stdout.iter());
+        let stderr = self.stderr.take().map(|reader| reader.join().expect("stderr was read"));
+        Ended { code: status.code(), stdout, stderr: stderr.unwrap_or_default() }
+    }
+
+    fn spawn(directory: TempDir, args: &[&str]) -> Self {
+        let mut command = mta(&directory.path().join("data"));
+        for service in ["--smtp", "--submission", "--submissions"] {
+            command.args([service, "127.0.0.1:0"]);
+        }
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        let rest_of_stdout = lines(child.stdout.take().expect("stdout is a pipe"));
+        Self {
+            process: Process(child),
+            directory,
+            stdout: Vec::new(),
+            rest_of_stdout,
+            stderr: None,
+        }
+    }
+
+    fn address(&self, service: &str) -> SocketAddr {
+        let prefix = format!("listening {service} ");
+        let address = self.stdout.iter().find_map(|line| line.strip_prefix(&prefix));
+        address.unwrap_or_else(|| panic!("{service} listens")).parse().expect("an address")
+    }
+
+    /// Reads standard output up to the line after `ready`, which is the hint.
+    fn wait_until_ready(&mut self, args: &[&str]) {
+        let mut ready = false;
+        loop {
+            match self.rest_of_stdout.recv_timeout(PATIENCE) {
+                Ok(line) => self.stdout.push(line),
+                Err(RecvTimeoutError::Timeout) => panic!("mta {args:?} is not ready in time"),
+                Err(RecvTimeoutError::Disconnected) => {
+                    let status = self.process.0.wait().expect("the process ends");
+                    let stderr = self.stderr.take().map(JoinHandle::join);
+                    panic!("mta {args:?} ended with {status}: {stderr:?}");
+                }
+            }
+            if ready {
+                return;
+            }
+            ready = self.stdout.last().is_some_and(|line| line == "ready");
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself; either way there is nobody left to tell.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs `mta` with a data directory and arguments until it ends by itself.
+pub(crate) fn run(data: &Path, args: &[&str]) -> Output {
+    run_with_input(mta(data).args(args), "")
+}
+
+/// Runs `mta passwd FILE USER`, which reads `input`.
+pub(crate) fn run_passwd(file: &Path, user: &str, input: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mta"));
+    command.args([OsStr::new("passwd"), file.as_os_str(), OsStr::new(user)]);
+    run_with_input(&mut command, input)
+}
+
+/// The messages below `new` in a Maildir, in order of arrival.
+pub(crate) fn messages_in(maildir: &Path) -> Vec<Vec<u8>> {
+    let Ok(entries) = fs::read_dir(maildir.join("new")) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.expect("a directory entry").path()).collect();
+    paths.sort();
+    paths.iter().map(|path| fs::read(path).expect("a message")).collect()
+}
+
+fn mta(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mta"));
+    command.env_remove("RUST_LOG").arg("--data").arg(data);
+    command
+}
+
+/// A program that should have ended but listens is killed after [`PATIENCE`].
+fn run_with_input(command: &mut Command, input: &str) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary starts");
+    let mut stdin = child.stdin.take().expect("stdin is a pipe");
+    // Arguments may be refused before any input is read.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let pid = Pid::from_child(&child);
+    let (ended, wait) = channel::<()>();
+    let guard = std::thread::spawn(move || {
+        if wait.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    });
+    let output = child.wait_with_output().expect("the output is readable");
+    drop(ended);
+    guard.join().expect("the guard ends");
+    output
+}
+
+fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
