@@ -1,20 +1,14 @@
 //! A server in 25 lines: it takes mail for one domain and prints who wrote.
 
-use smtp_server::relay::LocalDomains;
-use smtp_server::*;
+use smtp_server::{relay::LocalDomains, *};
 
 struct Inbox;
 
-#[async_trait::async_trait]
+#[async_trait]
 impl Delivery for Inbox {
-    async fn deliver(
-        &self,
-        envelope: Envelope,
-        body: &mut Body<'_>,
-        _: &SessionInfo,
-    ) -> Result<Receipt, Rejection> {
+    async fn deliver(&self, mail: Envelope, body: &mut Body<'_>, _: &SessionInfo) -> Delivered {
         let content = body.collect(10 << 20).await?;
-        println!("{} octets from {}", content.len(), envelope.reverse_path);
+        println!("{} octets from {}", content.len(), mail.reverse_path);
         Ok(Accepted::with_text("Thank you").into())
     }
 }
@@ -27,6 +21,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:2525").await?;
     server.listen(listener, ServiceConfig::smtp())?;
-    server.run(async { tokio::signal::ctrl_c().await.unwrap_or_default() }).await?;
+    server.run(std::future::pending()).await?;
     Ok(())
 }

@@ -5,11 +5,10 @@
 
 use std::error::Error;
 
-use async_trait::async_trait;
 use smtp_server::delivery::Discard;
 use smtp_server::proto::ForwardPath;
 use smtp_server::{
-    Envelope, Limits, RelayDecision, RelayPolicy, Server, ServiceConfig, SessionInfo,
+    Envelope, Limits, RelayDecision, RelayPolicy, Server, ServiceConfig, SessionInfo, async_trait,
 };
 use tokio::net::TcpListener;
 

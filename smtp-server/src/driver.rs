@@ -97,9 +97,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }
                 Action::Write(bytes) => {
                     let timeout = self.context.hooks.timeouts.write;
-                    let Ok(written) = self.wire.write(bytes, timeout).await else {
-                        return CloseReason::Disconnected;
-                    };
+                    let (written, waited) = noting_wait(self.wire.write(bytes, timeout)).await;
+                    let Ok(written) = written else { return CloseReason::Disconnected };
+                    if waited {
+                        now = wire::now();
+                    }
                     if let Some(reply) = self.session.handle_written(written) {
                         self.report_final_reply(&reply, true);
                     }

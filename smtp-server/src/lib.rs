@@ -21,10 +21,9 @@
 //! ```no_run
 //! # #[cfg(feature = "tokio")]
 //! # mod example {
-//! use async_trait::async_trait;
 //! use smtp_server::relay::LocalDomains;
 //! use smtp_server::{
-//!     Accepted, Body, Delivery, Envelope, Receipt, Rejection, Server, ServiceConfig, SessionInfo,
+//!     Accepted, Body, Delivered, Delivery, Envelope, Server, ServiceConfig, SessionInfo, async_trait,
 //! };
 //!
 //! struct Inbox;
@@ -36,7 +35,7 @@
 //!         envelope: Envelope,
 //!         body: &mut Body<'_>,
 //!         _info: &SessionInfo,
-//!     ) -> Result<Receipt, Rejection> {
+//!     ) -> Delivered {
 //!         let content = body.collect(10 << 20).await?;
 //!         println!("{} octets from {}", content.len(), envelope.reverse_path);
 //!         Ok(Accepted::with_text("Thank you").into())
@@ -60,6 +59,8 @@
 //!
 //! [`hooks`] for what you may decide, [`config`] for limits and times, [`body`] for how content comes,
 //! [`session`] for driving a session yourself.
+
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod hooks;
 
@@ -89,6 +90,8 @@ mod events;
 #[cfg(feature = "tokio")]
 mod server;
 
+/// Writes the hooks' `async fn`s; re-exported so that an embedder needs no further crate.
+pub use async_trait::async_trait;
 pub use smtp_proto as proto;
 
 pub use body::{AbortedBy, Body, BodyError, ContentFilter, PollChunk};
@@ -113,4 +116,4 @@ pub use relay::RelayPolicyExt;
 pub use server::{Server, ServiceConfig, ShutdownReport};
 pub use session::{Action, ContentAction, Question, Session};
 pub use time::{Now, UnixMillis};
-pub use verdict::{Accepted, Effects, Receipt, Rejection, RelayDecision, Verdict};
+pub use verdict::{Accepted, Delivered, Effects, Receipt, Rejection, RelayDecision, Verdict};

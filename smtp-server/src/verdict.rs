@@ -217,6 +217,9 @@ pub enum RelayDecision {
     Defer(Rejection),
 }
 
+/// What a delivery returns: a receipt, or the client's 4xx or 5xx reply.
+pub type Delivered = Result<Receipt, Rejection>;
+
 /// Proof that a message was taken, for all recipients together or for each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Receipt {

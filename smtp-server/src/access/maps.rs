@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use smtp_proto::{EnhancedCode, ForwardPath};
+use smtp_proto::{EnhancedCode, ForwardPath, Reply, ReplyCode};
 
 use super::ladder;
 use crate::header::HeaderField;
@@ -47,7 +47,9 @@ impl AccessAction {
     #[must_use]
     pub fn reject(text: &str) -> Self {
         let text = if text.is_empty() { "Access denied" } else { text };
-        Self::Reject(Rejection::permanent(EnhancedCode::new(5, 7, 1), text.to_owned()))
+        let code = EnhancedCode::new(5, 7, 1);
+        let reply = Reply::new(ReplyCode::TRANSACTION_FAILED, Some(code), text.to_owned());
+        Self::Reject(Rejection::stock(reply))
     }
 
     /// `DEFER text`: 451 4.7.1.

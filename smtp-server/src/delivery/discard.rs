@@ -9,7 +9,7 @@ use crate::body::Body;
 use crate::envelope::Envelope;
 use crate::hooks::Delivery;
 use crate::info::SessionInfo;
-use crate::verdict::{Accepted, Receipt, Rejection};
+use crate::verdict::{Accepted, Delivered};
 
 /// Accepts every message and keeps none: for sinks and benchmarks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,7 +22,7 @@ impl Delivery for Discard {
         _envelope: Envelope,
         body: &mut Body<'_>,
         _info: &SessionInfo,
-    ) -> Result<Receipt, Rejection> {
+    ) -> Delivered {
         body.drain().await?;
         Ok(Accepted::new().into())
     }

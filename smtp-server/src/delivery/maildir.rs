@@ -24,7 +24,7 @@ use crate::envelope::{Envelope, Recipient, RecipientClass};
 use crate::hooks::Delivery;
 use crate::info::{Service, SessionInfo};
 use crate::trace;
-use crate::verdict::{Receipt, Rejection, Verdict};
+use crate::verdict::{Delivered, Receipt, Rejection, Verdict};
 
 use commit::{Copy, Plan};
 use staging::Staging;
@@ -86,7 +86,7 @@ impl Delivery for Maildir {
         envelope: Envelope,
         body: &mut Body<'_>,
         info: &SessionInfo,
-    ) -> Result<Receipt, Rejection> {
+    ) -> Delivered {
         let directories = envelope
             .recipients
             .iter()

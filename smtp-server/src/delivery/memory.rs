@@ -13,7 +13,7 @@ use crate::envelope::Envelope;
 use crate::header::HeaderField;
 use crate::hooks::Delivery;
 use crate::info::SessionInfo;
-use crate::verdict::{Accepted, Receipt, Rejection};
+use crate::verdict::{Accepted, Delivered};
 
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
@@ -56,7 +56,7 @@ impl Delivery for Memory {
         envelope: Envelope,
         body: &mut Body<'_>,
         _info: &SessionInfo,
-    ) -> Result<Receipt, Rejection> {
+    ) -> Delivered {
         let content = body.collect(MESSAGE_BYTES_MAX).await?;
         let fields = body.header_fields().to_vec();
         let message = ReceivedMessage { envelope, fields, content };

@@ -4,7 +4,7 @@
 //! * **Promises**: the only file that names the hooks and their order. Only the relay policy's word
 //!   becomes a [`RecipientClass`]; whatever is asked after it can refuse, never grant.
 //! * **Limits**: each call has the hook timeout. **Panics**: caught per call.
-//! * **Spec**: RFC 5321 3.3, 3.6; Postfix SMTPD_ACCESS_README for the order of the lists.
+//! * **Spec**: RFC 5321 3.3, 3.6; Postfix `SMTPD_ACCESS_README` for the order of the lists.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -29,6 +29,7 @@ pub(super) enum Stream<S> {
     #[cfg(feature = "tls")]
     Tls(Box<tokio_rustls::server::TlsStream<S>>),
     /// In the middle of a handshake, or after one that failed.
+    #[cfg(feature = "tls")]
     Gone,
 }
 
@@ -130,6 +131,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
             Self::Plain(stream) => pin!(stream.read_buf(input)).poll(cx),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => pin!(stream.read_buf(input)).poll(cx),
+            #[cfg(feature = "tls")]
             Self::Gone => Poll::Ready(Ok(0)),
         }
     }
@@ -139,6 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, octets),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, octets),
+            #[cfg(feature = "tls")]
             Self::Gone => Poll::Ready(Ok(0)),
         }
     }
@@ -148,6 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
+            #[cfg(feature = "tls")]
             Self::Gone => Poll::Ready(Ok(())),
         }
     }
@@ -157,6 +161,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
             Self::Plain(stream) => stream.shutdown().await,
             #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.shutdown().await,
+            #[cfg(feature = "tls")]
             Self::Gone => Ok(()),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! * **In**: a [`Stage`] with what is known at it. **Out**: a [`Verdict`].
 //! * **Promises**: an accepting verdict grants nothing. **Limits**: the hook timeout.
-//! * **Panics**: caught. **Spec**: Postfix access(5) and SMTPD_ACCESS_README give the stages.
+//! * **Panics**: caught. **Spec**: Postfix access(5) and `SMTPD_ACCESS_README` give the stages.
 
 use async_trait::async_trait;
 use smtp_proto::ForwardPath;

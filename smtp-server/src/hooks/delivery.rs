@@ -1,7 +1,7 @@
 //! Delivery: who takes responsibility for a message.
 //!
-//! * **In**: an [`Envelope`] and its [`Body`]. **Out**: a [`Receipt`], which the client sees as 250, or a
-//!   [`Rejection`].
+//! * **In**: an [`Envelope`] and its [`Body`]. **Out**: a [`Receipt`](crate::verdict::Receipt), which the client sees as
+//!   250, or a [`Rejection`](crate::verdict::Rejection).
 //! * **Promises**: 250 is sent only for an `Ok` that came after the body's end. An earlier `Ok` is
 //!   answered with 451. **Limits**: the hook timeout while the client sends, the commit timeout after
 //!   the end. **Panics**: caught, 451. **Spec**: RFC 5321 4.2.5, 6.1.
@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use crate::body::Body;
 use crate::envelope::{Envelope, Recipient};
 use crate::info::SessionInfo;
-use crate::verdict::{Receipt, Rejection, Verdict};
+use crate::verdict::{Delivered, Verdict};
 
 /// Takes messages: a mailbox, a queue, your program.
 ///
@@ -35,13 +35,13 @@ pub trait Delivery: Send + Sync + 'static {
     /// Takes the message, or says why not.
     ///
     /// # Errors
-    /// A [`Rejection`] is the client's reply, once the rest of the message is read.
+    /// A [`Rejection`](crate::verdict::Rejection) is the client's reply, once the rest of the message is read.
     async fn deliver(
         &self,
         envelope: Envelope,
         body: &mut Body<'_>,
         info: &SessionInfo,
-    ) -> Result<Receipt, Rejection>;
+    ) -> Delivered;
 }
 
 /// What a delivery honours; EHLO offers no more than that.

@@ -71,6 +71,9 @@ impl Session {
                 self.keep_input(input);
             }
         }
+        if content.is_open() && self.guard.is_exhausted() {
+            content.close_with(replies::TOO_MANY_ERRORS);
+        }
         true
     }
 

@@ -24,7 +24,7 @@ use crate::envelope::Envelope;
 use crate::hooks::{CloseReason, HookFailure};
 use crate::time::Now;
 use crate::trace;
-use crate::verdict::{Receipt, Rejection, Verdict};
+use crate::verdict::{Delivered, Rejection, Verdict};
 
 /// What the driver does next while a message's content is open.
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl Framing {
             Self::Chunks(chunks) => {
                 let mut decoded = chunks.decoder.decode(input);
                 if decoded.end && chunks.chunk.last {
-                    decoded.flaws = decoded.flaws | chunks.decoder.finish();
+                    decoded.flaws |= chunks.decoder.finish();
                 }
                 decoded
             }
@@ -138,6 +138,10 @@ impl Framing {
 }
 
 impl Content {
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.progress, Progress::Open)
+    }
+
     /// Ends the connection with `reply`, once the delivery has returned.
     pub(super) fn close_with(&mut self, reply: Reply) {
         self.abort(AbortedBy::Quit, NextCommand::Close(reply));
@@ -173,7 +177,9 @@ impl Session {
         let after_refusal = after_refusal(&framing);
         let (refusal, mail) = match mail {
             Mail::Refused => (Rejection::stock(replies::CHUNK_WITHOUT_TRANSACTION), Mail::Refused),
-            Mail::Failed(rejection) => (rejection, after_refusal),
+            Mail::Failed { refusal, replies } => {
+                return self.drain_from_here(framing, refusal, after_refusal, replies);
+            }
             mail => match ready_for_content(mail) {
                 Ok(transaction) if self.is_too_large(chunk.bytes) => {
                     let refusal = Rejection::stock(replies::MESSAGE_TOO_LARGE);
@@ -286,7 +292,7 @@ impl Session {
 
     /// Goes on until there is something to say. Ends, since each turn consumes input.
     fn advance_content(&mut self, content: &mut Content) -> Step {
-        while matches!(content.progress, Progress::Open) {
+        while content.is_open() {
             if self.output.is_urgent() {
                 return Step::Starved;
             }
@@ -396,9 +402,6 @@ impl Session {
             }
             _ => self.refuse(&replies::AFTER_BDAT),
         }
-        if self.guard.is_exhausted() {
-            content.close_with(replies::TOO_MANY_ERRORS);
-        }
     }
 
     fn next_chunk(&mut self, chunk: Chunk, content: &mut Content) {
@@ -415,7 +418,7 @@ impl Session {
     ///
     /// An `Ok` counts only if [`poll_content`](Self::poll_content) said `End` before: otherwise the client
     /// gets 451, and what the delivery did wrong is returned.
-    pub fn answer_message(&mut self, result: Result<Receipt, Rejection>) -> Option<HookFailure> {
+    pub fn answer_message(&mut self, result: Delivered) -> Option<HookFailure> {
         let content = match self.take_state() {
             State::Content(content) => *content,
             other => {
@@ -510,18 +513,21 @@ impl Session {
     ) {
         let mail = after_refusal(&framing);
         match framing.place() {
-            Place::Between => return self.state = State::Command(Mail::Failed(refusal)),
+            Place::Between => {
+                let failed = Mail::Failed { refusal, replies: message.replies };
+                return self.state = State::Command(failed);
+            }
             Place::AtEnd => return self.conclude_unread(&refusal, &message, mail),
             Place::Inside => {}
         }
-        let draining = Draining { framing, refusal, message, mail, ends_before };
+        let draining = Draining { framing, refusal, message, mail, ends_before, judged: true };
         self.state = State::Draining(Box::new(draining));
     }
 
     /// The content is open no more. False if there was none.
     pub(super) fn fail_open_content(&mut self, error: BodyError) -> bool {
         let State::Content(content) = &mut self.state else { return false };
-        if matches!(content.progress, Progress::Open) {
+        if content.is_open() {
             content.progress = Progress::Failed { error, at_end: true };
         }
         true

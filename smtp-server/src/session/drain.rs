@@ -26,6 +26,8 @@ pub(super) struct Draining {
     /// What follows.
     pub(super) mail: Mail,
     pub(super) ends_before: Instant,
+    /// Whether faults of the content come before the refusal: it belongs to a message that was begun.
+    pub(super) judged: bool,
 }
 
 /// What the final reply needs to know of a message.
@@ -44,7 +46,7 @@ impl MessageFacts {
 
     pub(super) fn count(&mut self, decoded: &Decoded) {
         self.bytes = self.bytes.saturating_add(decoded.content as u64);
-        self.flaws = self.flaws | decoded.flaws;
+        self.flaws |= decoded.flaws;
     }
 
     /// One result per reply. A receipt that does not fit is a failure of the delivery; whoever got the
@@ -92,7 +94,8 @@ impl Session {
     ) -> State {
         let message = MessageFacts::new(replies, None);
         let ends_before = self.now.monotonic + self.config.timeouts.content_total;
-        State::Draining(Box::new(Draining { framing, refusal, message, mail, ends_before }))
+        let judged = false;
+        State::Draining(Box::new(Draining { framing, refusal, message, mail, ends_before, judged }))
     }
 
     /// Takes what is there. False if that was nothing.
@@ -108,8 +111,9 @@ impl Session {
         self.input.advance(decoded.consumed);
         draining.message.count(&decoded);
         if decoded.end || self.is_over_budget(&draining.message) {
-            let Draining { refusal, message, mail, .. } = *draining;
-            let refusal = self.judge_content(&message).map_or(refusal, Rejection::from);
+            let Draining { refusal, message, mail, judged, .. } = *draining;
+            let fault = if judged { self.judge_content(&message) } else { None };
+            let refusal = fault.map_or(refusal, Rejection::from);
             self.conclude_unread(&refusal, &message, mail);
             return true;
         }

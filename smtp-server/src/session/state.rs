@@ -43,8 +43,8 @@ pub(super) enum State {
 pub(super) enum Mail {
     None,
     Open(Box<Transaction>),
-    /// The delivery failed between two chunks; the next BDAT gets its refusal.
-    Failed(Rejection),
+    /// The delivery failed between two chunks; the next BDAT gets its refusal, so many times if it is the last.
+    Failed { refusal: Rejection, replies: usize },
     /// A chunk was refused: further ones are swallowed until RSET or MAIL.
     Refused,
 }

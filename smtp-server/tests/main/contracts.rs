@@ -1,0 +1,61 @@
+//! What hooks and embedders may rely on; each test would fail without its promise.
+
+mod admission;
+mod body;
+mod buffers;
+mod dropping;
+mod driving;
+mod facts;
+mod failures;
+mod headers;
+mod listeners;
+mod open_relay;
+mod patience;
+mod queue_id;
+mod shutdown;
+mod timeouts;
+
+use std::future::Future;
+
+use smtp_server::{Server, ServiceConfig};
+use tokio::io::DuplexStream;
+
+use crate::support::setup::Setup;
+use crate::support::tcp::Client;
+
+/// Runs with the clock paused: waiting takes no time, and time passes only while all wait.
+fn paused<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// A client of a server, connected in memory by a pipe of `octets`.
+fn connected(setup: &Setup, octets: usize) -> (Client, tokio::task::JoinHandle<()>) {
+    let (client, served) = tokio::io::duplex(octets);
+    let serving = serve(setup.server(), served, setup);
+    (Client::new(Box::new(client)), serving)
+}
+
+fn serve(server: Server, stream: DuplexStream, setup: &Setup) -> tokio::task::JoinHandle<()> {
+    let (peer, service): (_, ServiceConfig) = (setup.peer(), setup.service_config());
+    tokio::spawn(async move { server.serve_connection(stream, peer, service).await.unwrap() })
+}
+
+/// The greeting, EHLO, and an envelope of one recipient.
+async fn at_content(client: &mut Client) {
+    client.reply().await;
+    for command in
+        ["EHLO client.test\r\n", "MAIL FROM:<a@client.test>\r\n", "RCPT TO:<kim@local.test>\r\n"]
+    {
+        let reply = client.ask(command).await;
+        assert!(reply.starts_with("250"), "{reply}");
+    }
+}

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::staging::Staging;
 use super::{mailbox, refusal};
-use crate::verdict::{Accepted, Receipt, Rejection};
+use crate::verdict::{Accepted, Delivered, Rejection};
 
 pub(super) struct Plan {
     pub(super) copies: Vec<Copy>,
@@ -36,7 +36,7 @@ struct Written<'a> {
 
 impl Plan {
     /// All copies or none.
-    pub(super) fn commit_all(mut self) -> Result<Receipt, Rejection> {
+    pub(super) fn commit_all(mut self) -> Delivered {
         self.try_commit_all().map_err(|error| refusal(&error))?;
         Ok(Accepted::new().into())
     }

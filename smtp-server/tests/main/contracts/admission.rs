@@ -1,0 +1,59 @@
+//! How many connections, in all and from one client (RFC 5321 7.8, attack row C8).
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::runtime;
+use crate::support::octets::codes;
+use crate::support::setup::Setup;
+use crate::support::tcp::{Client, Running};
+
+const ONE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
+const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+
+async fn greeted(running: &Running, from: IpAddr) -> Client {
+    let mut client = running.connect(from).await;
+    assert!(client.reply().await.starts_with("220 "));
+    client
+}
+
+async fn refused(running: &Running, from: IpAddr) {
+    let mut client = running.connect(from).await;
+    assert_eq!(codes(&client.rest().await), ["421 4.7.0"]);
+}
+
+#[test]
+fn one_client_has_so_many_connections() {
+    let (mut setup, _) = Setup::accepting();
+    setup.limits.connections_per_client_max = Some(2);
+    runtime().block_on(async {
+        let running = Running::start(&setup).await;
+        let first = greeted(&running, ONE).await;
+        let _second = greeted(&running, ONE).await;
+        refused(&running, ONE).await;
+        let _other = greeted(&running, OTHER).await;
+        assert_eq!(setup.events.starting_with("ConnectionRefused").len(), 1);
+        // A connection that ended makes room for another one.
+        drop(first);
+        while setup.events.starting_with("Closed").is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let mut again = running.connect(ONE).await;
+        while again.reply().await.starts_with("421") {
+            again = running.connect(ONE).await;
+        }
+        running.stop().await;
+    });
+}
+
+#[test]
+fn all_clients_together_have_so_many() {
+    let (mut setup, _) = Setup::accepting();
+    setup.limits.connections_max = Some(2);
+    runtime().block_on(async {
+        let running = Running::start(&setup).await;
+        let _first = greeted(&running, ONE).await;
+        let _second = greeted(&running, OTHER).await;
+        refused(&running, IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3))).await;
+        running.stop().await;
+    });
+}

@@ -1,0 +1,117 @@
+//! Fields that become known on the way stand on top; the content stays what the client sent (contract 6).
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use smtp_server::access::{AccessAction, AccessMaps, MemoryMap};
+use smtp_server::delivery::{Maildir, Memory};
+use smtp_server::{
+    Body, ContentFilter, Delivery, Envelope, HeaderField, Receipt, Recipient, Rejection,
+    SessionInfo, StageKind,
+};
+
+use super::runtime;
+use crate::support::hooks::rejection;
+use crate::support::mail::after_envelope;
+use crate::support::octets::codes;
+use crate::support::pure::{self, Cuts};
+use crate::support::setup::Setup;
+use crate::support::tcp::{Client, Running};
+
+/// Counts the octets and says how many in a field, or refuses.
+struct Counting {
+    octets: usize,
+    refusal: Option<Rejection>,
+}
+
+#[async_trait]
+impl ContentFilter for Counting {
+    fn chunk(&mut self, chunk: &Bytes) {
+        self.octets += chunk.len();
+    }
+
+    async fn finish(self: Box<Self>) -> Result<Vec<HeaderField>, Rejection> {
+        // A filter may wait here: for DNS, for a milter.
+        tokio::task::yield_now().await;
+        match self.refusal {
+            Some(refusal) => Err(refusal),
+            None => Ok(vec![HeaderField::new("X-Octets", self.octets.to_string()).unwrap()]),
+        }
+    }
+}
+
+/// A delivery behind a filter.
+struct Filtered<D> {
+    inner: D,
+    refusal: Option<Rejection>,
+}
+
+#[async_trait]
+impl<D: Delivery> Delivery for Filtered<D> {
+    async fn deliver(
+        &self,
+        envelope: Envelope,
+        body: &mut Body<'_>,
+        info: &SessionInfo,
+    ) -> Result<Receipt, Rejection> {
+        let filter = Counting { octets: 0, refusal: self.refusal.clone() };
+        let mut filtered = body.filtered(Box::new(filter));
+        self.inner.deliver(envelope, &mut filtered, info).await
+    }
+}
+
+fn names(fields: &[HeaderField]) -> Vec<&str> {
+    fields.iter().map(HeaderField::name).collect()
+}
+
+#[test]
+fn fields_of_a_filter_come_first_in_memory() {
+    let memory = Memory::default();
+    let inner = Filtered { inner: memory.clone(), refusal: None };
+    let mut setup = Setup::new(Filtered { inner, refusal: None });
+    let field = HeaderField::new("X-Seen", "yes").unwrap();
+    let table = MemoryMap::from([("client.test", AccessAction::Prepend(field))]);
+    setup.access = Some(std::sync::Arc::new(AccessMaps::default().with(StageKind::Sender, table)));
+    let turns = after_envelope(&["DATA\r\n", "..\r\nhi\r\n.\r\n"]);
+    for cuts in [Cuts::None, Cuts::All] {
+        pure::run(&setup, &turns, cuts);
+        let message = memory.take().remove(0);
+        assert_eq!(names(&message.fields), ["X-Octets", "X-Octets", "X-Seen", "Received"]);
+        assert_eq!(message.fields[0].value(), "7");
+        assert_eq!(message.content, b".\r\nhi\r\n");
+    }
+}
+
+#[test]
+fn a_filter_that_refuses_is_the_final_reply() {
+    let memory = Memory::default();
+    let refusal = Some(rejection("550 5.7.1 Looks like spam"));
+    let setup = Setup::new(Filtered { inner: memory.clone(), refusal });
+    let turns = after_envelope(&["DATA\r\n", "hi\r\n.\r\n"]);
+    let run = pure::run(&setup, &turns, Cuts::None);
+    assert_eq!(run.output[4], b"550 5.7.1 Looks like spam\r\n");
+    assert!(memory.messages().is_empty());
+}
+
+#[test]
+fn fields_of_a_filter_come_first_in_a_maildir() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("kim");
+    let mailbox = path.clone();
+    let maildir = Maildir::new("mx.test", move |_: &Recipient| Some(mailbox.clone()));
+    let setup = Setup::new(Filtered { inner: maildir, refusal: None });
+    runtime().block_on(async {
+        let running = Running::start(&setup).await;
+        let mut client = Client::direct(running.address).await;
+        super::at_content(&mut client).await;
+        client.write(b"DATA\r\nSubject: x\r\n\r\n..\r\n.\r\nQUIT\r\n").await;
+        assert_eq!(codes(&client.rest().await), ["354", "250 2.0.0", "221 2.0.0"]);
+        running.stop().await;
+    });
+    let file = std::fs::read_dir(path.join("new")).unwrap().next().unwrap().unwrap().path();
+    let text = std::fs::read_to_string(file).unwrap();
+    let (head, content) = text.split_once("Subject: x\n").unwrap();
+    let order = ["Return-Path", "X-Octets", "Received"].map(|name| head.find(name).unwrap());
+    assert!(order.is_sorted(), "{head}");
+    assert!(head.contains("X-Octets: 17\n"), "{head}");
+    assert_eq!(content, "\n.\n");
+}

@@ -1,0 +1,150 @@
+//! A session one step at a time, for tests that look between the steps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use smtp_server::session::Message;
+use smtp_server::{
+    Action, BodyError, CloseReason, ContentAction, Effects, Now, Question, RecipientClass, Session,
+    Verdict,
+};
+
+use super::pure::start;
+use super::setup::Setup;
+
+/// A session whose every question but that for a message is answered with yes.
+pub(crate) struct ByHand {
+    pub(crate) session: Session,
+    pub(crate) now: Now,
+}
+
+/// Where a session waits.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Read,
+    Message(Box<Message>),
+    Close(CloseReason),
+    StartTls,
+}
+
+/// Where a message's content waits.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    Read,
+    Chunk(Bytes),
+    End,
+    Failed(BodyError),
+}
+
+impl ByHand {
+    pub(crate) fn new(setup: &Setup) -> Self {
+        let config = Arc::new(setup.session_config());
+        Self { session: Session::new(config, setup.peer(), start()), now: start() }
+    }
+
+    /// Time passes, and the session is told so if it asked for it.
+    pub(crate) fn wait(&mut self, time: Duration) {
+        self.now = self.now + time;
+        self.session.handle_timeout(self.now);
+    }
+
+    /// How long until the session's deadline.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        let deadline = self.session.poll_timeout()?;
+        Some(deadline.saturating_duration_since(self.now.monotonic))
+    }
+
+    pub(crate) fn send(&mut self, octets: impl AsRef<[u8]>) -> (String, Stop) {
+        self.session.input().extend_from_slice(octets.as_ref());
+        self.run()
+    }
+
+    /// Goes on until the session waits; what it wrote meanwhile.
+    pub(crate) fn run(&mut self) -> (String, Stop) {
+        let mut written = String::new();
+        loop {
+            let length = match self.session.poll(self.now) {
+                Action::Read => return (written, Stop::Read),
+                Action::Close(reason) => return (written, Stop::Close(reason)),
+                Action::StartTls => return (written, Stop::StartTls),
+                Action::Ask(Question::Message(message)) => return (written, Stop::Message(message)),
+                Action::Write(octets) => {
+                    written.push_str(std::str::from_utf8(octets).unwrap());
+                    octets.len()
+                }
+                Action::Ask(question) => {
+                    let kind = Kind::of(&question);
+                    self.accept(kind);
+                    continue;
+                }
+            };
+            self.session.handle_written(length);
+        }
+    }
+
+    fn accept(&mut self, kind: Kind) {
+        let session = &mut self.session;
+        match kind {
+            Kind::Client => session.answer_client(Verdict::Accept),
+            Kind::Hello => session.answer_hello(Verdict::Accept, Vec::new()),
+            Kind::Sender => session.answer_sender(Verdict::Accept),
+            Kind::Recipient => {
+                session.answer_recipient(Ok((RecipientClass::Local, Effects::default())));
+            }
+            Kind::Data => session.answer_data(Verdict::Accept),
+            Kind::Other => panic!("no such question is expected here"),
+        }
+    }
+
+    /// The next that the content says; what was written meanwhile.
+    pub(crate) fn content(&mut self) -> (String, Content) {
+        let mut written = String::new();
+        loop {
+            let length = match self.session.poll_content(self.now) {
+                ContentAction::Read => return (written, Content::Read),
+                ContentAction::Chunk(chunk) => return (written, Content::Chunk(chunk)),
+                ContentAction::End => return (written, Content::End),
+                ContentAction::Failed(error) => return (written, Content::Failed(error)),
+                ContentAction::Write(octets) => {
+                    written.push_str(std::str::from_utf8(octets).unwrap());
+                    octets.len()
+                }
+            };
+            self.session.handle_written(length);
+        }
+    }
+
+    /// To the point where the content of a message may come, by DATA.
+    pub(crate) fn at_data(setup: &Setup) -> Self {
+        let mut hand = Self::new(setup);
+        hand.run();
+        let (written, stop) =
+            hand.send("EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<kim@local.test>\r\nDATA\r\n");
+        assert!(matches!(stop, Stop::Message(_)), "{written}");
+        assert_eq!(hand.content().1, Content::Read);
+        hand
+    }
+}
+
+enum Kind {
+    Client,
+    Hello,
+    Sender,
+    Recipient,
+    Data,
+    Other,
+}
+
+impl Kind {
+    fn of(question: &Question<'_>) -> Self {
+        match question {
+            Question::Client => Self::Client,
+            Question::Hello(_) => Self::Hello,
+            Question::Sender(_) => Self::Sender,
+            Question::Recipient { .. } => Self::Recipient,
+            Question::Data(_) => Self::Data,
+            _ => Self::Other,
+        }
+    }
+}
