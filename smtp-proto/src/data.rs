@@ -20,7 +20,7 @@ pub use flaws::Flaws;
 pub use scanner::ContentScanner;
 
 use clean::{clean_bytes, may_begin};
-use stuffed::{BLOCK_BYTES, unstuff};
+use stuffed::{BLOCK_BYTES, Unstuffed, unstuff};
 use table::{State, Step, step};
 
 /// Removes the dots of transparency and finds the end of data.
@@ -52,7 +52,13 @@ impl DataDecoder {
         Self { state: State::LineStart }
     }
 
-    /// Decodes `input` in place.
+    /// Decodes `input` in place, up to the end of data or of the input.
+    ///
+    /// The content found is at the front of `input`, and from `consumed` on `input` is as it was;
+    /// what stands between the two means nothing. Nothing is held back but a CR after a dot at
+    /// a line start: it is not consumed, and an input that is only this CR makes no progress
+    /// until an octet follows it. A CR anywhere else is passed on at once, and is found to be
+    /// bare by the call that sees what follows it.
     #[must_use = "the octets named in the outcome have to be removed from the input"]
     pub fn decode(&mut self, input: &mut [u8]) -> Decoded {
         let mut decoded = Decoded::default();
@@ -90,19 +96,16 @@ impl DataDecoder {
     /// Decodes some of the octets from `decoded.consumed`, which are not clean.
     fn pass_odd(&mut self, input: &mut [u8], decoded: &mut Decoded) {
         let start = decoded.consumed;
-        while let Some(&next) = input.get(decoded.consumed)
-            && may_begin(self.state, next)
-            && let Some(unstuffed) = unstuff(input, decoded.consumed, decoded.content)
-        {
-            decoded.content += unstuffed.content;
+        let unstuffed = match input.get(start) {
+            Some(&next) if may_begin(self.state, next) => unstuff(input, start, decoded.content),
+            _ => None,
+        };
+        if let Some(Unstuffed { content, state, flaws }) = unstuffed {
+            decoded.content += content;
             decoded.consumed += BLOCK_BYTES;
-            decoded.flaws |= unstuffed.flaws;
-            self.state = unstuffed.state;
-            if unstuffed.content + 2 > BLOCK_BYTES && !unstuffed.flaws.any() {
-                break;
-            }
-        }
-        if start == decoded.consumed {
+            decoded.flaws |= flaws;
+            self.state = state;
+        } else {
             self.walk(input, input.len().min(start + BLOCK_BYTES), decoded);
         }
     }

@@ -39,6 +39,9 @@ impl Observer for TracingObserver {
             Event::AuthenticationFailed { authcid, mechanism } => {
                 tracing::warn!(target: "smtp", service, client, login = ?authcid, mechanism, "authentication failed");
             }
+            Event::CredentialsUnavailable { error } => {
+                tracing::error!(target: "smtp", service, client, %error, "no credentials");
+            }
             Event::Closed { reason, lasted } => {
                 tracing::info!(target: "smtp", service, client, ?reason, ?lasted, "disconnect");
             }

@@ -26,7 +26,7 @@ use crate::config::SessionConfig;
 use crate::driver::TlsConfig;
 use crate::driver::{Admission, Connection, Context, Hooks, Shutdown, now};
 use crate::error::ConfigError;
-use crate::hooks::{AccessControl, Event, RelayPolicy};
+use crate::hooks::{AccessControl, Authenticator, Event, RelayPolicy};
 use crate::info::{Peer, Service, SessionInfo};
 use crate::relay::check_coverage;
 use crate::session::Session;
@@ -49,6 +49,9 @@ pub struct ServiceConfig {
     auth_required: bool,
     relay: Option<Arc<dyn RelayPolicy>>,
     access: Option<Arc<dyn AccessControl>>,
+    authenticator: Option<Arc<dyn Authenticator>>,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsConfig>,
 }
 
 /// What a server did when it ended.
@@ -91,7 +94,15 @@ impl ServiceConfig {
     }
 
     fn new(service: Service) -> Self {
-        Self { service, auth_required: false, relay: None, access: None }
+        Self {
+            service,
+            auth_required: false,
+            relay: None,
+            access: None,
+            authenticator: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
     }
 
     /// Whether MAIL is refused before AUTH.
@@ -103,6 +114,19 @@ impl ServiceConfig {
     /// A relay policy for this listener alone, in place of the server's.
     pub fn relay_policy(mut self, policy: impl RelayPolicy) -> Self {
         self.relay = Some(Arc::new(policy));
+        self
+    }
+
+    /// An authenticator for this listener alone, in place of the server's.
+    pub fn authenticator(mut self, authenticator: impl Authenticator) -> Self {
+        self.authenticator = Some(Arc::new(authenticator));
+        self
+    }
+
+    /// A certificate for this listener alone, in place of the server's.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: TlsConfig) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -195,34 +219,35 @@ impl Server {
         Ok(())
     }
 
-    fn endpoint(&self, service: ServiceConfig) -> Result<Endpoint, ConfigError> {
-        let ServiceConfig { service, auth_required, relay, access } = service;
+    fn endpoint(&self, config: ServiceConfig) -> Result<Endpoint, ConfigError> {
+        let service = config.service;
         #[cfg(feature = "tls")]
-        let has_tls = self.tls.is_some();
+        let tls = config.tls.or_else(|| self.tls.clone());
+        #[cfg(feature = "tls")]
+        let has_tls = tls.is_some();
         #[cfg(not(feature = "tls"))]
         let has_tls = false;
+        let mut hooks = self.hooks.clone();
+        hooks.relay = config.relay.unwrap_or(hooks.relay);
+        hooks.access = config.access.or(hooks.access);
+        hooks.authenticator = config.authenticator.or(hooks.authenticator);
         if service == Service::Submissions && !has_tls {
             return Err(ConfigError::TlsRequired(service));
         }
-        if auth_required && self.hooks.authenticator.is_none() {
+        if config.auth_required && hooks.authenticator.is_none() {
             return Err(ConfigError::AuthenticatorRequired(service));
         }
-        if let Some(relay) = &relay {
-            check_coverage(&relay.granted_networks())?;
-        }
+        check_coverage(&hooks.relay.granted_networks())?;
         let mut session = self.session.clone();
         session.service = service;
         session.starttls = has_tls && service != Service::Submissions;
-        session.auth.offered = self.hooks.authenticator.is_some() && service != Service::Lmtp;
-        session.auth.required = auth_required;
-        let mut hooks = self.hooks.clone();
-        hooks.relay = relay.unwrap_or(hooks.relay);
-        hooks.access = access.or(hooks.access);
+        session.auth.offered = hooks.authenticator.is_some() && service != Service::Lmtp;
+        session.auth.required = config.auth_required;
         Ok(Endpoint {
             session: Arc::new(session),
             hooks: Arc::new(hooks),
             #[cfg(feature = "tls")]
-            tls: self.tls.clone(),
+            tls,
         })
     }
 }
@@ -274,6 +299,8 @@ async fn accept(
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
+            // In this order, or a connection that ends after the signal may be missing from the report.
+            biased;
             () = poll_fn(|cx| shutdown.poll(cx)) => return connections,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {

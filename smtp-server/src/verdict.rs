@@ -100,6 +100,18 @@ impl Rejection {
         Self::stock(replies::INSUFFICIENT_STORAGE)
     }
 
+    /// There is no such mailbox: `550 5.1.1` (RFC 3463 3.2).
+    #[must_use]
+    pub fn user_unknown() -> Self {
+        Self::permanent(EnhancedCode::new(5, 1, 1), "User unknown")
+    }
+
+    /// Not ours, and this client may not relay: `554 5.7.1`, as Postfix answers.
+    #[must_use]
+    pub fn relay_denied() -> Self {
+        Self::stock(replies::RELAY_DENIED)
+    }
+
     /// Something failed here that is not the client's business: `451 4.3.0`.
     #[must_use]
     pub fn local_error() -> Self {

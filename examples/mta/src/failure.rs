@@ -3,7 +3,8 @@
 //! * **In**: a reason in words. **Out**: one line on standard error and an exit code.
 //! * **Promises**: exactly one line whatever the words contain; writing it never fails or panics, also when
 //!   nobody reads standard error any more.
-//! * **Limits**: none. **Panics**: never. **Spec**: the codes are those of BSD sysexits(3), as Postfix uses them.
+//! * **Limits**: none. **Panics**: never.
+//! * **Spec**: the codes are those of BSD sysexits(3), as Postfix uses them.
 
 use std::fmt;
 use std::io::Write;

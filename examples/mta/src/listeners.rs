@@ -34,9 +34,9 @@ pub(crate) async fn bind(wanted: &[(Service, SocketAddr)]) -> Result<Vec<Listene
 }
 
 /// Says on standard output that all listeners take connections.
-pub(crate) fn announce(listeners: &[Listener], hint: &str) {
+pub(crate) fn announce(open: &[(Service, SocketAddr)], hint: &str) {
     let mut text = String::new();
-    for Listener { service, address, .. } in listeners {
+    for (service, address) in open {
         text += &format!("listening {service} {address}\n");
     }
     text += &format!("ready\n{hint}\n");

@@ -35,6 +35,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use rustix::fs::Mode;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 use smtp_server::ShutdownReport;
 
 use failure::{Failure, say};
@@ -44,7 +45,7 @@ use settings::Settings;
 
 fn main() -> ExitCode {
     // Mail, keys and passwords are for this user alone, whatever the shell's mask.
-    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    umask(Mode::RWXG | Mode::RWXO);
     match Invocation::parse(std::env::args_os().skip(1)).and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
@@ -68,6 +69,7 @@ fn serve(options: Options) -> Result<(), Failure> {
     const LAST_WRITES_MAX: Duration = Duration::from_secs(5);
     let settings = Settings::load(options)?;
     log::start()?;
+    raise_open_files();
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::temporary(format!("cannot start threads: {error}")))?;
     let end = runtime.block_on(serve::serve(settings))?;
@@ -84,6 +86,13 @@ fn serve(options: Options) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Each connection is an open file, and the usual limit of 1024 is there for programs that use select(2).
+fn raise_open_files() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // What is not granted shows as connections that wait.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 fn print(text: &str) {

@@ -1,7 +1,8 @@
 //! Who may log in.
 //!
 //! * **In**: a file of users and argon2 hashes. **Out**: answers to "is this the password?", and new lines.
-//! * **Promises**: a password is never stored, printed or logged. **Limits**: see the modules. **Panics**: never.
+//! * **Promises**: a password is never stored, printed or logged. **Limits**: see the modules.
+//! * **Panics**: never.
 //! * **Spec**: RFC 9106 (argon2), RFC 4616 (what PLAIN asks).
 
 mod change;

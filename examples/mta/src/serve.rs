@@ -1,10 +1,10 @@
 //! The program's main job: from settings to a running server, and to its end.
 //!
 //! * **In**: [`Settings`]. **Out**: received mail; one line on how it ended.
-//! * **Promises**: the order is lock, certificate, sockets, announcement, so that a script that reads `ready` can
-//!   connect; the end goes in phases (stop accepting, 421 to whoever is idle, messages in flight finish
-//!   until the deadline), and a second signal cuts it short. No message is lost in either: one without a 250
-//!   is still its sender's.
+//! * **Promises**: the order is lock, certificate, sockets, announcement, so that a script that reads
+//!   `ready` can connect; the end goes in phases (stop accepting, 421 to whoever is idle, messages in
+//!   flight finish until the deadline), and a second signal cuts it short. No message is lost in either:
+//!   one without a 250 is still its sender's.
 //! * **Limits**: those of the settings. **Panics**: never. **Spec**: RFC 5321 3.8, 7.9.
 
 use smtp_server::relay::Authenticated;
@@ -38,22 +38,20 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<End, Failure> {
     let data = DataDirectory::open(settings.data.clone())?;
     let mut notices = Vec::new();
     let tls = certificate(&mut settings, &data, &mut notices)?;
-    if settings.users.is_empty()
-        && settings.listeners.iter().any(|(service, _)| is_for_users(*service))
-    {
-        notices
-            .push("nobody can log in to submission: name a file of users with --passwd".to_owned());
+    let mut services = settings.listeners.iter().map(|(service, _)| *service);
+    if settings.users.is_empty() && services.any(is_for_users) {
+        notices.push("nobody can log in: name a file of users with --passwd".to_owned());
     }
     let listeners = listeners::bind(&settings.listeners).await?;
     let open: Vec<_> =
         listeners.iter().map(|listener| (listener.service, listener.address)).collect();
     let hint = hint::line(&open, settings.example_domain.as_deref());
     let mut server = build(settings, tls)?;
-    notices.iter().for_each(|notice| say(notice));
-    listeners::announce(&listeners, &hint);
     for Listener { service, socket, .. } in listeners {
         server.listen(socket, config_of(service)).map_err(|error| from_config(&error))?;
     }
+    notices.iter().for_each(|notice| say(notice));
+    listeners::announce(&open, &hint);
     tokio::select! {
         report = server.run(signals.clone().wait_for(1)) => match report {
             Ok(report) => Ok(End::InPhases(report)),

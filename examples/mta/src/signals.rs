@@ -1,6 +1,7 @@
 //! SIGTERM and SIGINT, the first and the second time.
 //!
-//! * **In**: signals. **Out**: two futures, one for each time. **Promises**: none is missed once this is installed.
+//! * **In**: signals. **Out**: futures, one for each time.
+//! * **Promises**: none is missed once this is installed.
 //! * **Limits**: none. **Panics**: never. **Spec**: signal(7).
 
 use std::io;

@@ -6,7 +6,7 @@
 //! * **Spec**: RFC 7468 (PEM), RFC 6125 (names), Postfix `smtpd_tls_cert_file`.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use rcgen::{CertificateParams, DnType, KeyPair};
@@ -59,8 +59,7 @@ pub(crate) fn self_signed(data: &Path, host_name: &str) -> Result<SelfSigned, Fa
 
 /// Makes a pair; the certificate comes last, so that one without its key is never found.
 fn make(directory: &Path, host_name: &str, certificate: &Path, key: &Path) -> io::Result<()> {
-    let (certificate_pem, key_pem) =
-        pair(host_name).map_err(|error| io::Error::new(ErrorKind::Other, error))?;
+    let (certificate_pem, key_pem) = pair(host_name).map_err(io::Error::other)?;
     fs::create_dir_all(directory)?;
     let _ = fs::remove_file(certificate);
     write(key, &key_pem)?;

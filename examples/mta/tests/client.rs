@@ -1,10 +1,11 @@
 //! A client that sends what a test says and reads replies; it knows nothing about SMTP but their form.
 //!
-//! * **In**: lines, or raw octets. **Out**: whole replies. **Promises**: nothing is sent that a test did not write.
+//! * **In**: lines, or raw octets. **Out**: whole replies.
+//! * **Promises**: nothing is sent that a test did not write.
 //! * **Limits**: [`PATIENCE`] for each reply. **Panics**: on everything unexpected: these are tests.
 //! * **Spec**: RFC 5321 4.2.1 (multi-line replies).
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use crate::harness::PATIENCE;
@@ -81,6 +82,9 @@ impl Client {
 
     /// Whether the server closed the connection and sent nothing more.
     pub(crate) fn is_closed(&mut self) -> bool {
-        self.stream.fill_buf().is_ok_and(<[u8]>::is_empty)
+        match self.stream.fill_buf() {
+            Ok(rest) => rest.is_empty(),
+            Err(error) => error.kind() == ErrorKind::ConnectionReset,
+        }
     }
 }

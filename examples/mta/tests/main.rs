@@ -1,7 +1,7 @@
 //! The `mta` program from outside: the real binary, real sockets, real files.
+#![expect(clippy::expect_used, reason = "what a test does not expect ends it, with these words")]
 
 mod client;
-mod clients;
 mod harness;
 
 mod accounts;
@@ -10,3 +10,5 @@ mod listening;
 mod parameters;
 mod passwd;
 mod shutdown;
+
+mod clients;

@@ -135,7 +135,7 @@ async fn first_entry(
         match map.lookup(key).await {
             Ok(Some(AccessAction::Dunno) | None) => {}
             Ok(found) => return Ok(found),
-            Err(LookupError(_)) => return Err(Rejection::local_error()),
+            Err(error) => return Err(Rejection::local_error().with_detail(error.to_string())),
         }
     }
     Ok(None)

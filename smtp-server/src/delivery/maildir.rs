@@ -17,7 +17,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use smtp_proto::{EnhancedCode, replies};
 
 use crate::body::Body;
 use crate::envelope::{Envelope, Recipient, RecipientClass};
@@ -68,10 +67,9 @@ impl Maildir {
 
     fn mailbox(&self, recipient: &Recipient) -> Result<PathBuf, Rejection> {
         if recipient.class != RecipientClass::Local {
-            return Err(Rejection::stock(replies::RELAY_DENIED));
+            return Err(Rejection::relay_denied());
         }
-        let unknown = || Rejection::permanent(EnhancedCode::new(5, 1, 1), "User unknown");
-        self.mailboxes.directory(recipient).ok_or_else(unknown)
+        self.mailboxes.directory(recipient).ok_or_else(Rejection::user_unknown)
     }
 }
 
@@ -97,11 +95,11 @@ impl Delivery for Maildir {
         while let Some(chunk) = body.chunk().await? {
             staging.write(&chunk).await?;
         }
-        let mut top = trace::return_path(&envelope.reverse_path).to_string();
-        top.extend(body.header_fields().iter().map(ToString::to_string));
+        let return_path = trace::return_path(&envelope.reverse_path).to_string();
+        let fields = body.header_fields().iter().map(ToString::to_string).collect::<String>();
         let copies = envelope.recipients.iter().zip(directories).map(|(recipient, directory)| {
-            let delivered_to = trace::delivered_to(&recipient.path).to_string();
-            let fields = format!("{delivered_to}{top}").replace("\r\n", "\n");
+            let delivered_to = trace::delivered_to(&recipient.path);
+            let fields = format!("{return_path}{delivered_to}{fields}").replace("\r\n", "\n");
             Copy { directory, fields }
         });
         let plan = Plan { copies: copies.collect(), host: self.host.clone(), staging };

@@ -10,14 +10,14 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use smtp_proto::{ForwardPath, RcptParams, replies};
+use smtp_proto::{ForwardPath, RcptParams};
 
 use super::hook_clock;
 use crate::config::{EvaluateAt, Timeouts};
 use crate::envelope::{Envelope, Recipient, RecipientClass};
 use crate::hooks::{
     AccessControl, Authenticator, CredentialAnswer, CredentialQuery, Delivery, Event, HookKind,
-    Observer, RelayPolicy, SaslExchange, Stage, StageKind,
+    LookupError, Observer, RelayPolicy, SaslExchange, Stage, StageKind,
 };
 use crate::info::SessionInfo;
 use crate::session::{Question, Session};
@@ -116,7 +116,7 @@ impl Hooks {
         let class = match decision {
             RelayDecision::Local => RecipientClass::Local,
             RelayDecision::Relay { because } => RecipientClass::Relay { because },
-            RelayDecision::Deny => return Err(Rejection::stock(replies::RELAY_DENIED)),
+            RelayDecision::Deny => return Err(Rejection::relay_denied()),
             RelayDecision::Defer(rejection) => return Err(rejection),
         };
         let stage = Stage::Recipient { now, to, envelope };
@@ -181,21 +181,22 @@ impl Hooks {
         mechanism: &str,
         info: &SessionInfo,
     ) -> CredentialAnswer {
-        let Some(authenticator) = &self.authenticator else { return CredentialAnswer::Unavailable };
+        let unavailable = |reason: &str| CredentialAnswer::Unavailable(LookupError::new(reason));
+        let Some(authenticator) = &self.authenticator else {
+            return unavailable("there is no authenticator");
+        };
         let look_up = async { authenticator.look_up(query, info).await };
         let answer = self
             .call(HookKind::Authenticator, info, look_up)
             .await
-            .unwrap_or(CredentialAnswer::Unavailable);
-        match &answer {
-            CredentialAnswer::Granted(identity) => {
-                self.emit(&Event::Authenticated { identity, mechanism }, info);
-            }
-            _ => {
-                let authcid = query.authcid();
-                self.emit(&Event::AuthenticationFailed { authcid, mechanism }, info);
-            }
-        }
+            .unwrap_or_else(|_| unavailable("the authenticator failed"));
+        let authcid = query.authcid();
+        let event = match &answer {
+            CredentialAnswer::Granted(identity) => Event::Authenticated { identity, mechanism },
+            CredentialAnswer::Denied => Event::AuthenticationFailed { authcid, mechanism },
+            CredentialAnswer::Unavailable(error) => Event::CredentialsUnavailable { error },
+        };
+        self.emit(&event, info);
         answer
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use smtp_proto::{ForwardPath, Reply};
 
 use crate::envelope::{Envelope, QueueId, RecipientClass};
-use crate::hooks::StageKind;
+use crate::hooks::{LookupError, StageKind};
 use crate::info::{Identity, SessionInfo};
 use crate::verdict::Rejection;
 
@@ -53,6 +53,11 @@ pub enum Event<'a> {
         authcid: &'a str,
         /// How it tried.
         mechanism: &'a str,
+    },
+    /// A credential store could not be asked; the client was told to try again.
+    CredentialsUnavailable {
+        /// Why.
+        error: &'a LookupError,
     },
     /// Access control refused the client, its name, the sender or the content.
     Refused {

@@ -92,8 +92,8 @@ pub enum CredentialAnswer {
     Granted(Identity),
     /// Wrong password, unknown user or not allowed: the client is not told which.
     Denied,
-    /// The store cannot say now.
-    Unavailable,
+    /// The store cannot say now, for a reason that the log gets.
+    Unavailable(LookupError),
 }
 
 /// Where passwords are checked. It is the one thing most embedders write.
@@ -130,4 +130,12 @@ pub trait CredentialStore: Send + Sync + 'static {
 /// A table or store could not be asked. The detail is for the log; the peer never sees it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("look-up failed: {0}")]
-pub struct LookupError(pub String);
+pub struct LookupError(String);
+
+impl LookupError {
+    /// A failure, with what the log should say of it.
+    #[must_use]
+    pub fn new(detail: impl Into<String>) -> Self {
+        Self(detail.into())
+    }
+}

@@ -64,7 +64,7 @@ impl<S: CredentialStore> Authenticator for Passwords<S> {
         match self.verify(authcid, authzid.as_deref(), password).await {
             Ok(Some(identity)) => CredentialAnswer::Granted(identity),
             Ok(None) => CredentialAnswer::Denied,
-            Err(LookupError(_)) => CredentialAnswer::Unavailable,
+            Err(error) => CredentialAnswer::Unavailable(error),
         }
     }
 }

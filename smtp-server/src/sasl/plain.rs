@@ -48,7 +48,7 @@ impl From<CredentialAnswer> for SaslStep {
         match answer {
             CredentialAnswer::Granted(identity) => Self::Done(identity),
             CredentialAnswer::Denied => Self::Failed,
-            CredentialAnswer::Unavailable => Self::Unavailable,
+            CredentialAnswer::Unavailable(_) => Self::Unavailable,
         }
     }
 }

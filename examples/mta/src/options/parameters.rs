@@ -61,7 +61,7 @@ pub(crate) static TABLE: [Parameter; 13] = [
     },
     Parameter {
         name: "mynetworks",
-        meaning: "trusted networks such as 192.0.2.0/24; there is no queue yet, so even they cannot relay (none)",
+        meaning: "trusted networks such as 192.0.2.0/24; without a queue even they cannot relay (none)",
         set: |all, value| {
             value.clone_into(&mut all.mynetworks);
             Ok(())
@@ -113,7 +113,7 @@ pub(crate) static TABLE: [Parameter; 13] = [
     },
     Parameter {
         name: "local_recipient_maps",
-        meaning: "a file with a local-part or address first on each line; static:all, empty: everyone (everyone)",
+        meaning: "a file, a local-part or address first on each line; static:all is everyone (everyone)",
         set: |all, value| values::recipient_maps(value).map(|maps| all.local_recipient_maps = maps),
     },
     Parameter {

@@ -78,7 +78,7 @@ impl CredentialStore for Users {
 }
 
 fn failed(error: impl ToString) -> LookupError {
-    LookupError(error.to_string())
+    LookupError::new(error.to_string())
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ fn a_sender_identity_is_taken_from_curl() {
     let recipient = format!("kim@{DOMAIN}");
     let letter = Letter { way: Way::Submission, recipient, content: &content, file };
     let outcome = tool::run(curl(&site, &letter).args(["--mail-auth", "boss@example.org"]));
-    outcome.expect_code(0).expect_said("AUTH=boss@example.org");
+    outcome.expect_code(0).expect_said("AUTH=<boss@example.org>");
     difference::check("--mail-auth", &site.only_message("kim"), &content);
 }
 

@@ -51,8 +51,8 @@ fn every_recipient_of_parallel_sessions_gets_mail_over_lmtp_from_smtp_source() {
     command.args(["-f", "ann@example.org", "-t", &format!("kim@{DOMAIN}")]);
     command.arg(format!("inet:{}", site.lmtp()));
     tool::run(&mut command).expect_code(0);
-    // It puts a number before the name if there are several.
-    for user in ["0kim", "1kim"] {
+    // It puts a number before each name but the first.
+    for user in ["kim", "2kim"] {
         let messages = site.messages(user);
         assert_eq!(messages.len(), 50, "{user}");
         for message in &messages {
