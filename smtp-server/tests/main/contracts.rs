@@ -7,6 +7,7 @@ mod dropping;
 mod driving;
 mod facts;
 mod failures;
+mod final_reply;
 mod headers;
 mod listeners;
 mod open_relay;

@@ -86,7 +86,7 @@ fn rset_at_every_octet_of_a_message() {
             }
             let taken = format!("<a@client.test> <kim@local.test> {}", content.escape_ascii());
             let aborted = format!("failed Aborted({by:?})");
-            assert_eq!(delivery.log(), [&aborted, &taken, &aborted, &taken], "{at}");
+            assert_eq!(delivery.log(), [aborted.clone(), taken.clone(), aborted, taken], "{at}");
         }
     }
 }
@@ -130,7 +130,7 @@ fn the_reply_to_an_abort_waits_for_the_delivery() {
             at_content(&mut client).await;
             assert!(client.ask("BDAT 2\r\nab").await.starts_with("250 "));
             client.write(command.as_bytes()).await;
-            let early = client.within(Duration::from_secs(5)).await;
+            let early = client.within(Duration::from_secs(2)).await;
             assert!(early.is_empty(), "{command}: {early:?}");
             assert_eq!(*delivery.heard.lock().unwrap(), Some(BodyError::Aborted(by)));
             delivery.release.notify_one();

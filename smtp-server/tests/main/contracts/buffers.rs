@@ -15,6 +15,7 @@ use crate::support::mail::after_envelope;
 use crate::support::setup::Setup;
 
 const KIB: usize = 1024;
+const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn the_input_grows_for_content_and_is_given_back() {
@@ -39,8 +40,12 @@ fn the_input_grows_for_content_and_is_given_back() {
     assert_eq!(hand.content().1, Content::End);
     assert!(hand.session.answer_message(Ok(Accepted::new().into())).is_none());
     assert!(matches!(hand.run().1, Stop::Read));
+    // A client that is silent for a second gets no large buffer, and keeps its five minutes.
+    hand.wait(SECOND);
+    assert!(matches!(hand.run(), (written, Stop::Read) if written.is_empty()));
     let given_back = hand.session.input().capacity();
     assert!(given_back <= 4 * KIB, "{given_back}");
+    assert_eq!(hand.deadline(), Some(setup.timeouts.command - SECOND));
 }
 
 #[test]
@@ -52,6 +57,7 @@ fn the_input_grows_for_content_that_is_dropped() {
     assert!(64 * KIB <= hand.session.input().capacity());
     let (written, _) = hand.send(vec![b'x'; 100_000]);
     assert_eq!(codes(written.as_bytes()), ["503 5.5.1"]);
+    hand.wait(SECOND);
     assert!(hand.session.input().capacity() <= 4 * KIB);
 }
 
@@ -101,7 +107,7 @@ fn a_delivery_that_does_not_pull_stops_the_reads() {
         let mut written = 0;
         let piece = [b'x'; KIB];
         while let Ok(Ok(octets)) =
-            tokio::time::timeout(Duration::from_secs(1), to.write(&piece)).await
+            tokio::time::timeout(SECOND, to.write(&piece)).await
         {
             written += octets;
             assert!(written < 256 * KIB, "the server reads on");

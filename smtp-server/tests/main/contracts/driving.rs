@@ -117,10 +117,11 @@ fn the_final_reply_is_told_once() {
     let refusal = rejection("554 5.6.0 No");
     assert!(hand.session.answer_message(Err(refusal.clone())).is_none());
     hand.run();
-    let told = hand.session.take_final_reply().unwrap();
+    let told = hand.final_replies.remove(0);
     assert_eq!((told.accepted, &told.reply, told.bytes), (false, refusal.reply(), 4));
     assert!(told.queue_id.is_some());
-    assert_eq!(hand.session.take_final_reply(), None);
+    hand.send("NOOP\r\n");
+    assert_eq!((hand.final_replies.len(), hand.session.take_unwritten_reply()), (0, None));
 }
 
 #[test]

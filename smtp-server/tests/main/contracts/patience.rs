@@ -12,6 +12,7 @@ use smtp_server::{
 
 use super::{at_content, connected, paused};
 use crate::support::setup::Setup;
+use crate::support::tcp::{Client, SILENCE};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -65,22 +66,29 @@ fn final_reply(delivery: Waiting, pause: Duration, content: &[&str]) -> (Duratio
     let (took, reply) = paused(async {
         let (mut client, _serving) = connected(&setup, 64 * 1024);
         at_content(&mut client).await;
-        assert!(client.ask("DATA\r\n").await.starts_with("354 "));
+        client.write(b"DATA\r\n").await;
+        let begun = clock();
         for piece in content {
             tokio::time::sleep(pause).await;
             client.write(piece.as_bytes()).await;
         }
-        let begun = clock();
-        let mut reply = client.reply().await;
-        // The client is more patient than its test.
-        while reply == "<silence>" {
-            reply = client.reply().await;
-        }
+        assert!(patient(&mut client).await.starts_with("354 "));
+        let reply = patient(&mut client).await;
         let took = clock() - begun;
         assert!(client.ask("NOOP\r\n").await.starts_with("250 "));
         (took, reply)
     });
     (took, reply, setup)
+}
+
+/// A reply, however long it takes: the client is more patient than its test.
+async fn patient(client: &mut Client) -> String {
+    loop {
+        let reply = client.reply().await;
+        if reply != SILENCE {
+            return reply;
+        }
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the paused clock is what is measured")]
@@ -117,7 +125,9 @@ fn a_delivery_that_wanders_off_while_the_client_is_silent_is_cut() {
         let (mut client, _serving) = connected(&setup, 4096);
         at_content(&mut client).await;
         assert!(client.ask("DATA\r\n").await.starts_with("354 "));
-        tokio::time::sleep(setup.timeouts.hook + 5 * SECOND).await;
+        // Its last look at the client counts as waiting for it, but no longer than a client may pause.
+        let limit = setup.timeouts.content_idle + setup.timeouts.hook + 5 * SECOND;
+        tokio::time::sleep(limit).await;
         assert_eq!(setup.events.starting_with("HookFailed"), ["HookFailed Delivery TimedOut"]);
         assert!(client.ask("hi\r\n.\r\n").await.starts_with("451 4.3.0 "));
     });
@@ -182,11 +192,7 @@ fn told(setup: &Setup, commands: &[&str]) -> Vec<String> {
         let mut told = Vec::new();
         for command in commands {
             client.write(command.as_bytes()).await;
-            let mut reply = client.reply().await;
-            while reply == "<silence>" {
-                reply = client.reply().await;
-            }
-            told.push(reply.chars().take(9).collect());
+            told.push(patient(&mut client).await.chars().take(9).collect());
         }
         told
     })

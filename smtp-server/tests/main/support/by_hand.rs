@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use smtp_server::session::Message;
+use smtp_server::session::{FinalReply, Message};
 use smtp_server::{
     Action, BodyError, CloseReason, ContentAction, Effects, Now, Question, RecipientClass, Session,
     Verdict,
@@ -17,6 +17,8 @@ use super::setup::Setup;
 pub(crate) struct ByHand {
     pub(crate) session: Session,
     pub(crate) now: Now,
+    /// The final replies that were written whole.
+    pub(crate) final_replies: Vec<FinalReply>,
 }
 
 /// Where a session waits.
@@ -40,7 +42,11 @@ pub(crate) enum Content {
 impl ByHand {
     pub(crate) fn new(setup: &Setup) -> Self {
         let config = Arc::new(setup.session_config());
-        Self { session: Session::new(config, setup.peer(), start()), now: start() }
+        Self {
+            session: Session::new(config, setup.peer(), start()),
+            now: start(),
+            final_replies: Vec::new(),
+        }
     }
 
     /// Time passes, and the session is told so if it asked for it.
@@ -79,7 +85,7 @@ impl ByHand {
                     continue;
                 }
             };
-            self.session.handle_written(length);
+            self.final_replies.extend(self.session.handle_written(length));
         }
     }
 
@@ -111,7 +117,7 @@ impl ByHand {
                     octets.len()
                 }
             };
-            self.session.handle_written(length);
+            self.final_replies.extend(self.session.handle_written(length));
         }
     }
 

@@ -161,7 +161,7 @@ pub(crate) struct Account(pub(crate) u32);
 impl CredentialStore for OneUser {
     async fn verify(&self, user: &str, password: &str) -> Result<Option<Identity>, LookupError> {
         if user == "unavailable" {
-            return Err(LookupError("no connection".to_owned()));
+            return Err(LookupError::new("no connection"));
         }
         let right = user == self.user && password == self.password;
         Ok(right.then(|| Identity::new(user).with_data(Account(7))))

@@ -16,6 +16,9 @@ use super::tls;
 /// How long a reply may take before the test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What stands in place of a reply that did not come in time.
+pub(crate) const SILENCE: &str = "<silence>";
+
 /// A server that runs until told to end.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
@@ -167,7 +170,7 @@ impl Client {
             }
             Ok(Err(_)) => false,
             Err(_) => {
-                self.unread.extend_from_slice(b"<silence>");
+                self.unread.extend_from_slice(SILENCE.as_bytes());
                 false
             }
         }
