@@ -30,6 +30,11 @@ pub trait PollChunk {
     /// # Errors
     /// [`BodyError`] if the content will never be whole.
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>>;
+
+    /// The fields that belong above the content, complete once `poll_chunk` gave `None`.
+    fn header_fields(&self) -> &[HeaderField] {
+        &[]
+    }
 }
 
 /// Why the content ended before its end.
@@ -189,8 +194,10 @@ impl<'a> Body<'a> {
                     self.filter = Filter::Finishing(finish);
                     Poll::Pending
                 }
-                Poll::Ready(Ok(fields)) => {
-                    self.fields.splice(0..0, fields);
+                Poll::Ready(Ok(mut fields)) => {
+                    // The source's are complete only now: it may have filters of its own.
+                    fields.extend_from_slice(self.source.header_fields());
+                    self.fields = fields;
                     Poll::Ready(Ok(None))
                 }
                 Poll::Ready(Err(rejection)) => {
@@ -211,6 +218,10 @@ impl PollChunk for Body<'_> {
             filter.chunk(&chunk);
         }
         Poll::Ready(Ok(Some(chunk)))
+    }
+
+    fn header_fields(&self) -> &[HeaderField] {
+        &self.fields
     }
 }
 

@@ -324,6 +324,7 @@ impl Session {
     fn advance(&mut self) -> Next {
         loop {
             match &self.state {
+                State::Asked(Asked::Message(_)) if self.output.is_urgent() => return Next::Write,
                 State::Asked(Asked::Message(_)) => return self.begin_message(),
                 State::Asked(_) => return Next::Ask,
                 State::Content(_) => self.abandon_content(),

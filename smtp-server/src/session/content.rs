@@ -229,7 +229,7 @@ impl Session {
 
     fn open_content(&mut self, transaction: Transaction, framing: Framing) -> State {
         if matches!(framing, Framing::Data(_)) {
-            self.output.push_held(&replies::START_MAIL_INPUT);
+            self.output.push(&replies::START_MAIL_INPUT);
         }
         let envelope = transaction.envelope;
         let mut fields = envelope.handling.prepend.clone();

@@ -44,7 +44,10 @@ pub(super) enum Mail {
     None,
     Open(Box<Transaction>),
     /// The delivery failed between two chunks; the next BDAT gets its refusal, so many times if it is the last.
-    Failed { refusal: Rejection, replies: usize },
+    Failed {
+        refusal: Rejection,
+        replies: usize,
+    },
     /// A chunk was refused: further ones are swallowed until RSET or MAIL.
     Refused,
 }

@@ -3,8 +3,8 @@
 mod admission;
 mod body;
 mod buffers;
-mod dropping;
 mod driving;
+mod dropping;
 mod facts;
 mod failures;
 mod final_reply;

@@ -38,7 +38,11 @@ fn c05_a_command_line_has_512_octets() {
     for (length, code) in [(512, "250 2.0.0"), (513, "500 5.5.2"), (60_000, "500 5.5.2")] {
         let line = format!("NOOP {}\r\n", "x".repeat(length - 7));
         let (got, closed) = told(&format!("{line}NOOP\r\n"));
-        assert_eq!((got, closed), (vec![code.to_owned(), "250 2.0.0".to_owned()], false), "{length}");
+        assert_eq!(
+            (got, closed),
+            (vec![code.to_owned(), "250 2.0.0".to_owned()], false),
+            "{length}"
+        );
     }
 }
 
@@ -51,7 +55,8 @@ fn c05_a_line_without_end_is_closed_in_constant_memory() {
             let run = pure::run(&setup, &[Turn::send(endless)], cuts.clone());
             assert_eq!(codes(&run.output[1]), ["500 5.5.2"], "{cuts:?}");
             assert!(run.closed, "{cuts:?}");
-            let bounded = matches!(cuts, Cuts::None | Cuts::Random(_)) || run.input_capacity_max < 8192;
+            let bounded =
+                matches!(cuts, Cuts::None | Cuts::Random(_)) || run.input_capacity_max < 8192;
             assert!(bounded, "{} octets of buffer", run.input_capacity_max);
         }
     }
@@ -183,7 +188,8 @@ fn c17_spaces_brackets_and_case() {
     for (line, code) in forms {
         assert_eq!(told(&format!("EHLO a\r\n{line}\r\n")).0, ["250", code], "{line}");
     }
-    let forms = [("RCPT TO: <kim@local.test>", "250 2.1.5"), ("RCPT TO:kim@local.test", "501 5.1.3")];
+    let forms =
+        [("RCPT TO: <kim@local.test>", "250 2.1.5"), ("RCPT TO:kim@local.test", "501 5.1.3")];
     for (line, code) in forms {
         let got = told(&format!("EHLO a\r\nMAIL FROM:<>\r\n{line}\r\n")).0;
         assert_eq!(got.last().unwrap(), code, "{line}");

@@ -182,8 +182,12 @@ fn b09_alpn_without_smtp_is_refused() {
     setup.auth_required = true;
     runtime().block_on(async {
         let running = Running::start(&setup).await;
-        let expected: [(&[&[u8]], bool); 4] =
-            [(&[b"http/1.1"], false), (&[b"h2", b"http/1.1"], false), (&[b"smtp"], true), (&[], true)];
+        let expected: [(&[&[u8]], bool); 4] = [
+            (&[b"http/1.1"], false),
+            (&[b"h2", b"http/1.1"], false),
+            (&[b"smtp"], true),
+            (&[], true),
+        ];
         for (alpn, accepted) in expected {
             let stream = TcpStream::connect(running.address).await.unwrap();
             let mut greeting = [0; 3];

@@ -9,9 +9,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::paused;
 use crate::support::by_hand::{ByHand, Content, Stop};
 use crate::support::hooks::{Behaviour, Scripted};
+use crate::support::mail::after_envelope;
 use crate::support::octets::codes;
 use crate::support::pure::{self, Cuts, block_on};
-use crate::support::mail::after_envelope;
 use crate::support::setup::Setup;
 
 const KIB: usize = 1024;
@@ -103,12 +103,12 @@ fn a_delivery_that_does_not_pull_stops_the_reads() {
             let mut all = Vec::new();
             let _ = from.read_to_end(&mut all).await;
         });
-        to.write_all(b"EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<kim@local.test>\r\nDATA\r\n").await.unwrap();
+        to.write_all(b"EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<kim@local.test>\r\nDATA\r\n")
+            .await
+            .unwrap();
         let mut written = 0;
         let piece = [b'x'; KIB];
-        while let Ok(Ok(octets)) =
-            tokio::time::timeout(SECOND, to.write(&piece)).await
-        {
+        while let Ok(Ok(octets)) = tokio::time::timeout(SECOND, to.write(&piece)).await {
             written += octets;
             assert!(written < 256 * KIB, "the server reads on");
         }
@@ -119,7 +119,8 @@ fn a_delivery_that_does_not_pull_stops_the_reads() {
 
 #[test]
 fn a_refused_message_of_many_megabytes_needs_no_memory() {
-    let delivery = Scripted::new(Behaviour::RejectEarly(crate::support::hooks::rejection("550 No")));
+    let delivery =
+        Scripted::new(Behaviour::RejectEarly(crate::support::hooks::rejection("550 No")));
     let mut setup = Setup::new(delivery);
     setup.limits.message_bytes_max = None;
     let mut hand = ByHand::at_data(&setup);

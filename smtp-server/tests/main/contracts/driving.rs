@@ -2,7 +2,7 @@
 
 use smtp_server::proto::replies;
 use smtp_server::{
-    Action, Accepted, BodyError, CloseReason, ContentAction, HookFailure, Question, Rejection,
+    Accepted, Action, BodyError, CloseReason, ContentAction, HookFailure, Question, Rejection,
     Verdict,
 };
 
@@ -129,7 +129,9 @@ fn the_end_of_the_stream_ends_the_session() {
     let mut hand = hand();
     hand.run();
     hand.session.handle_eof();
-    assert!(matches!(hand.run(), (written, Stop::Close(CloseReason::Disconnected)) if written.is_empty()));
+    assert!(
+        matches!(hand.run(), (written, Stop::Close(CloseReason::Disconnected)) if written.is_empty())
+    );
 
     let (setup, _) = Setup::accepting();
     let mut hand = ByHand::at_data(&setup);
@@ -137,12 +139,16 @@ fn the_end_of_the_stream_ends_the_session() {
     let action = hand.session.poll_content(hand.now);
     assert!(matches!(action, ContentAction::Failed(BodyError::Disconnected)), "{action:?}");
     assert!(hand.session.answer_message(Err(Rejection::local_error())).is_none());
-    assert!(matches!(hand.run(), (written, Stop::Close(CloseReason::Disconnected)) if written.is_empty()));
+    assert!(
+        matches!(hand.run(), (written, Stop::Close(CloseReason::Disconnected)) if written.is_empty())
+    );
 }
 
 #[test]
 fn a_refusal_that_closes_closes() {
-    for (verdict, greeting) in [("554 5.7.1 Go", "554 Go\r\n"), ("450 4.7.1 Later", "421 Later\r\n")] {
+    for (verdict, greeting) in
+        [("554 5.7.1 Go", "554 Go\r\n"), ("450 4.7.1 Later", "421 Later\r\n")]
+    {
         let mut hand = hand();
         hand.session.answer_client(Verdict::Reject(rejection(verdict)));
         let (written, stop) = hand.run();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use smtp_server::sasl::Passwords;
 use smtp_server::{
-    AccessControl, Accepted, Body, Delivery, Effects, Envelope, Receipt, Recipient, Rejection,
+    Accepted, AccessControl, Body, Delivery, Effects, Envelope, Receipt, Recipient, Rejection,
     SessionInfo, Stage, StageKind, TlsInfo, Verdict,
 };
 

@@ -49,8 +49,7 @@ fn a_listener_is_judged_like_the_server() {
         let upper = Networks::new(["128.0.0.0/1"]).unwrap();
         let mut server = built(local()).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let listened =
-            server.listen(listener, ServiceConfig::smtp().relay_policy(lower.or(upper)));
+        let listened = server.listen(listener, ServiceConfig::smtp().relay_policy(lower.or(upper)));
         assert!(matches!(listened, Err(ConfigError::OpenRelay("IPv4"))));
     });
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use ipnet::IpNet;
 use smtp_server::proto::{ForwardPath, Reply};
 use smtp_server::{
-    AccessControl, Accepted, Authenticator, Body, BodyError, Capabilities, CredentialAnswer,
+    Accepted, AccessControl, Authenticator, Body, BodyError, Capabilities, CredentialAnswer,
     CredentialQuery, CredentialStore, Delivery, Envelope, Identity, LookupError, Outcome, Receipt,
     Recipient, Rejection, RelayDecision, RelayPolicy, SaslExchange, SessionInfo, Stage, Verdict,
 };
@@ -103,9 +103,9 @@ impl Scripted {
         }
         Ok(match &self.behaviour {
             Behaviour::OkText(text) => Accepted::with_text(text.clone()).into(),
-            Behaviour::Each(results) => {
-                Receipt::Each(results.iter().map(|one| one.clone().map(|()| Accepted::new())).collect())
-            }
+            Behaviour::Each(results) => Receipt::Each(
+                results.iter().map(|one| one.clone().map(|()| Accepted::new())).collect(),
+            ),
             _ => Accepted::new().into(),
         })
     }

@@ -316,9 +316,7 @@ fn resolve(setup: &Setup, question: &Question<'_>, info: &SessionInfo, now: Now)
             let all = decide(setup, to, params, envelope, info);
             Answer::Recipient(all)
         }
-        Question::Data(envelope) => {
-            Answer::Data(check(setup, Stage::Data { now, envelope }, info))
-        }
+        Question::Data(envelope) => Answer::Data(check(setup, Stage::Data { now, envelope }, info)),
         Question::Mechanism(mechanism) => Answer::Mechanism(mechanism),
         Question::Credentials { query, .. } => {
             let hook = setup.authenticator.as_ref().unwrap();

@@ -1,0 +1,4 @@
+//! The fuzz target `data`; its body is in the library.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| smtp_fuzz::data(input));

@@ -1,0 +1,26 @@
+//! A command that was parsed is written and read again as the same one.
+//!
+//! * **In**: a line without its ending. **Out**: nothing. **Promises**: what we write is one line.
+//! * **Limits**: none. **Panics**: on a finding. **Spec**: RFC 5321 4.1.1.
+
+use bytes::BytesMut;
+use smtp_proto::Command;
+
+/// Parses a line, encodes the command, parses it again.
+///
+/// # Panics
+/// On a finding.
+pub fn command(input: &[u8]) {
+    let Ok(parsed) = Command::parse(input) else { return };
+    let mut written = BytesMut::new();
+    parsed.encode(&mut written);
+    let line = written.strip_suffix(b"\r\n").unwrap_or_default();
+    assert!(!line.iter().any(u8::is_ascii_control), "{:?} is not one line", written);
+    let again = Command::parse(line);
+    let again = again.unwrap_or_else(|error| panic!("{parsed:?} became {written:?}: {error}"));
+    let mut twice = BytesMut::new();
+    again.encode(&mut twice);
+    assert_eq!(written, twice, "from {parsed:?} and {again:?}");
+    assert_eq!(parsed.verb(), again.verb());
+    assert_eq!(again.clone().into_owned(), again);
+}

@@ -1,0 +1,275 @@
+//! A whole session from any octets: no panic, bounded replies, and the same ones however the octets arrive.
+//!
+//! * **In**: two octets of configuration, then what the client sends. **Out**: nothing.
+//! * **Promises**: at most one reply per line, besides the greeting and a farewell; no question while content is open.
+//! * **Limits**: the steps of a session are bounded by its input. **Panics**: on a finding.
+//! * **Spec**: RFC 5321 4.2; RFC 2920 3.2.
+
+use std::sync::{Arc, OnceLock};
+
+use smtp_proto::{ForwardPath, replies};
+use smtp_server::{
+    Accepted, Action, BareNewline, ContentAction, CredentialAnswer, CredentialQuery, Effects,
+    Identity, Now, Peer, Question, Receipt, RecipientClass, Rejection, SaslExchange, SaslStep,
+    Service, Session, SessionConfig, Verdict,
+};
+
+use crate::cuts::Cuts;
+
+/// What the delivery does with each message.
+#[derive(Clone, Copy, Debug)]
+enum Delivery {
+    Takes,
+    RefusesAtOnce,
+    RefusesAfter(usize),
+    SaysOkAfter(usize),
+}
+
+/// Runs a session whole and cut.
+///
+/// # Panics
+/// On a finding.
+pub fn session(input: &[u8]) {
+    let [settings, delivery, octets @ ..] = input else { return };
+    let delivery = match delivery % 4 {
+        0 => Delivery::Takes,
+        1 => Delivery::RefusesAtOnce,
+        2 => Delivery::RefusesAfter(usize::from(delivery / 4)),
+        _ => Delivery::SaysOkAfter(usize::from(delivery / 4)),
+    };
+    let config = Arc::new(config(*settings));
+    let whole = Run::new(&config, delivery, Cuts::Whole).finish(octets);
+    for cuts in [Cuts::Octets, Cuts::Seed(u64::from(*settings)), Cuts::Seed(7)] {
+        let cut = Run::new(&config, delivery, cuts).finish(octets);
+        assert_eq!(
+            String::from_utf8_lossy(&cut),
+            String::from_utf8_lossy(&whole),
+            "{cuts:?} {delivery:?} {}",
+            octets.escape_ascii()
+        );
+    }
+    check_count(&config, octets, &whole);
+}
+
+fn config(settings: u8) -> SessionConfig {
+    let service = if settings & 1 == 0 { Service::Smtp } else { Service::Lmtp };
+    let mut config = SessionConfig::new("mx.test", service);
+    if settings & 2 != 0 {
+        config.bare_newline = BareNewline::Normalize;
+    }
+    if settings & 4 != 0 {
+        config.limits.message_bytes_max = Some(20);
+    }
+    if settings & 8 != 0 {
+        config.limits.errors_max = Some(3);
+        config.limits.idle_commands_max = Some(3);
+    }
+    if settings & 16 != 0 {
+        config.auth.offered = true;
+        config.auth.in_clear = true;
+    }
+    if settings & 32 != 0 {
+        config.limits.discarded_bytes_max = Some(40);
+    }
+    config
+}
+
+/// One reply per line, the greeting, and 421 or 500 at the end; LMTP has more after the content.
+fn check_count(config: &SessionConfig, octets: &[u8], output: &[u8]) {
+    let mut rest = output;
+    let mut count = 0;
+    while let Some((reply, consumed)) = smtp_proto::Reply::parse(rest).ok().flatten() {
+        count += 1;
+        assert!(reply.code().value() >= 211);
+        rest = &rest[consumed..];
+    }
+    assert!(rest.is_empty(), "{} is no reply", rest.escape_ascii());
+    let lines = octets.iter().filter(|octet| **octet == b'\n').count();
+    let recipients_max = if config.service == Service::Lmtp { lines.max(1) } else { 1 };
+    assert!(count <= 2 + lines * recipients_max, "{count} replies to {lines} lines");
+}
+
+struct Run<'a> {
+    session: Session,
+    delivery: Delivery,
+    cuts: Cuts,
+    rest: &'a [u8],
+    output: Vec<u8>,
+}
+
+/// What a step asks for; the session is free again.
+enum Step {
+    Read,
+    Written(usize),
+    Chunk(usize),
+    End,
+    Failed,
+    Close,
+    Message,
+    Answered,
+}
+
+enum Answer {
+    Client,
+    Hello,
+    Sender,
+    Recipient(bool),
+    Data,
+    Mechanism,
+    Credentials(bool),
+}
+
+impl<'a> Run<'a> {
+    fn new(config: &Arc<SessionConfig>, delivery: Delivery, cuts: Cuts) -> Self {
+        // A source of ids of its own, so that all runs give the same ones.
+        let mut config = SessionConfig::clone(config);
+        config.ids = Arc::default();
+        let session = Session::new(Arc::new(config), Peer::default(), now());
+        Self { session, delivery, cuts, rest: &[], output: Vec::new() }
+    }
+
+    fn finish(mut self, octets: &'a [u8]) -> Vec<u8> {
+        self.rest = octets;
+        // Each step takes a line, some content or a piece of the input, or is an answer to one.
+        for _ in 0..20 * (octets.len() + 20) {
+            match self.step() {
+                Step::Read => self.read(),
+                Step::Written(length) => drop(self.session.handle_written(length)),
+                Step::Message => self.deliver(),
+                Step::Close => return self.output,
+                _ => {}
+            }
+        }
+        panic!("the session does not end");
+    }
+
+    fn step(&mut self) -> Step {
+        let answer = match self.session.poll(now()) {
+            Action::Read => return Step::Read,
+            Action::Close(_) => return Step::Close,
+            Action::StartTls => panic!("TLS is not offered"),
+            Action::Write(octets) => {
+                assert!(octets.len() <= 64 * 1024, "{} octets at once", octets.len());
+                self.output.extend_from_slice(octets);
+                return Step::Written(octets.len());
+            }
+            Action::Ask(Question::Message(_)) => return Step::Message,
+            Action::Ask(question) => Answer::to(&question),
+        };
+        answer.give(&mut self.session);
+        Step::Answered
+    }
+
+    fn read(&mut self) {
+        if self.rest.is_empty() {
+            return self.session.handle_eof();
+        }
+        let (piece, after) = self.cuts.split(self.rest);
+        self.session.input().extend_from_slice(piece);
+        self.rest = after;
+    }
+
+    fn deliver(&mut self) {
+        let mut taken = 0;
+        let result = loop {
+            match self.delivery {
+                Delivery::RefusesAtOnce => break Err(Rejection::local_error()),
+                Delivery::RefusesAfter(octets) if octets <= taken => {
+                    break Err(Rejection::insufficient_storage());
+                }
+                Delivery::SaysOkAfter(octets) if octets <= taken => {
+                    break Ok(Receipt::from(Accepted::new()));
+                }
+                _ => {}
+            }
+            match self.content() {
+                Step::Read => self.read(),
+                Step::Written(length) => drop(self.session.handle_written(length)),
+                Step::Chunk(length) => taken += length,
+                Step::End => break Ok(Receipt::from(Accepted::with_text("Taken"))),
+                _ => break Err(Rejection::local_error()),
+            }
+        };
+        let _ = self.session.answer_message(result);
+    }
+
+    fn content(&mut self) -> Step {
+        match self.session.poll_content(now()) {
+            ContentAction::Read => Step::Read,
+            ContentAction::Chunk(chunk) => Step::Chunk(chunk.len()),
+            ContentAction::End => Step::End,
+            ContentAction::Failed(_) => Step::Failed,
+            ContentAction::Write(octets) => {
+                self.output.extend_from_slice(octets);
+                Step::Written(octets.len())
+            }
+        }
+    }
+}
+
+impl Answer {
+    fn to(question: &Question<'_>) -> Self {
+        match question {
+            Question::Client => Self::Client,
+            Question::Hello(_) => Self::Hello,
+            Question::Sender(_) => Self::Sender,
+            Question::Recipient { to, .. } => Self::Recipient(is_local(to)),
+            Question::Data(_) => Self::Data,
+            Question::Mechanism(_) => Self::Mechanism,
+            Question::Credentials { query, .. } => Self::Credentials(query.authcid() == "kim"),
+            Question::Message(_) => panic!("it is taken out before"),
+        }
+    }
+
+    fn give(self, session: &mut Session) {
+        match self {
+            Self::Client => session.answer_client(Verdict::Accept),
+            Self::Hello => session.answer_hello(Verdict::Accept, vec!["PLAIN", "LOGIN"]),
+            Self::Sender => session.answer_sender(Verdict::Accept),
+            Self::Recipient(true) => {
+                session.answer_recipient(Ok((RecipientClass::Local, Effects::default())));
+            }
+            Self::Recipient(false) => {
+                let denied = Rejection::from_reply(replies::RELAY_DENIED);
+                session.answer_recipient(Err(denied.unwrap_or_else(Rejection::local_error)));
+            }
+            Self::Data => session.answer_data(Verdict::Accept),
+            Self::Mechanism => session.answer_mechanism(Some(Box::new(TwoSteps))),
+            Self::Credentials(true) => {
+                session.answer_credentials(CredentialAnswer::Granted(Identity::new("kim")));
+            }
+            Self::Credentials(false) => session.answer_credentials(CredentialAnswer::Denied),
+        }
+    }
+}
+
+/// A mechanism that asks for a name and has it looked up.
+struct TwoSteps;
+
+impl SaslExchange for TwoSteps {
+    fn step(&mut self, response: Option<&[u8]>) -> SaslStep {
+        let Some(response) = response else { return SaslStep::Challenge(b"name".to_vec()) };
+        SaslStep::Ask(CredentialQuery::Verify {
+            authcid: String::from_utf8_lossy(response).into_owned(),
+            authzid: None,
+            password: String::new().into(),
+        })
+    }
+
+    fn answer(&mut self, answer: CredentialAnswer) -> SaslStep {
+        match answer {
+            CredentialAnswer::Granted(identity) => SaslStep::Done(identity),
+            _ => SaslStep::Failed,
+        }
+    }
+}
+
+fn is_local(to: &ForwardPath<'_>) -> bool {
+    to.domain().is_none_or(|domain| domain.as_str().ends_with("local.test"))
+}
+
+/// The same moment in all runs.
+fn now() -> Now {
+    static NOW: OnceLock<Now> = OnceLock::new();
+    *NOW.get_or_init(Now::system)
+}
