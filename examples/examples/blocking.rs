@@ -70,7 +70,8 @@ fn serve(mut stream: TcpStream, config: Arc<SessionConfig>) -> io::Result<()> {
 
 /// The relay policy: our domain is ours, and nothing else is.
 fn classify(to: &ForwardPath<'_>) -> Result<(RecipientClass, Effects), Rejection> {
-    let is_ours = to.domain().is_none_or(|domain| domain.as_str().eq_ignore_ascii_case("example.org"));
+    let is_ours =
+        to.domain().is_none_or(|domain| domain.as_str().eq_ignore_ascii_case("example.org"));
     if is_ours {
         Ok((RecipientClass::Local, Effects::default()))
     } else {
@@ -98,14 +99,17 @@ fn receive(stream: &mut TcpStream, session: &mut Session) -> io::Result<Result<u
 
 fn read(stream: &mut TcpStream, session: &mut Session) -> io::Result<()> {
     let now = Now::system();
-    let wait = session.poll_timeout().map(|deadline| deadline.saturating_duration_since(now.monotonic));
+    let wait =
+        session.poll_timeout().map(|deadline| deadline.saturating_duration_since(now.monotonic));
     // A timeout of zero would mean none at all.
     stream.set_read_timeout(wait.map(|wait| wait.max(Duration::from_millis(1))))?;
     let mut octets = [0; 4096];
     match stream.read(&mut octets) {
         Ok(0) => session.handle_eof(),
         Ok(count) => session.input().extend_from_slice(&octets[..count]),
-        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
+        {
             session.handle_timeout(Now::system());
         }
         Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -33,6 +33,10 @@ mod hello;
 
 mod mail;
 
+mod opening;
+
+mod framing;
+
 mod content;
 
 mod drain;

@@ -66,7 +66,7 @@ impl LocalDelivery {
         let transport = self.transport.as_ref().map_err(Clone::clone)?;
         match self.accounts.directory(recipient) {
             Some(_) => Ok(transport),
-            None => Err(Rejection::permanent(EnhancedCode::new(5, 1, 1), "User unknown")),
+            None => Err(Rejection::user_unknown()),
         }
     }
 }

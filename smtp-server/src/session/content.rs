@@ -1,4 +1,4 @@
-//! How a transaction ends: DATA and BDAT, the content, the final reply.
+//! A message's content, from its first octet to the delivery's answer.
 //!
 //! * **In**: content octets, the delivery's result. **Out**: [`ContentAction`]s, then the final reply.
 //! * **Promises**: while content is open no question is asked; between chunks only BDAT, NOOP, RSET,
@@ -10,21 +10,17 @@
 use std::time::Instant;
 
 use bytes::{Buf, Bytes};
-use smtp_proto::{
-    Chunk, ChunkDecoder, ClientName, Command, DataDecoder, Decoded, EnhancedCode, Reply, ReplyCode,
-    Verb, replies,
-};
+use smtp_proto::{Chunk, ClientName, Command, EnhancedCode, Reply, ReplyCode, Verb, replies};
 
+use super::Session;
 use super::drain::{Draining, MessageFacts};
-use super::state::{Asked, Mail, State, Transaction};
-use super::{Message, Next, Session};
+use super::framing::{Framing, Place};
+use super::state::{Mail, State};
 use crate::body::{AbortedBy, BodyError};
 use crate::config::BareNewline;
-use crate::envelope::Envelope;
 use crate::hooks::{CloseReason, HookFailure};
 use crate::time::Now;
-use crate::trace;
-use crate::verdict::{Delivered, Rejection, Verdict};
+use crate::verdict::{Delivered, Rejection};
 
 /// What the driver does next while a message's content is open.
 #[derive(Debug)]
@@ -53,29 +49,6 @@ pub(super) struct Content {
     ends_before: Instant,
 }
 
-/// How content is delimited.
-pub(super) enum Framing {
-    Data(DataDecoder),
-    Chunks(Chunks),
-}
-
-/// The chunks of one message (RFC 3030).
-pub(super) struct Chunks {
-    decoder: ChunkDecoder,
-    chunk: Chunk,
-    place: Place,
-}
-
-/// Where in a sequence of chunks.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Inside,
-    /// The delivery has the chunk's last octet. Its 250 waits until the delivery asks for more: an error
-    /// in between is this chunk's reply.
-    AtEnd,
-    Between,
-}
-
 enum Progress {
     Open,
     /// The last octet was handed out; `told` once the delivery asked for more and heard of the end.
@@ -96,48 +69,11 @@ enum NextCommand {
     Close(Reply),
 }
 
-impl Framing {
-    pub(super) fn data() -> Self {
-        Self::Data(DataDecoder::new())
-    }
-
-    pub(super) fn chunk(chunk: Chunk) -> Self {
-        let mut decoder = ChunkDecoder::new();
-        decoder.begin(chunk.bytes);
-        Self::Chunks(Chunks { decoder, chunk, place: Place::Inside })
-    }
-
-    /// Decodes in place; `end` is the end of the data or of this chunk.
-    pub(super) fn decode(&mut self, input: &mut [u8]) -> Decoded {
-        match self {
-            Self::Data(decoder) => decoder.decode(input),
-            Self::Chunks(chunks) => {
-                let mut decoded = chunks.decoder.decode(input);
-                if decoded.end && chunks.chunk.last {
-                    decoded.flaws |= chunks.decoder.finish();
-                }
-                decoded
-            }
-        }
-    }
-
-    /// Whether the end of this data or chunk is the end of the message.
-    pub(super) fn ends_message(&self) -> bool {
-        match self {
-            Self::Data(_) => true,
-            Self::Chunks(chunks) => chunks.chunk.last,
-        }
-    }
-
-    fn place(&self) -> Place {
-        match self {
-            Self::Data(_) => Place::Inside,
-            Self::Chunks(chunks) => chunks.place,
-        }
-    }
-}
-
 impl Content {
+    pub(super) fn new(framing: Framing, message: MessageFacts, ends_before: Instant) -> Self {
+        Self { framing, progress: Progress::Open, next_command: None, message, ends_before }
+    }
+
     pub(super) fn is_open(&self) -> bool {
         matches!(self.progress, Progress::Open)
     }
@@ -161,105 +97,6 @@ enum Step {
 }
 
 impl Session {
-    pub(super) fn data(&mut self, mail: Mail) -> State {
-        match ready_for_content(mail) {
-            Ok(transaction) => State::Asked(Asked::Data { transaction, framing: Framing::data() }),
-            Err((reply, mail)) => {
-                self.refuse(&reply);
-                State::Command(mail)
-            }
-        }
-    }
-
-    /// The octets of a refused chunk are on their way already, so they are read in any case.
-    pub(super) fn bdat(&mut self, chunk: Chunk, mail: Mail) -> State {
-        let framing = Framing::chunk(chunk);
-        let after_refusal = after_refusal(&framing);
-        let (refusal, mail) = match mail {
-            Mail::Refused => (Rejection::stock(replies::CHUNK_WITHOUT_TRANSACTION), Mail::Refused),
-            Mail::Failed { refusal, replies } => {
-                return self.drain_from_here(framing, refusal, after_refusal, replies);
-            }
-            mail => match ready_for_content(mail) {
-                Ok(transaction) if self.is_too_large(chunk.bytes) => {
-                    let refusal = Rejection::stock(replies::MESSAGE_TOO_LARGE);
-                    return self.refuse_chunk(framing, refusal, &transaction);
-                }
-                Ok(transaction) => return State::Asked(Asked::Data { transaction, framing }),
-                Err((reply, mail)) => (Rejection::stock(reply), mail),
-            },
-        };
-        self.drain_from_here(framing, refusal, mail, 1)
-    }
-
-    /// Answers [`Question::Data`](super::Question::Data).
-    pub fn answer_data(&mut self, verdict: Verdict) {
-        let (mut transaction, framing) = match self.take_state() {
-            State::Asked(Asked::Data { transaction, framing }) => (transaction, framing),
-            other => return self.state = other,
-        };
-        match verdict.into_result() {
-            Ok(effects) => {
-                self.keep_effects(effects, &mut transaction);
-                self.state = self.open_content(*transaction, framing);
-            }
-            Err(rejection) if matches!(framing, Framing::Data(_)) => {
-                self.refuse_with(&rejection, Mail::None);
-            }
-            Err(rejection) => self.state = self.refuse_chunk(framing, rejection, &transaction),
-        }
-    }
-
-    /// Refuses a transaction's first chunk before a delivery saw any of it.
-    fn refuse_chunk(
-        &self,
-        framing: Framing,
-        refusal: Rejection,
-        transaction: &Transaction,
-    ) -> State {
-        let mail = after_refusal(&framing);
-        let replies = self.replies_expected(&transaction.envelope);
-        self.drain_from_here(framing, refusal, mail, replies)
-    }
-
-    /// One reply, or on LMTP one per recipient.
-    fn replies_expected(&self, envelope: &Envelope) -> usize {
-        if self.config.is_lmtp() { envelope.recipients.len() } else { 1 }
-    }
-
-    fn open_content(&mut self, transaction: Transaction, framing: Framing) -> State {
-        if matches!(framing, Framing::Data(_)) {
-            self.output.push(&replies::START_MAIL_INPUT);
-        }
-        let envelope = transaction.envelope;
-        let mut fields = envelope.handling.prepend.clone();
-        fields.push(trace::received(&self.info, &envelope, self.now.wall));
-        let replies = self.replies_expected(&envelope);
-        let content = Content {
-            framing,
-            progress: Progress::Open,
-            next_command: None,
-            message: MessageFacts::new(replies, envelope.queue_id),
-            ends_before: self.now.monotonic + self.config.timeouts.content_total,
-        };
-        State::Asked(Asked::Message(Box::new((Message { envelope, fields }, content))))
-    }
-
-    /// Moves the message out; from here on `poll_content` is called.
-    pub(super) fn begin_message(&mut self) -> Next {
-        match self.take_state() {
-            State::Asked(Asked::Message(asked)) => {
-                let (message, content) = *asked;
-                self.state = State::Content(Box::new(content));
-                Next::Message(Box::new(message))
-            }
-            other => {
-                self.state = other;
-                Next::Ask
-            }
-        }
-    }
-
     /// The next piece of content, while [`Question::Message`](super::Question::Message) is open.
     ///
     /// Without an open message it says `Failed`.
@@ -340,8 +177,8 @@ impl Session {
             content.progress = Progress::Failed { error, at_end: decoded.end };
             return Step::Again;
         }
-        if decoded.end {
-            Self::end_of_framing(content);
+        if decoded.end && content.framing.ends_message() {
+            content.progress = Progress::Ended { told: false };
         }
         if decoded.content == 0 {
             self.input.advance(decoded.consumed);
@@ -352,21 +189,10 @@ impl Session {
         Step::Chunk(piece.freeze())
     }
 
-    /// The end of the data or of one chunk.
-    fn end_of_framing(content: &mut Content) {
-        match &mut content.framing {
-            Framing::Chunks(chunks) if !chunks.chunk.last => chunks.place = Place::AtEnd,
-            _ => content.progress = Progress::Ended { told: false },
-        }
-    }
-
     fn acknowledge_chunk(&mut self, content: &mut Content) -> Step {
-        if let Framing::Chunks(chunks) = &mut content.framing {
-            chunks.place = Place::Between;
-            let text = format!("{} octets received", chunks.chunk.bytes);
-            let code = EnhancedCode::new(2, 0, 0);
-            self.output.push_held(&Reply::new(ReplyCode::OK, Some(code), text));
-        }
+        let text = format!("{} octets received", content.framing.acknowledge());
+        let code = EnhancedCode::new(2, 0, 0);
+        self.output.push_held(&Reply::new(ReplyCode::OK, Some(code), text));
         Step::Again
     }
 
@@ -383,7 +209,7 @@ impl Session {
         (bare && self.config.bare_newline == BareNewline::Reject).then_some(BodyError::BareNewline)
     }
 
-    fn is_too_large(&self, bytes: u64) -> bool {
+    pub(super) fn is_too_large(&self, bytes: u64) -> bool {
         self.config.limits.message_bytes_max.is_some_and(|max| max < bytes)
     }
 
@@ -405,10 +231,7 @@ impl Session {
     }
 
     fn next_chunk(&mut self, chunk: Chunk, content: &mut Content) {
-        let Framing::Chunks(chunks) = &mut content.framing else { return };
-        chunks.decoder.begin(chunk.bytes);
-        chunks.chunk = chunk;
-        chunks.place = Place::Inside;
+        content.framing.next_chunk(chunk);
         if self.is_too_large(content.message.bytes.saturating_add(chunk.bytes)) {
             content.progress = Progress::Failed { error: BodyError::TooLarge, at_end: false };
         }
@@ -496,7 +319,7 @@ impl Session {
             }
             BodyError::Slow => self.close_with(&replies::TIMED_OUT, CloseReason::TimedOut),
             error if at_end => {
-                let mail = after_refusal(&framing);
+                let mail = framing.after_refusal();
                 self.conclude_unread(&error.into(), &message, mail);
             }
             error => self.refuse_rest(framing, error.into(), message, ends_before),
@@ -511,7 +334,7 @@ impl Session {
         message: MessageFacts,
         ends_before: Instant,
     ) {
-        let mail = after_refusal(&framing);
+        let mail = framing.after_refusal();
         match framing.place() {
             Place::Between => {
                 let failed = Mail::Failed { refusal, replies: message.replies };
@@ -537,20 +360,4 @@ impl Session {
     pub(super) fn abandon_content(&mut self) {
         self.answer_message(Err(Rejection::local_error()));
     }
-}
-
-fn ready_for_content(mail: Mail) -> Result<Box<Transaction>, (Reply, Mail)> {
-    match mail {
-        Mail::Open(transaction) if !transaction.envelope.recipients.is_empty() => Ok(transaction),
-        Mail::Open(transaction) if 0 < transaction.refused => {
-            Err((replies::NO_VALID_RECIPIENTS, Mail::Open(transaction)))
-        }
-        Mail::Open(transaction) => Err((replies::NEED_RECIPIENT, Mail::Open(transaction))),
-        other => Err((replies::NEED_MAIL, other)),
-    }
-}
-
-/// After a refused chunk that was not the last, further ones are on their way.
-fn after_refusal(framing: &Framing) -> Mail {
-    if framing.ends_message() { Mail::None } else { Mail::Refused }
 }

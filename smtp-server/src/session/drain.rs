@@ -11,7 +11,7 @@ use std::time::Instant;
 use bytes::Buf;
 use smtp_proto::{Decoded, EnhancedCode, Flaws, Reply, ReplyCode, replies};
 
-use super::content::Framing;
+use super::framing::Framing;
 use super::state::{Mail, State};
 use super::{FinalReply, Session};
 use crate::envelope::QueueId;

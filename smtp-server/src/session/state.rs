@@ -14,8 +14,9 @@
 use smtp_proto::{ForwardPath, RcptParams};
 
 use super::auth::Exchange;
-use super::content::{Content, Framing};
+use super::content::Content;
 use super::drain::Draining;
+use super::framing::Framing;
 use super::{Message, Question};
 use crate::envelope::Envelope;
 use crate::hooks::{CloseReason, CredentialQuery};

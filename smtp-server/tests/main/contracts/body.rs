@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use smtp_server::{
     AbortedBy, Accepted, Body, BodyError, CloseReason, Delivery, Envelope, HookFailure, PollChunk,
-    Receipt, Rejection, SessionInfo,
+    Receipt, Rejection, Service, SessionInfo,
 };
 use tokio::sync::Notify;
 
@@ -175,4 +175,60 @@ fn an_abort_is_not_a_failure_of_the_delivery() {
     let (setup, _) = Setup::accepting();
     let run = pure::run(&setup, &after_envelope(&["BDAT 2\r\nab", "RSET\r\n"]), Cuts::None);
     assert!(run.failures.is_empty());
+}
+
+/// Refuses while the client makes up its mind between two chunks.
+struct Impatient;
+
+#[async_trait]
+impl Delivery for Impatient {
+    async fn deliver(
+        &self,
+        _: Envelope,
+        body: &mut Body<'_>,
+        _: &SessionInfo,
+    ) -> Result<Receipt, Rejection> {
+        body.chunk().await?;
+        match tokio::time::timeout(Duration::from_secs(1), body.drain()).await {
+            Ok(_) => Ok(Accepted::new().into()),
+            Err(_) => Err(crate::support::hooks::rejection("451 4.2.0 Enough")),
+        }
+    }
+}
+
+#[test]
+fn a_refusal_between_chunks_answers_the_next_one() {
+    for (service, hello, refusals) in [(Service::Smtp, "EHLO a", 1), (Service::Lmtp, "LHLO a", 2)] {
+        let mut setup = Setup::new(Impatient);
+        setup.service = service;
+        let got = paused(async {
+            let (mut client, _serving) = connected(&setup, 4096);
+            let recipients = "RCPT TO:<kim@local.test>\r\nRCPT TO:<lee@local.test>\r\n";
+            let begin = format!("{hello}\r\nMAIL FROM:<>\r\n{recipients}BDAT 2\r\nab");
+            client.write(begin.as_bytes()).await;
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            client.write(b"BDAT 2 LAST\r\ncdMAIL FROM:<>\r\nQUIT\r\n").await;
+            codes(&client.rest().await)
+        });
+        let expected =
+            [&["250 2.0.0"], &vec!["451 4.2.0"; refusals][..], &["250 2.1.0", "221 2.0.0"]]
+                .concat();
+        assert_eq!(got[5..], expected, "{service}");
+    }
+}
+
+/// The same when the next chunk is not the last: one reply, and the others are swallowed.
+#[test]
+fn a_refusal_between_chunks_is_said_once() {
+    let setup = Setup::new(Impatient);
+    let got = paused(async {
+        let (mut client, _serving) = connected(&setup, 4096);
+        at_content(&mut client).await;
+        client.write(b"BDAT 2\r\nab").await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        client.write(b"BDAT 2\r\ncdBDAT 2\r\nefBDAT 0 LAST\r\nRSET\r\nQUIT\r\n").await;
+        codes(&client.rest().await)
+    });
+    let expected = ["250 2.0.0", "451 4.2.0", "503 5.5.1", "503 5.5.1", "250 2.0.0", "221 2.0.0"];
+    assert_eq!(got, expected);
 }

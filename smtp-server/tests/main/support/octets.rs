@@ -1,6 +1,6 @@
 //! Octets: escapes, replies, and a small source of random numbers that a failure can name.
 
-/// SplitMix64: enough to cut input at odd places, and the same on every run.
+/// `SplitMix64`: enough to cut input at odd places, and the same on every run.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {

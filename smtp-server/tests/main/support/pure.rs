@@ -34,9 +34,10 @@ impl Turn {
 }
 
 /// How the octets of a turn arrive.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) enum Cuts {
     /// All at once.
+    #[default]
     None,
     /// One by one.
     All,
@@ -105,12 +106,6 @@ struct Client {
     sent: usize,
     cuts: Cuts,
     gone: bool,
-}
-
-impl Default for Cuts {
-    fn default() -> Self {
-        Self::None
-    }
 }
 
 impl Client {

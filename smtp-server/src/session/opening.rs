@@ -1,0 +1,125 @@
+//! How content begins: DATA, BDAT and the last question before it.
+//!
+//! * **In**: the command, a verdict. **Out**: 354 and the message question, or a refusal.
+//! * **Promises**: the octets of a refused chunk are read in any case: they are on their way already.
+//! * **Limits**: [`Limits::message_bytes_max`](crate::config::Limits::message_bytes_max). **Panics**: never.
+//! * **Spec**: RFC 5321 4.1.1.4; RFC 3030 2; RFC 2033 4.2.
+
+use smtp_proto::{Chunk, Reply, replies};
+
+use super::content::Content;
+use super::drain::MessageFacts;
+use super::framing::Framing;
+use super::state::{Asked, Mail, State, Transaction};
+use super::{Message, Next, Session};
+use crate::envelope::Envelope;
+use crate::trace;
+use crate::verdict::{Rejection, Verdict};
+
+impl Session {
+    pub(super) fn data(&mut self, mail: Mail) -> State {
+        match ready_for_content(mail) {
+            Ok(transaction) => State::Asked(Asked::Data { transaction, framing: Framing::data() }),
+            Err((reply, mail)) => {
+                self.refuse(&reply);
+                State::Command(mail)
+            }
+        }
+    }
+
+    /// The octets of a refused chunk are on their way already, so they are read in any case.
+    pub(super) fn bdat(&mut self, chunk: Chunk, mail: Mail) -> State {
+        let framing = Framing::chunk(chunk);
+        let after_refusal = framing.after_refusal();
+        let (refusal, mail) = match mail {
+            Mail::Refused => (Rejection::stock(replies::CHUNK_WITHOUT_TRANSACTION), Mail::Refused),
+            Mail::Failed { refusal, replies } => {
+                return self.drain_from_here(framing, refusal, after_refusal, replies);
+            }
+            mail => match ready_for_content(mail) {
+                Ok(transaction) if self.is_too_large(chunk.bytes) => {
+                    let refusal = Rejection::stock(replies::MESSAGE_TOO_LARGE);
+                    return self.refuse_chunk(framing, refusal, &transaction);
+                }
+                Ok(transaction) => return State::Asked(Asked::Data { transaction, framing }),
+                Err((reply, mail)) => (Rejection::stock(reply), mail),
+            },
+        };
+        self.drain_from_here(framing, refusal, mail, 1)
+    }
+
+    /// Answers [`Question::Data`](super::Question::Data).
+    pub fn answer_data(&mut self, verdict: Verdict) {
+        let (mut transaction, framing) = match self.take_state() {
+            State::Asked(Asked::Data { transaction, framing }) => (transaction, framing),
+            other => return self.state = other,
+        };
+        match verdict.into_result() {
+            Ok(effects) => {
+                self.keep_effects(effects, &mut transaction);
+                self.state = self.open_content(*transaction, framing);
+            }
+            Err(rejection) if framing.is_data() => {
+                self.refuse_with(&rejection, Mail::None);
+            }
+            Err(rejection) => self.state = self.refuse_chunk(framing, rejection, &transaction),
+        }
+    }
+
+    /// Refuses a transaction's first chunk before a delivery saw any of it.
+    fn refuse_chunk(
+        &self,
+        framing: Framing,
+        refusal: Rejection,
+        transaction: &Transaction,
+    ) -> State {
+        let mail = framing.after_refusal();
+        let replies = self.replies_expected(&transaction.envelope);
+        self.drain_from_here(framing, refusal, mail, replies)
+    }
+
+    /// One reply, or on LMTP one per recipient.
+    fn replies_expected(&self, envelope: &Envelope) -> usize {
+        if self.config.is_lmtp() { envelope.recipients.len() } else { 1 }
+    }
+
+    fn open_content(&mut self, transaction: Transaction, framing: Framing) -> State {
+        if framing.is_data() {
+            self.output.push(&replies::START_MAIL_INPUT);
+        }
+        let envelope = transaction.envelope;
+        let mut fields = envelope.handling.prepend.clone();
+        fields.push(trace::received(&self.info, &envelope, self.now.wall));
+        let replies = self.replies_expected(&envelope);
+        let facts = MessageFacts::new(replies, envelope.queue_id);
+        let ends_before = self.now.monotonic + self.config.timeouts.content_total;
+        let content = Content::new(framing, facts, ends_before);
+        State::Asked(Asked::Message(Box::new((Message { envelope, fields }, content))))
+    }
+
+    /// Moves the message out; from here on `poll_content` is called.
+    pub(super) fn begin_message(&mut self) -> Next {
+        match self.take_state() {
+            State::Asked(Asked::Message(asked)) => {
+                let (message, content) = *asked;
+                self.state = State::Content(Box::new(content));
+                Next::Message(Box::new(message))
+            }
+            other => {
+                self.state = other;
+                Next::Ask
+            }
+        }
+    }
+}
+
+fn ready_for_content(mail: Mail) -> Result<Box<Transaction>, (Reply, Mail)> {
+    match mail {
+        Mail::Open(transaction) if !transaction.envelope.recipients.is_empty() => Ok(transaction),
+        Mail::Open(transaction) if 0 < transaction.refused => {
+            Err((replies::NO_VALID_RECIPIENTS, Mail::Open(transaction)))
+        }
+        Mail::Open(transaction) => Err((replies::NEED_RECIPIENT, Mail::Open(transaction))),
+        other => Err((replies::NEED_MAIL, other)),
+    }
+}
