@@ -37,7 +37,7 @@ impl Cuts {
 
     /// Every cut of a short input, some of a long one.
     pub(crate) fn of(octets: usize) -> impl Iterator<Item = Self> {
-        const ALL_UP_TO: usize = 300;
+        const ALL_UP_TO: usize = 128;
         let places = if octets <= ALL_UP_TO { octets } else { 0 };
         let places = (1..places).map(Self::At);
         places.chain([Self::Whole, Self::Octets]).chain((0..4).map(Self::Seed))

@@ -1,6 +1,6 @@
 //! Ready-made relay policies, and how to join them.
 //!
-//! * **In**: domains, networks, identities. **Out**: [`RelayPolicy`] implementations.
+//! * **In**: domains, networks, identities. **Out**: [`RelayPolicy`](crate::hooks::RelayPolicy) implementations.
 //! * **Promises**: each grants one thing and says why. Joined, the first that does not deny decides.
 //! * **Limits**: none. **Panics**: never. **Spec**: RFC 5321 3.6, 7.9; Postfix `mydestination`, `mynetworks`,
 //!   `permit_sasl_authenticated`.

@@ -242,20 +242,35 @@ fn a_spilled_message_dropped_at_every_await_leaves_no_file() {
     check_maildir(&content, &["kim", "lee"], Service::Smtp);
 }
 
-#[test]
-fn a_maildir_that_cannot_be_written_is_a_transient_refusal_and_leaves_nothing() {
-    let below = tempfile::tempdir().unwrap();
-    std::fs::write(below.path().join("lee"), b"not a directory").unwrap();
+/// Delivers "hi" to kim and lee, which cannot succeed.
+fn refused(below: &Path) -> Rejection {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let result = runtime.block_on(async {
         let mut source = super::body::Pieces::new(&[b"hi\r\n"]);
         let mut body = Body::new(&mut source, Vec::new());
         let info = SessionInfo::new("mx.test", Service::Smtp, smtp_server::Peer::default());
-        maildir(below.path()).deliver(envelope(&["kim", "lee"]), &mut body, &info).await
+        maildir(below).deliver(envelope(&["kim", "lee"]), &mut body, &info).await
     });
-    let rejection = result.unwrap_err();
+    for left_over in ["kim/new", "kim/tmp", "lee/tmp"] {
+        assert!(files(&below.join(left_over)).is_empty(), "{left_over}");
+    }
+    result.unwrap_err()
+}
+
+#[test]
+fn a_maildir_that_cannot_be_written_is_a_transient_refusal_and_leaves_nothing() {
+    let below = tempfile::tempdir().unwrap();
+    std::fs::write(below.path().join("lee"), b"not a directory").unwrap();
+    let rejection = refused(below.path());
     assert!(!rejection.is_permanent() && rejection.detail().is_some(), "{rejection:?}");
     assert!(!rejection.reply().text().contains("directory"), "details stay in the log");
-    assert!(files(&below.path().join("kim/new")).is_empty());
-    assert!(files(&below.path().join("kim/tmp")).is_empty());
+}
+
+/// The first copy was in place already when the second could not be moved: another file system.
+#[test]
+fn a_copy_is_withdrawn_when_another_recipient_cannot_have_his() {
+    let below = tempfile::tempdir().unwrap();
+    std::fs::create_dir(below.path().join("lee")).unwrap();
+    std::os::unix::fs::symlink("/proc/self", below.path().join("lee/new")).unwrap();
+    assert!(!refused(below.path()).is_permanent());
 }
