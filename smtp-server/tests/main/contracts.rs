@@ -17,6 +17,7 @@ mod shutdown;
 mod timeouts;
 
 use std::future::Future;
+use std::time::Duration;
 
 use smtp_server::{Server, ServiceConfig};
 use tokio::io::DuplexStream;
@@ -48,6 +49,17 @@ fn connected(setup: &Setup, octets: usize) -> (Client, tokio::task::JoinHandle<(
 fn serve(server: Server, stream: DuplexStream, setup: &Setup) -> tokio::task::JoinHandle<()> {
     let (peer, service): (_, ServiceConfig) = (setup.peer(), setup.service_config());
     tokio::spawn(async move { server.serve_connection(stream, peer, service).await.unwrap() })
+}
+
+/// Waits until something is so; fails if it does not come about.
+async fn until(condition: impl Fn() -> bool) {
+    for _ in 0..5000 {
+        if condition() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("what the test waits for does not come about");
 }
 
 /// The greeting, EHLO, and an envelope of one recipient.

@@ -248,7 +248,7 @@ fn a_client_that_reads_nothing_is_left() {
             let _ = writer.write_all(&b"EHLO a\r\nNOOP\r\n".repeat(100)).await;
         });
         let begun = clock();
-        serving.await.unwrap();
+        tokio::time::timeout(2 * setup.timeouts.write, serving).await.unwrap().unwrap();
         assert!(near(clock() - begun, setup.timeouts.write), "{:?}", clock() - begun);
         flood.abort();
     });

@@ -5,7 +5,7 @@ use std::time::Duration;
 use smtp_server::ShutdownReport;
 use tokio::net::TcpStream;
 
-use super::{at_content, runtime};
+use super::{at_content, runtime, until};
 use crate::support::octets::codes;
 use crate::support::setup::Setup;
 use crate::support::tcp::{Client, Running};
@@ -45,9 +45,7 @@ fn a_message_in_flight_is_finished() {
             let mut client = Client::direct(running.address).await;
             at_content(&mut client).await;
             client.write(chunks[0].as_bytes()).await;
-            while setup.events.starting_with("MessageStarted").is_empty() {
-                tokio::task::yield_now().await;
-            }
+            until(|| !setup.events.starting_with("MessageStarted").is_empty()).await;
             let stopping = running.begin_stop();
             tokio::time::sleep(Duration::from_millis(20)).await;
             client.write(chunks[1].as_bytes()).await;
@@ -71,9 +69,7 @@ fn the_deadline_cuts_and_says_how_many() {
         let mut slow = Client::direct(running.address).await;
         at_content(&mut slow).await;
         slow.write(b"DATA\r\nhi").await;
-        while setup.events.starting_with("MessageStarted").is_empty() {
-            tokio::task::yield_now().await;
-        }
+        until(|| !setup.events.starting_with("MessageStarted").is_empty()).await;
         let mut idle = Client::direct(running.address).await;
         idle.reply().await;
         let report = running.stop().await;
