@@ -107,7 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     }
                 }
                 Action::Ask(Question::Message(message)) => {
-                    self.deliver(*message, &info).await;
+                    self.deliver(*message, &info, now).await;
                     now = wire::now();
                 }
                 Action::Ask(question) => {

@@ -15,6 +15,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixMillis(pub u64);
 
+impl UnixMillis {
+    /// Reads the system's wall clock; meant for drivers.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is where a driver reads the clock")]
+    pub fn system() -> Self {
+        Self(0) + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for UnixMillis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -46,8 +55,7 @@ impl Now {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is where a driver reads the clocks")]
     pub fn system() -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { monotonic: Instant::now(), wall: UnixMillis(0) + since_epoch }
+        Self { monotonic: Instant::now(), wall: UnixMillis::system() }
     }
 }
 

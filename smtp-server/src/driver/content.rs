@@ -24,18 +24,19 @@ use crate::verdict::{Accepted, Receipt, Rejection};
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Has the delivery take a message and tells the session what came of it.
-    pub(super) async fn deliver(&mut self, message: Message, info: &SessionInfo) {
-        let hooks = self.context.hooks.clone();
+    pub(super) async fn deliver(&mut self, message: Message, info: &SessionInfo, now: Now) {
+        let Self { wire, session, context } = self;
+        let hooks = &context.hooks;
         let Message { envelope, fields } = message;
         let queue_id = envelope.queue_id;
         hooks.emit(&Event::MessageStarted { envelope: &envelope }, info);
         let turn = Turn::default();
         let mut source = Source {
-            wire: &mut self.wire,
-            session: &mut self.session,
+            wire,
+            session: &mut *session,
             turn: &turn,
             write_timeout: hooks.timeouts.write,
-            now: now(),
+            now,
         };
         let mut body = Body::new(&mut source, fields);
         let outcome = call_in_turns(&hooks.timeouts, &turn, async {
@@ -53,7 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if let Err(rejection) = &result {
             hooks.emit(&Event::MessageRefused { queue_id, rejection }, info);
         }
-        if let Some(failure) = self.session.answer_message(result) {
+        if let Some(failure) = session.answer_message(result) {
             hooks.emit(&Event::HookFailed { hook: HookKind::Delivery, failure }, info);
         }
     }

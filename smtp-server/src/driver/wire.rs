@@ -16,12 +16,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Sleep;
 
 use crate::session::Session;
-use crate::time::Now;
+use crate::time::{Now, UnixMillis};
 
 /// The clocks as the runtime sees them, so that a paused runtime pauses the session, too.
 #[expect(clippy::disallowed_methods, reason = "the driver is the clock")]
 pub(crate) fn now() -> Now {
-    Now { monotonic: tokio::time::Instant::now().into_std(), ..Now::system() }
+    Now { monotonic: tokio::time::Instant::now().into_std(), wall: UnixMillis::system() }
 }
 
 pub(super) enum Stream<S> {
