@@ -122,7 +122,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 Action::StartTls => {
                     #[cfg(feature = "tls")]
                     match self.start_tls().await {
-                        Ok(()) => info = self.session.info(),
+                        Ok(()) => {
+                            info = self.session.info();
+                            now = wire::now();
+                        }
                         Err(reason) => return reason,
                     }
                     #[cfg(not(feature = "tls"))]

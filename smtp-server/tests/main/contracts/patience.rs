@@ -254,3 +254,22 @@ fn a_client_that_reads_nothing_is_left() {
     });
     assert_eq!(setup.events.starting_with("Closed").len(), 1);
 }
+
+/// The time for a command begins after the handshake, however long that took.
+#[test]
+fn a_slow_handshake_takes_nothing_from_the_next_command() {
+    let (mut setup, _) = Setup::accepting();
+    setup.tls = true;
+    let took = paused(async {
+        let (mut client, serving) = connected(&setup, 64 * 1024);
+        client.reply().await;
+        assert!(client.ask("EHLO client.test\r\n").await.contains("STARTTLS"));
+        assert!(client.ask("STARTTLS\r\n").await.starts_with("220 "));
+        tokio::time::sleep(20 * SECOND).await;
+        client.start_tls().await.unwrap();
+        let begun = clock();
+        serving.await.unwrap();
+        clock() - begun
+    });
+    assert!(near(took, setup.timeouts.command), "{took:?}");
+}
