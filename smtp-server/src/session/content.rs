@@ -249,47 +249,35 @@ impl Session {
                 return None;
             }
         };
-        let message = content.message;
-        match (content.progress, result) {
-            (Progress::Ended { told: true }, Ok(receipt)) => {
+        let Content { framing, progress, next_command, message, ends_before } = content;
+        let early = result.is_ok().then_some(HookFailure::AcknowledgedEarly);
+        match progress {
+            Progress::Ended { told: true } => return self.answer_heard(result, &message),
+            Progress::Ended { told: false } => {
+                self.conclude_unread(&refusal(result), &message, Mail::None);
+            }
+            Progress::Open => self.refuse_rest(framing, refusal(result), message, ends_before),
+            Progress::Failed { error, at_end } => match next_command {
+                Some(next) => self.carry_out(next),
+                None => self.fail_message(error, at_end, framing, message, ends_before),
+            },
+        }
+        early
+    }
+
+    /// The result of a delivery that heard of the end: the only one that may be an acceptance.
+    fn answer_heard(&mut self, result: Delivered, message: &MessageFacts) -> Option<HookFailure> {
+        match result {
+            Ok(receipt) => {
                 let (results, failure) = message.results(receipt, self.config.is_lmtp());
-                self.conclude(&results, &message, Mail::None);
-                return failure;
+                self.conclude(&results, message, Mail::None);
+                failure
             }
-            (Progress::Ended { told: true }, Err(rejection)) => {
-                self.conclude_refused(&rejection, &message, Mail::None);
-                return None;
-            }
-            (Progress::Ended { told: false }, Err(rejection)) => {
-                self.conclude_unread(&rejection, &message, Mail::None);
-                return None;
-            }
-            (Progress::Open, Err(rejection)) => {
-                self.refuse_rest(content.framing, rejection, message, content.ends_before);
-                return None;
-            }
-            (Progress::Ended { told: false }, Ok(_)) => {
-                self.conclude_unread(&Rejection::local_error(), &message, Mail::None);
-            }
-            (Progress::Open, Ok(_)) => {
-                let refusal = Rejection::local_error();
-                self.refuse_rest(content.framing, refusal, message, content.ends_before);
-            }
-            (Progress::Failed { error, at_end }, result) => {
-                match content.next_command {
-                    Some(next) => self.carry_out(next),
-                    None => self.fail_message(
-                        error,
-                        at_end,
-                        content.framing,
-                        message,
-                        content.ends_before,
-                    ),
-                }
-                return result.is_ok().then_some(HookFailure::AcknowledgedEarly);
+            Err(rejection) => {
+                self.conclude_refused(&rejection, message, Mail::None);
+                None
             }
         }
-        Some(HookFailure::AcknowledgedEarly)
     }
 
     fn carry_out(&mut self, next: NextCommand) {
@@ -360,4 +348,9 @@ impl Session {
     pub(super) fn abandon_content(&mut self) {
         self.answer_message(Err(Rejection::local_error()));
     }
+}
+
+/// What a result is worth that came before the end: an `Ok` is a failure of the delivery.
+fn refusal(result: Delivered) -> Rejection {
+    result.err().unwrap_or_else(Rejection::local_error)
 }
