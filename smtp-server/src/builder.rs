@@ -41,7 +41,6 @@ pub struct WantsDelivery {
 pub struct Ready {
     hooks: Hooks,
     limits: Limits,
-    timeouts: Timeouts,
     bare_newline: BareNewline,
     auth_in_clear: bool,
     ids: Arc<IdSource>,
@@ -69,7 +68,6 @@ impl ServerBuilder<WantsDelivery> {
 
     /// The same, for a delivery that the embedder keeps a hand on.
     pub fn shared_delivery(self, delivery: Arc<dyn Delivery>) -> ServerBuilder<Ready> {
-        let timeouts = Timeouts::default();
         let hooks = Hooks {
             relay: self.state.relay,
             delivery,
@@ -77,12 +75,11 @@ impl ServerBuilder<WantsDelivery> {
             authenticator: None,
             observers: Vec::new(),
             evaluate_at: EvaluateAt::default(),
-            timeouts,
+            timeouts: Timeouts::default(),
         };
         let state = Ready {
             hooks,
             limits: Limits::default(),
-            timeouts,
             bare_newline: BareNewline::default(),
             auth_in_clear: false,
             ids: Arc::new(IdSource::default()),
@@ -132,7 +129,7 @@ impl ServerBuilder<Ready> {
 
     /// Times.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.state.timeouts = timeouts;
+        self.state.hooks.timeouts = timeouts;
         self
     }
 
@@ -169,16 +166,15 @@ impl ServerBuilder<Ready> {
         check_coverage(&state.hooks.relay.granted_networks())?;
         let mut session = SessionConfig::new(server_name, Service::Smtp);
         session.limits = state.limits;
-        session.timeouts = state.timeouts;
+        session.timeouts = state.hooks.timeouts;
         session.bare_newline = state.bare_newline;
         session.capabilities = state.hooks.delivery.capabilities();
         session.ids = state.ids;
         session.auth = AuthConfig { in_clear: state.auth_in_clear, ..AuthConfig::default() };
-        let hooks = Hooks { timeouts: state.timeouts, ..state.hooks };
         #[cfg(feature = "tls")]
-        let server = Server::new(session, hooks, state.tls);
+        let server = Server::new(session, state.hooks, state.tls);
         #[cfg(not(feature = "tls"))]
-        let server = Server::new(session, hooks);
+        let server = Server::new(session, state.hooks);
         Ok(server)
     }
 }
