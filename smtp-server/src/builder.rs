@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use smtp_proto::ClientName;
 
-use crate::config::{AuthConfig, BareNewline, EvaluateAt, Limits, SessionConfig, Timeouts};
+use crate::config::{BareNewline, EvaluateAt, Limits, OutOfTurn, SessionConfig, Timeouts};
 use crate::driver::Hooks;
 #[cfg(feature = "tls")]
 use crate::driver::TlsConfig;
@@ -40,10 +40,7 @@ pub struct WantsDelivery {
 /// Every decision that has no safe default is made.
 pub struct Ready {
     hooks: Hooks,
-    limits: Limits,
-    bare_newline: BareNewline,
-    auth_in_clear: bool,
-    ids: Arc<IdSource>,
+    session: SessionConfig,
     #[cfg(feature = "tls")]
     tls: Option<TlsConfig>,
 }
@@ -79,10 +76,7 @@ impl ServerBuilder<WantsDelivery> {
         };
         let state = Ready {
             hooks,
-            limits: Limits::default(),
-            bare_newline: BareNewline::default(),
-            auth_in_clear: false,
-            ids: Arc::new(IdSource::default()),
+            session: SessionConfig::new(self.server_name.as_str(), Service::Smtp),
             #[cfg(feature = "tls")]
             tls: None,
         };
@@ -111,7 +105,7 @@ impl ServerBuilder<Ready> {
 
     /// Offers AUTH without TLS, too: whoever can read the network reads the passwords.
     pub fn auth_in_clear(mut self, allowed: bool) -> Self {
-        self.state.auth_in_clear = allowed;
+        self.state.session.auth.in_clear = allowed;
         self
     }
 
@@ -123,7 +117,7 @@ impl ServerBuilder<Ready> {
 
     /// Sizes and counts.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.state.limits = limits;
+        self.state.session.limits = limits;
         self
     }
 
@@ -135,13 +129,26 @@ impl ServerBuilder<Ready> {
 
     /// What a bare line feed means.
     pub fn bare_newline(mut self, policy: BareNewline) -> Self {
-        self.state.bare_newline = policy;
+        self.state.session.bare_newline = policy;
+        self
+    }
+
+    /// What follows from octets that come before the greeting. By default they are tolerated, and an
+    /// [`Event::EarlyTalk`](crate::hooks::Event::EarlyTalk).
+    pub fn early_talk(mut self, policy: OutOfTurn) -> Self {
+        self.state.session.early_talk = policy;
+        self
+    }
+
+    /// What follows from octets behind a command that ends a group. By default they are refused.
+    pub fn pipelining(mut self, policy: OutOfTurn) -> Self {
+        self.state.session.pipelining = policy;
         self
     }
 
     /// Where queue ids come from, for a delivery that gave some out in an earlier life.
     pub fn queue_ids(mut self, ids: Arc<IdSource>) -> Self {
-        self.state.ids = ids;
+        self.state.session.ids = ids;
         self
     }
 
@@ -164,13 +171,9 @@ impl ServerBuilder<Ready> {
             return Err(ConfigError::ServerName(server_name));
         }
         check_coverage(&state.hooks.relay.granted_networks())?;
-        let mut session = SessionConfig::new(server_name, Service::Smtp);
-        session.limits = state.limits;
+        let mut session = state.session;
         session.timeouts = state.hooks.timeouts;
-        session.bare_newline = state.bare_newline;
         session.capabilities = state.hooks.delivery.capabilities();
-        session.ids = state.ids;
-        session.auth = AuthConfig { in_clear: state.auth_in_clear, ..AuthConfig::default() };
         #[cfg(feature = "tls")]
         let server = Server::new(session, state.hooks, state.tls);
         #[cfg(not(feature = "tls"))]

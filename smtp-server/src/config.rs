@@ -28,6 +28,10 @@ pub struct SessionConfig {
     pub timeouts: Timeouts,
     /// What a bare line feed means.
     pub bare_newline: BareNewline,
+    /// What follows from octets that come before the greeting. Default: they are tolerated, and an event.
+    pub early_talk: OutOfTurn,
+    /// What follows from octets behind a command that ends a group. Default: they are refused.
+    pub pipelining: OutOfTurn,
     /// What EHLO may offer on behalf of the delivery.
     pub capabilities: Capabilities,
     /// Offer STARTTLS while the session is in clear.
@@ -48,6 +52,8 @@ impl SessionConfig {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             bare_newline: BareNewline::default(),
+            early_talk: OutOfTurn::Tolerate,
+            pipelining: OutOfTurn::Refuse,
             capabilities: Capabilities::default(),
             starttls: false,
             auth: AuthConfig::default(),
@@ -156,6 +162,20 @@ pub enum BareNewline {
     Reject,
     /// It ends a command line or a line of content, for old appliances.
     Normalize,
+}
+
+/// What follows from octets that a client sends where it has to wait for a reply first.
+///
+/// It has to wait for the greeting (RFC 5321 3.1), and behind EHLO, HELO, LHLO, DATA, VRFY, EXPN, NOOP, QUIT,
+/// HELP, AUTH without an initial response and commands that we do not know (RFC 2920 3.1); behind every
+/// command, if its EHLO did not say that commands may be grouped. Mail programs keep to this;
+/// bulk mailers and requests that were smuggled through a browser or a proxy do not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutOfTurn {
+    /// `554 5.5.0`, and the connection closes.
+    Refuse,
+    /// They are read in their turn.
+    Tolerate,
 }
 
 /// When AUTH (RFC 4954) is offered and required.

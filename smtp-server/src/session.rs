@@ -3,9 +3,10 @@
 //! * **In**: octets in [`Session::input`], answers to [`Question`]s, the passing of time. **Out**: one
 //!   [`Action`] per [`Session::poll`].
 //! * **Promises**: the replies depend on what the client sent and on the answers, never on how the
-//!   network cut it (three rules look at unread input on purpose: octets behind STARTTLS are one).
-//!   One reply per command. Nothing that arrived in clear survives STARTTLS. After a refusal the
-//!   session reads to the true end of the refused content.
+//!   network cut it (three rules look at unread input on purpose: octets before the greeting, behind
+//!   STARTTLS, and behind another command that ends a group). One reply per command. Nothing that
+//!   arrived in clear survives STARTTLS. After a refusal the session reads to the true end of the
+//!   refused content.
 //! * **Limits**: [`Limits`](crate::config::Limits); input and output are bounded. **Panics**: never.
 //! * **Spec**: RFC 5321 3 and 4; RFC 2920, 3030, 3207, 4954, 2033.
 //!

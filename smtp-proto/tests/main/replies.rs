@@ -297,7 +297,7 @@ const PIECES: &[&str] = &[
     "2.0.0 2.0.0 ",
 ];
 
-static STOCK: [(Reply, &str); 60] = [
+static STOCK: [(Reply, &str); 61] = [
     (replies::OK, "250 2.0.0 "),
     (replies::SENDER_OK, "250 2.1.0 "),
     (replies::RECIPIENT_OK, "250 2.1.5 "),
@@ -340,6 +340,7 @@ static STOCK: [(Reply, &str); 60] = [
     (replies::TLS_NOT_OFFERED, "502 5.5.1 "),
     (replies::TLS_IN_TRANSACTION, "503 5.5.1 "),
     (replies::TLS_PIPELINED, "554 5.5.0 "),
+    (replies::OUT_OF_TURN, "554 5.5.0 "),
     (replies::AUTH_SUCCEEDED, "235 2.7.0 "),
     (replies::AUTH_FAILED, "535 5.7.8 "),
     (replies::AUTH_CANCELLED, "501 5.7.0 "),

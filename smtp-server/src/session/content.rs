@@ -66,7 +66,7 @@ enum NextCommand {
     Rset,
     Quit,
     Hello(Verb, ClientName<'static>),
-    Close(Reply),
+    Close(Reply, CloseReason),
 }
 
 impl Content {
@@ -79,8 +79,8 @@ impl Content {
     }
 
     /// Ends the connection with `reply`, once the delivery has returned.
-    pub(super) fn close_with(&mut self, reply: Reply) {
-        self.abort(AbortedBy::Quit, NextCommand::Close(reply));
+    pub(super) fn close_with(&mut self, reply: Reply, reason: CloseReason) {
+        self.abort(AbortedBy::Quit, NextCommand::Close(reply, reason));
     }
 
     fn abort(&mut self, by: AbortedBy, next: NextCommand) {
@@ -285,9 +285,9 @@ impl Session {
             NextCommand::Rset => self.rset(),
             NextCommand::Quit => self.quit(),
             NextCommand::Hello(verb, name) => self.hello(verb, name, Mail::None),
-            NextCommand::Close(reply) => {
+            NextCommand::Close(reply, reason) => {
                 self.output.push(&reply);
-                State::Closing(CloseReason::Refused)
+                State::Closing(reason)
             }
         };
     }

@@ -12,17 +12,25 @@ use smtp_proto::{ClientName, Extension, Mechanism, Reply, ReplyCode, Verb, repli
 
 use super::Session;
 use super::state::{Asked, Mail, State};
+use crate::config::OutOfTurn;
 use crate::hooks::CloseReason;
 use crate::info::Hello;
 use crate::verdict::Verdict;
 
 impl Session {
     /// Answers [`Question::Client`](super::Question::Client): greets, or refuses and closes.
+    ///
+    /// Octets that are in the input by now came before their turn:
+    /// [`SessionConfig::early_talk`](crate::config::SessionConfig::early_talk) says what follows.
     pub fn answer_client(&mut self, verdict: Verdict) {
         if !matches!(self.state, State::Asked(Asked::Client)) {
             return;
         }
+        let is_early = self.config.early_talk == OutOfTurn::Refuse && !self.input.is_empty();
         match verdict.into_result() {
+            Ok(_) if is_early => {
+                self.close_with(&in_greeting(&replies::OUT_OF_TURN), CloseReason::OutOfTurn);
+            }
             Ok(mut effects) => {
                 self.keep_session_effects(&mut effects);
                 self.client_extensions = self.info.extensions.clone();
@@ -32,15 +40,7 @@ impl Session {
                 self.state = State::Command(Mail::None);
             }
             Err(rejection) => {
-                // The greeting carries no enhanced code: EHLO has not offered them yet.
-                let reply = rejection.reply();
-                let code = if reply.code().is_permanent() {
-                    ReplyCode::TRANSACTION_FAILED
-                } else {
-                    ReplyCode::SERVICE_NOT_AVAILABLE
-                };
-                let greeting = Reply::new(code, None, reply.text().to_owned());
-                self.close_with(&greeting, CloseReason::Refused);
+                self.close_with(&in_greeting(rejection.reply()), CloseReason::Refused);
             }
         }
     }
@@ -147,4 +147,14 @@ impl Session {
             State::Command(mail)
         };
     }
+}
+
+/// A refusal in place of the greeting. It carries no enhanced code: EHLO has not offered them yet.
+fn in_greeting(refusal: &Reply) -> Reply {
+    let code = if refusal.code().is_permanent() {
+        ReplyCode::TRANSACTION_FAILED
+    } else {
+        ReplyCode::SERVICE_NOT_AVAILABLE
+    };
+    Reply::new(code, None, refusal.text().to_owned())
 }

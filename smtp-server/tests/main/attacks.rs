@@ -2,6 +2,7 @@
 
 mod commands;
 mod end_of_data;
+mod out_of_turn;
 mod tls;
 
 use tokio::runtime::{Builder, Runtime};

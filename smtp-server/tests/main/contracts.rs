@@ -26,7 +26,7 @@ use crate::support::setup::Setup;
 use crate::support::tcp::Client;
 
 /// Runs with the clock paused: waiting takes no time, and time passes only while all wait.
-fn paused<F: Future>(future: F) -> F::Output {
+pub(crate) fn paused<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -40,7 +40,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// A client of a server, connected in memory by a pipe of `octets`.
-fn connected(setup: &Setup, octets: usize) -> (Client, tokio::task::JoinHandle<()>) {
+pub(crate) fn connected(setup: &Setup, octets: usize) -> (Client, tokio::task::JoinHandle<()>) {
     let (client, served) = tokio::io::duplex(octets);
     let serving = serve(setup.server(), served, setup);
     (Client::new(Box::new(client)), serving)

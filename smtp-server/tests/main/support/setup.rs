@@ -7,7 +7,7 @@ use smtp_server::config::Timeouts;
 use smtp_server::relay::LocalDomains;
 use smtp_server::{
     AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, EvaluateAt, Limits, Observer,
-    Peer, RelayPolicy, Server, Service, ServiceConfig, SessionConfig,
+    OutOfTurn, Peer, RelayPolicy, Server, Service, ServiceConfig, SessionConfig,
 };
 
 use super::events::Events;
@@ -19,6 +19,9 @@ use super::tls;
 pub(crate) struct Setup {
     pub(crate) service: Service,
     pub(crate) bare_newline: BareNewline,
+    pub(crate) early_talk: OutOfTurn,
+    /// Tolerated unless a test says otherwise: most put several turns into one.
+    pub(crate) pipelining: OutOfTurn,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     pub(crate) evaluate_at: EvaluateAt,
@@ -38,6 +41,8 @@ impl Setup {
         Self {
             service: Service::Smtp,
             bare_newline: BareNewline::default(),
+            early_talk: OutOfTurn::Tolerate,
+            pipelining: OutOfTurn::Tolerate,
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             evaluate_at: EvaluateAt::default(),
@@ -70,6 +75,8 @@ impl Setup {
         config.limits = self.limits;
         config.timeouts = self.timeouts;
         config.bare_newline = self.bare_newline;
+        config.early_talk = self.early_talk;
+        config.pipelining = self.pipelining;
         config.capabilities = self.delivery.capabilities();
         config.starttls = self.tls && self.service != Service::Submissions;
         let mut auth = AuthConfig::default();
@@ -101,6 +108,8 @@ impl Setup {
             .limits(self.limits)
             .timeouts(self.timeouts)
             .bare_newline(self.bare_newline)
+            .early_talk(self.early_talk)
+            .pipelining(self.pipelining)
             .evaluate_at(self.evaluate_at)
             .auth_in_clear(self.auth_in_clear)
             .observer(observer);
