@@ -93,6 +93,10 @@ pub struct Limits {
     /// Octets swallowed after a refusal, so that the stream stays in sync, before the connection is
     /// closed. Default 100 MiB.
     pub discarded_bytes_max: Option<u64>,
+    /// Octets per second that content comes at, at the least, while the client is waited for. It may fall
+    /// behind this by [`Timeouts::content_idle`]; then it gets `421 4.4.2`. Default 100: a tenth of
+    /// what a modem had.
+    pub content_bytes_per_second_min: Option<u32>,
     /// Connections of all listeners together. Default 10,000.
     pub connections_max: Option<usize>,
     /// Connections of one client address. Default 50.
@@ -107,6 +111,7 @@ impl Default for Limits {
             errors_max: Some(20),
             idle_commands_max: Some(100),
             discarded_bytes_max: Some(100 << 20),
+            content_bytes_per_second_min: Some(100),
             connections_max: Some(10_000),
             connections_per_client_max: Some(50),
         }
@@ -120,7 +125,8 @@ pub struct Timeouts {
     /// From a reply to the end of the next command line, however slowly its octets come
     /// (RFC 5321 4.5.3.2.7: at least 5 minutes). Default 5 minutes.
     pub command: Duration,
-    /// Without any octet of a message (RFC 5321 4.5.3.2.5: 3 minutes). Default 3 minutes.
+    /// Without any octet of a message (RFC 5321 4.5.3.2.5: 3 minutes), and how far its octets may fall behind
+    /// [`Limits::content_bytes_per_second_min`]. Default 3 minutes.
     pub content_idle: Duration,
     /// From 354, or a BDAT, to the end of the content. Default 1 hour.
     pub content_total: Duration,

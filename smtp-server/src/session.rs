@@ -42,6 +42,8 @@ mod content;
 
 mod drain;
 
+mod pace;
+
 mod auth;
 
 mod misc;
@@ -365,15 +367,13 @@ impl Session {
         if !self.output.is_empty() {
             return Some(Next::Write);
         }
-        let timeouts = &self.config.timeouts;
-        let deadline = match &self.state {
-            State::Draining(draining) => {
-                draining.ends_before.min(self.now.monotonic + timeouts.content_idle)
-            }
-            _ => self.now.monotonic + timeouts.command,
+        let now = self.now.monotonic;
+        let deadline = match &mut self.state {
+            State::Draining(draining) => draining.pace.deadline(now),
+            _ => now + self.config.timeouts.command,
         };
         let is_large = COMMAND_BUFFER_BYTES * 2 < self.input.capacity();
-        self.shrink_at = is_large.then(|| self.now.monotonic + IDLE_BEFORE_SHRINKING);
+        self.shrink_at = is_large.then(|| now + IDLE_BEFORE_SHRINKING);
         self.await_input(deadline);
         Some(Next::Read)
     }

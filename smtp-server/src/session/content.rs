@@ -7,14 +7,13 @@
 //!   timeouts. **Panics**: never.
 //! * **Spec**: RFC 5321 4.1.1.4, 4.5.2; RFC 3030 2; RFC 2033 4.2.
 
-use std::time::Instant;
-
 use bytes::{Buf, Bytes};
 use smtp_proto::{Chunk, ClientName, Command, EnhancedCode, Reply, ReplyCode, Verb, replies};
 
 use super::Session;
 use super::drain::{Draining, MessageFacts};
 use super::framing::{Framing, Place};
+use super::pace::Pace;
 use super::state::{Mail, State};
 use crate::body::{AbortedBy, BodyError};
 use crate::config::BareNewline;
@@ -46,7 +45,7 @@ pub(super) struct Content {
     /// Carried out once the delivery has returned.
     next_command: Option<NextCommand>,
     message: MessageFacts,
-    ends_before: Instant,
+    pace: Pace,
 }
 
 enum Progress {
@@ -70,8 +69,8 @@ enum NextCommand {
 }
 
 impl Content {
-    pub(super) fn new(framing: Framing, message: MessageFacts, ends_before: Instant) -> Self {
-        Self { framing, progress: Progress::Open, next_command: None, message, ends_before }
+    pub(super) fn new(framing: Framing, message: MessageFacts, pace: Pace) -> Self {
+        Self { framing, progress: Progress::Open, next_command: None, message, pace }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -154,16 +153,16 @@ impl Session {
         Step::Again
     }
 
-    fn await_content(&mut self, content: &Content) {
+    fn await_content(&mut self, content: &mut Content) {
         if !self.output.is_empty() {
             return;
         }
-        let timeouts = &self.config.timeouts;
-        let idle = match content.framing.place() {
-            Place::Between => timeouts.command,
-            _ => timeouts.content_idle,
+        let now = self.now.monotonic;
+        let deadline = match content.framing.place() {
+            Place::Between => (now + self.config.timeouts.command).min(content.pace.ends_before()),
+            _ => content.pace.deadline(now),
         };
-        self.await_input((self.now.monotonic + idle).min(content.ends_before));
+        self.await_input(deadline);
     }
 
     fn decode_content(&mut self, content: &mut Content) -> Step {
@@ -172,6 +171,7 @@ impl Session {
             return Step::Starved;
         }
         content.message.count(&decoded);
+        content.pace.received(decoded.consumed, self.now.monotonic);
         if let Some(error) = self.judge_content(&content.message) {
             self.input.advance(decoded.consumed);
             content.progress = Progress::Failed { error, at_end: decoded.end };
@@ -249,17 +249,17 @@ impl Session {
                 return None;
             }
         };
-        let Content { framing, progress, next_command, message, ends_before } = content;
+        let Content { framing, progress, next_command, message, pace } = content;
         let early = result.is_ok().then_some(HookFailure::AcknowledgedEarly);
         match progress {
             Progress::Ended { told: true } => return self.answer_heard(result, &message),
             Progress::Ended { told: false } => {
                 self.conclude_unread(&refusal(result), &message, Mail::None);
             }
-            Progress::Open => self.refuse_rest(framing, refusal(result), message, ends_before),
+            Progress::Open => self.refuse_rest(framing, refusal(result), message, pace),
             Progress::Failed { error, at_end } => match next_command {
                 Some(next) => self.carry_out(next),
-                None => self.fail_message(error, at_end, framing, message, ends_before),
+                None => self.fail_message(error, at_end, framing, message, pace),
             },
         }
         early
@@ -298,7 +298,7 @@ impl Session {
         at_end: bool,
         framing: Framing,
         message: MessageFacts,
-        ends_before: Instant,
+        pace: Pace,
     ) {
         match error {
             BodyError::Disconnected => {
@@ -310,7 +310,7 @@ impl Session {
                 let mail = framing.after_refusal();
                 self.conclude_unread(&error.into(), &message, mail);
             }
-            error => self.refuse_rest(framing, error.into(), message, ends_before),
+            error => self.refuse_rest(framing, error.into(), message, pace),
         }
     }
 
@@ -320,7 +320,7 @@ impl Session {
         framing: Framing,
         refusal: Rejection,
         message: MessageFacts,
-        ends_before: Instant,
+        pace: Pace,
     ) {
         let mail = framing.after_refusal();
         match framing.place() {
@@ -331,7 +331,7 @@ impl Session {
             Place::AtEnd => return self.conclude_unread(&refusal, &message, mail),
             Place::Inside => {}
         }
-        let draining = Draining { framing, refusal, message, mail, ends_before, judged: true };
+        let draining = Draining { framing, refusal, message, mail, pace, judged: true };
         self.state = State::Draining(Box::new(draining));
     }
 

@@ -10,6 +10,7 @@ use smtp_proto::{Chunk, Reply, replies};
 use super::content::Content;
 use super::drain::MessageFacts;
 use super::framing::Framing;
+use super::pace::Pace;
 use super::state::{Asked, Mail, State, Transaction};
 use super::{Message, Next, Session};
 use crate::envelope::Envelope;
@@ -92,8 +93,8 @@ impl Session {
         fields.push(trace::received(&self.info, &envelope, self.now.wall));
         let replies = self.replies_expected(&envelope);
         let facts = MessageFacts::new(replies, envelope.queue_id);
-        let ends_before = self.now.monotonic + self.config.timeouts.content_total;
-        let content = Content::new(framing, facts, ends_before);
+        let pace = Pace::new(&self.config, self.now.monotonic);
+        let content = Content::new(framing, facts, pace);
         State::Asked(Asked::Message(Box::new((Message { envelope, fields }, content))))
     }
 

@@ -3,6 +3,7 @@
 mod commands;
 mod end_of_data;
 mod out_of_turn;
+mod slow;
 mod tls;
 
 use tokio::runtime::{Builder, Runtime};

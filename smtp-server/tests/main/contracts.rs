@@ -63,7 +63,7 @@ async fn until(condition: impl Fn() -> bool) {
 }
 
 /// The greeting, EHLO, and an envelope of one recipient.
-async fn at_content(client: &mut Client) {
+pub(crate) async fn at_content(client: &mut Client) {
     client.reply().await;
     for command in
         ["EHLO client.test\r\n", "MAIL FROM:<a@client.test>\r\n", "RCPT TO:<kim@local.test>\r\n"]
