@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::envelope::IdSource;
 use crate::hooks::{Capabilities, Outcome};
+use crate::in_flight::InFlight;
 use crate::info::Service;
 
 /// Everything a pure [`Session`](crate::session::Session) needs to know beforehand.
@@ -40,6 +41,8 @@ pub struct SessionConfig {
     pub auth: AuthConfig,
     /// Gives each message its queue id.
     pub ids: Arc<IdSource>,
+    /// Counts what [`Limits::bytes_in_flight_max`] bounds; all listeners of a server share it.
+    pub in_flight: Arc<InFlight>,
 }
 
 impl SessionConfig {
@@ -57,7 +60,8 @@ impl SessionConfig {
             capabilities: Capabilities::default(),
             starttls: false,
             auth: AuthConfig::default(),
-            ids: Arc::new(IdSource::default()),
+            ids: Arc::default(),
+            in_flight: Arc::default(),
         }
     }
 
@@ -99,8 +103,20 @@ pub struct Limits {
     pub content_bytes_per_second_min: Option<u32>,
     /// Connections of all listeners together. Default 10,000.
     pub connections_max: Option<usize>,
-    /// Connections of one client address. Default 50.
+    /// Connections of one client: an IPv4 address, or the /64 of an IPv6 address, which is what one
+    /// household or host has. Default 50.
     pub connections_per_client_max: Option<usize>,
+    /// Connections of one network of clients, as the next two fields cut networks. Default 1000.
+    pub connections_per_network_max: Option<usize>,
+    /// Leading bits that make the network of an IPv4 client, 1 to 32. Default 24.
+    pub ipv4_network_prefix_bits: u8,
+    /// Leading bits that make the network of an IPv6 client, 1 to 128. Default 56.
+    pub ipv6_network_prefix_bits: u8,
+    /// Octets of content that deliveries of all listeners were handed and have not answered for. When they
+    /// are reached, DATA and BDAT get `452 4.3.1`, and so does a message in flight that needs
+    /// more, at its true end: pausing it could have all wait for each other. The first 256 KiB of
+    /// each message do not count. Default 1 GiB.
+    pub bytes_in_flight_max: Option<u64>,
 }
 
 impl Default for Limits {
@@ -114,6 +130,10 @@ impl Default for Limits {
             content_bytes_per_second_min: Some(100),
             connections_max: Some(10_000),
             connections_per_client_max: Some(50),
+            connections_per_network_max: Some(1000),
+            ipv4_network_prefix_bits: 24,
+            ipv6_network_prefix_bits: 56,
+            bytes_in_flight_max: Some(1 << 30),
         }
     }
 }

@@ -70,6 +70,7 @@ pub mod body;
 pub mod config;
 pub mod envelope;
 pub mod header;
+mod in_flight;
 pub mod info;
 pub mod time;
 pub mod trace;
@@ -110,6 +111,7 @@ pub use hooks::{
     CredentialStore, Delivery, Event, HookFailure, HookKind, LookupError, Observer, Outcome,
     RelayPolicy, SaslExchange, SaslStep, Stage, StageKind,
 };
+pub use in_flight::InFlight;
 pub use info::{Extensions, Hello, Identity, Peer, Service, SessionInfo, TlsInfo};
 pub use relay::RelayPolicyExt;
 #[cfg(feature = "tokio")]

@@ -18,6 +18,7 @@ use super::state::{Mail, State};
 use crate::body::{AbortedBy, BodyError};
 use crate::config::BareNewline;
 use crate::hooks::{CloseReason, HookFailure};
+use crate::in_flight::Share;
 use crate::time::Now;
 use crate::verdict::{Delivered, Rejection};
 
@@ -46,6 +47,8 @@ pub(super) struct Content {
     next_command: Option<NextCommand>,
     message: MessageFacts,
     pace: Pace,
+    /// What it takes of the room for content in flight, until the delivery has answered.
+    share: Share,
 }
 
 enum Progress {
@@ -70,7 +73,8 @@ enum NextCommand {
 
 impl Content {
     pub(super) fn new(framing: Framing, message: MessageFacts, pace: Pace) -> Self {
-        Self { framing, progress: Progress::Open, next_command: None, message, pace }
+        let (progress, share) = (Progress::Open, Share::default());
+        Self { framing, progress, next_command: None, message, pace, share }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -172,7 +176,9 @@ impl Session {
         }
         content.message.count(&decoded);
         content.pace.received(decoded.consumed, self.now.monotonic);
-        if let Some(error) = self.judge_content(&content.message) {
+        let fits = content.share.grow_to(content.message.bytes, &self.config);
+        let no_room = (!fits).then_some(BodyError::InsufficientStorage);
+        if let Some(error) = self.judge_content(&content.message).or(no_room) {
             self.input.advance(decoded.consumed);
             content.progress = Progress::Failed { error, at_end: decoded.end };
             return Step::Again;
@@ -249,7 +255,7 @@ impl Session {
                 return None;
             }
         };
-        let Content { framing, progress, next_command, message, pace } = content;
+        let Content { framing, progress, next_command, message, pace, share: _ } = content;
         let early = result.is_ok().then_some(HookFailure::AcknowledgedEarly);
         match progress {
             Progress::Ended { told: true } => return self.answer_heard(result, &message),

@@ -14,12 +14,17 @@ use super::pace::Pace;
 use super::state::{Asked, Mail, State, Transaction};
 use super::{Message, Next, Session};
 use crate::envelope::Envelope;
+use crate::in_flight::Share;
 use crate::trace;
 use crate::verdict::{Rejection, Verdict};
 
 impl Session {
     pub(super) fn data(&mut self, mail: Mail) -> State {
         match ready_for_content(mail) {
+            Ok(transaction) if !self.has_room_for(&transaction) => {
+                self.refuse(&replies::INSUFFICIENT_STORAGE);
+                State::Command(Mail::None)
+            }
             Ok(transaction) => State::Asked(Asked::Data { transaction, framing: Framing::data() }),
             Err((reply, mail)) => {
                 self.refuse(&reply);
@@ -40,6 +45,10 @@ impl Session {
             mail => match ready_for_content(mail) {
                 Ok(transaction) if self.is_too_large(chunk.bytes) => {
                     let refusal = Rejection::stock(replies::MESSAGE_TOO_LARGE);
+                    return self.refuse_chunk(framing, refusal, &transaction);
+                }
+                Ok(transaction) if !self.has_room_for(&transaction) => {
+                    let refusal = Rejection::insufficient_storage();
                     return self.refuse_chunk(framing, refusal, &transaction);
                 }
                 Ok(transaction) => return State::Asked(Asked::Data { transaction, framing }),
@@ -77,6 +86,10 @@ impl Session {
         let mail = framing.after_refusal();
         let replies = self.replies_expected(&transaction.envelope);
         self.drain_from_here(framing, refusal, mail, replies)
+    }
+
+    fn has_room_for(&self, transaction: &Transaction) -> bool {
+        Share::has_room(&self.config, transaction.envelope.params.size.unwrap_or(0))
     }
 
     /// One reply, or on LMTP one per recipient.

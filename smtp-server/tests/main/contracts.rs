@@ -9,6 +9,7 @@ mod facts;
 mod failures;
 mod final_reply;
 mod headers;
+mod in_flight;
 mod listeners;
 mod open_relay;
 mod patience;
