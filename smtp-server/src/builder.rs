@@ -162,7 +162,8 @@ impl ServerBuilder<Ready> {
     /// The server, ready to listen.
     ///
     /// # Errors
-    /// [`ConfigError`] for a name that is none, or networks that leave nobody out.
+    /// [`ConfigError`] for a name that is none, networks that leave nobody out, or a limit or time that
+    /// nobody could be served with.
     pub fn build(self) -> Result<Server, ConfigError> {
         let Self { server_name, state } = self;
         let is_name =
@@ -174,6 +175,7 @@ impl ServerBuilder<Ready> {
         let mut session = state.session;
         session.timeouts = state.hooks.timeouts;
         session.capabilities = state.hooks.delivery.capabilities();
+        session.check()?;
         #[cfg(feature = "tls")]
         let server = Server::new(session, state.hooks, state.tls);
         #[cfg(not(feature = "tls"))]

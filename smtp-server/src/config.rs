@@ -5,6 +5,8 @@
 //! * **Limits**: see [`Limits`]. **Panics**: never.
 //! * **Spec**: RFC 5321 4.5.3 (sizes and timeouts).
 
+mod check;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,30 +85,36 @@ impl SessionConfig {
 }
 
 /// Sizes and counts; `None` means no limit.
+///
+/// A value below the RFC's minimum is allowed, since some listeners serve clients that are known; a value
+/// that nobody could be served with is a [`ConfigError`](crate::ConfigError).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Octets of a message as transferred, SIZE of RFC 1870. Default 10,240,000.
+    /// Octets of a message as transferred, SIZE of RFC 1870; at least 64 Ki by RFC 5321 4.5.3.1.7.
+    /// Default 10,240,000.
     pub message_bytes_max: Option<u64>,
     /// Recipients of a transaction; at least 100 by RFC 5321 4.5.3.1.8. Default 1000.
     pub recipients_max: Option<usize>,
-    /// Replies 4xx and 5xx before the connection is closed. Default 20.
+    /// Replies 4xx and 5xx before the connection is closed. No RFC minimum. Default 20.
     pub errors_max: Option<u32>,
-    /// Commands without progress (NOOP, RSET, EHLO, VRFY) before each counts as an error. Default 100.
+    /// Commands without progress (NOOP, RSET, EHLO, VRFY) before each counts as an error. No RFC minimum.
+    /// Default 100.
     pub idle_commands_max: Option<u32>,
     /// Octets swallowed after a refusal, so that the stream stays in sync, before the connection is
-    /// closed. Default 100 MiB.
+    /// closed. No RFC minimum. Default 100 MiB.
     pub discarded_bytes_max: Option<u64>,
     /// Octets per second that content comes at, at the least, while the client is waited for. It may fall
-    /// behind this by [`Timeouts::content_idle`]; then it gets `421 4.4.2`. Default 100: a tenth of
-    /// what a modem had.
+    /// behind this by [`Timeouts::content_idle`]; then it gets `421 4.4.2`. No RFC speaks of it.
+    /// Default 100: a tenth of what a modem had.
     pub content_bytes_per_second_min: Option<u32>,
-    /// Connections of all listeners together. Default 10,000.
+    /// Connections of all listeners together. No RFC minimum. Default 10,000.
     pub connections_max: Option<usize>,
     /// Connections of one client: an IPv4 address, or the /64 of an IPv6 address, which is what one
-    /// household or host has. Default 50.
+    /// household or host has. No RFC minimum. Default 50.
     pub connections_per_client_max: Option<usize>,
-    /// Connections of one network of clients, as the next two fields cut networks. Default 1000.
+    /// Connections of one network of clients, as the next two fields cut networks. No RFC minimum.
+    /// Default 1000.
     pub connections_per_network_max: Option<usize>,
     /// Leading bits that make the network of an IPv4 client, 1 to 32. Default 24.
     pub ipv4_network_prefix_bits: u8,
@@ -115,7 +123,8 @@ pub struct Limits {
     /// Octets of content that deliveries of all listeners were handed and have not answered for. When they
     /// are reached, DATA and BDAT get `452 4.3.1`, and so does a message in flight that needs
     /// more, at its true end: pausing it could have all wait for each other. The first 256 KiB of
-    /// each message do not count. Default 1 GiB.
+    /// each message do not count, and a message that is alone always has room. No RFC minimum.
+    /// Default 1 GiB.
     pub bytes_in_flight_max: Option<u64>,
 }
 
@@ -139,6 +148,9 @@ impl Default for Limits {
 }
 
 /// Times, each with the minimum of RFC 5321 4.5.3.2 where it has one.
+///
+/// A shorter time is allowed. None, but for [`shutdown`](Self::shutdown), or more than 30 days is a
+/// [`ConfigError`](crate::ConfigError).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
@@ -148,18 +160,19 @@ pub struct Timeouts {
     /// Without any octet of a message (RFC 5321 4.5.3.2.5: 3 minutes), and how far its octets may fall behind
     /// [`Limits::content_bytes_per_second_min`]. Default 3 minutes.
     pub content_idle: Duration,
-    /// From 354, or a BDAT, to the end of the content. Default 1 hour.
+    /// From 354, or a BDAT, to the end of the content. No RFC minimum. Default 1 hour.
     pub content_total: Duration,
-    /// For a client to take our octets. Default 5 minutes.
+    /// For a client to take our octets. No RFC minimum. Default 5 minutes.
     pub write: Duration,
-    /// For a TLS handshake. Default 30 seconds.
+    /// For a TLS handshake. No RFC minimum. Default 30 seconds.
     pub handshake: Duration,
-    /// For one call of a hook, not counting the time a delivery waits for the client. Default 60 seconds.
+    /// For one call of a hook, not counting the time a delivery waits for the client; the client waits
+    /// 5 minutes for most replies (RFC 5321 4.5.3.2.1 to 4.5.3.2.3). Default 60 seconds.
     pub hook: Duration,
     /// For a delivery to make a message durable after its last octet (the client waits 10 minutes,
     /// RFC 5321 4.5.3.2.6). Default 5 minutes.
     pub commit: Duration,
-    /// For messages in flight when the server shuts down. Default 30 seconds.
+    /// For messages in flight when the server shuts down; zero cuts them at once. Default 30 seconds.
     pub shutdown: Duration,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! * **In**: octets that a delivery was handed. **Out**: whether there is room for them.
 //! * **Promises**: octets count until the delivery has answered, or its session is gone. A client reserves
-//!   nothing by announcing a size: it would hold the room without sending a single octet.
+//!   nothing by announcing a size: it would hold the room without sending a single octet. A message
+//!   that is alone always has room, or one larger than the limit could never come in.
 //! * **Limits**: [`Limits::bytes_in_flight_max`](crate::config::Limits::bytes_in_flight_max), in steps of 256 KiB. The
 //!   first step of each message is free: read buffers are as large, and the limit of connections
 //!   bounds them. So most messages touch no counter that is shared. **Panics**: never.
@@ -26,12 +27,13 @@ pub struct InFlight {
 impl InFlight {
     fn has_room(&self, bytes: u64, bytes_max: u64) -> bool {
         let held = self.bytes.load(Ordering::Relaxed);
-        held < bytes_max && held.saturating_add(bytes) <= bytes_max
+        held == 0 || (held < bytes_max && held.saturating_add(bytes) <= bytes_max)
     }
 
-    fn reserve(&self, bytes: u64, bytes_max: u64) -> bool {
+    /// Room for `bytes` more of a message that has `own`.
+    fn reserve(&self, bytes: u64, own: u64, bytes_max: u64) -> bool {
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let fits = before.saturating_add(bytes) <= bytes_max;
+        let fits = before == own || before.saturating_add(bytes) <= bytes_max;
         if !fits {
             self.release(bytes);
         }
@@ -64,7 +66,7 @@ impl Share {
             return true;
         }
         let missing = bytes.next_multiple_of(STEP_BYTES) - self.reserved;
-        let fits = config.in_flight.reserve(missing, bytes_max);
+        let fits = config.in_flight.reserve(missing, self.reserved, bytes_max);
         if fits {
             self.reserved += missing;
             self.of.get_or_insert_with(|| config.in_flight.clone());

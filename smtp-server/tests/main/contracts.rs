@@ -3,6 +3,7 @@
 mod admission;
 mod body;
 mod buffers;
+mod configuration;
 mod driving;
 mod dropping;
 mod facts;

@@ -110,11 +110,12 @@ fn an_announced_size_has_to_fit_and_reserves_nothing() {
         let (written, _) = hand.send("DATA\r\n");
         (hand, codes(written.as_bytes()))
     };
-    assert_eq!(told(3 * STEP + 1).1, ["452 4.3.1"]);
     let (_silent, got) = told(3 * STEP);
     assert_eq!(got, ["354"]);
     let mut other = with_data_open(&config);
     assert!(matches!(take(&mut other, 2 * STEP), Content::Chunk(_)));
+    assert_eq!(told(STEP + 1).1, ["452 4.3.1"]);
+    assert_eq!(told(STEP).1, ["354"]);
     assert_eq!(accept(&mut other), ["250 2.0.0"]);
 }
 
@@ -133,4 +134,14 @@ fn a_session_that_is_gone_or_a_delivery_that_failed_holds_nothing() {
         }
         with_data_open(&config);
     }
+}
+
+/// Or a message larger than the limit would be told to try again for ever.
+#[test]
+fn a_message_that_is_alone_has_room() {
+    let config = config();
+    let mut alone = with_data_open(&config);
+    assert!(matches!(take(&mut alone, 5 * STEP), Content::Chunk(_)));
+    assert_eq!(told(&config, "DATA\r\n").1, ["452 4.3.1"]);
+    assert_eq!(accept(&mut alone), ["250 2.0.0"]);
 }
