@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use smtp_proto::ClientName;
 
-use crate::config::{BareNewline, EvaluateAt, Limits, OutOfTurn, SessionConfig, Timeouts};
+use crate::config::{
+    BareNewline, EvaluateAt, Limits, NulPolicy, OutOfTurn, SessionConfig, Timeouts,
+};
 use crate::driver::Hooks;
 #[cfg(feature = "tls")]
 use crate::driver::TlsConfig;
@@ -17,7 +19,7 @@ use crate::envelope::IdSource;
 use crate::error::ConfigError;
 use crate::hooks::{AccessControl, Authenticator, Delivery, Observer, RelayPolicy};
 use crate::info::Service;
-use crate::relay::check_coverage;
+use crate::relay::{check_coverage, parse_network};
 use crate::server::Server;
 
 /// A server in the making; `State` says which decision it waits for.
@@ -130,6 +132,26 @@ impl ServerBuilder<Ready> {
     /// What a bare line feed means.
     pub fn bare_newline(mut self, policy: BareNewline) -> Self {
         self.state.session.bare_newline = policy;
+        self
+    }
+
+    /// Client networks, such as `192.0.2.0/24`, for which a bare line feed has the meaning of
+    /// [`BareNewline::Normalize`] in any case: old appliances among clients that are refused otherwise.
+    ///
+    /// # Errors
+    /// [`ConfigError::Network`] for text that is none.
+    pub fn bare_newline_exempt<N: AsRef<str>>(
+        mut self,
+        networks: impl IntoIterator<Item = N>,
+    ) -> Result<Self, ConfigError> {
+        let networks = networks.into_iter().map(|network| parse_network(network.as_ref()));
+        self.state.session.bare_newline_exempt = networks.collect::<Result<_, _>>()?;
+        Ok(self)
+    }
+
+    /// What a NUL octet in content means.
+    pub fn nul(mut self, policy: NulPolicy) -> Self {
+        self.state.session.nul = policy;
         self
     }
 

@@ -10,10 +10,12 @@ mod check;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::envelope::IdSource;
 use crate::hooks::{Capabilities, Outcome};
 use crate::in_flight::InFlight;
-use crate::info::Service;
+use crate::info::{Peer, Service};
 
 /// Everything a pure [`Session`](crate::session::Session) needs to know beforehand.
 ///
@@ -31,6 +33,11 @@ pub struct SessionConfig {
     pub timeouts: Timeouts,
     /// What a bare line feed means.
     pub bare_newline: BareNewline,
+    /// Clients for which a bare line feed has the meaning of [`BareNewline::Normalize`] in any case (Postfix
+    /// `smtpd_forbid_bare_newline_exclusions`).
+    pub bare_newline_exempt: Vec<IpNet>,
+    /// What a NUL octet in content means.
+    pub nul: NulPolicy,
     /// What follows from octets that come before the greeting. Default: they are tolerated, and an event.
     pub early_talk: OutOfTurn,
     /// What follows from octets behind a command that ends a group. Default: they are refused.
@@ -57,6 +64,8 @@ impl SessionConfig {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             bare_newline: BareNewline::default(),
+            bare_newline_exempt: Vec::new(),
+            nul: NulPolicy::default(),
             early_talk: OutOfTurn::Tolerate,
             pipelining: OutOfTurn::Refuse,
             capabilities: Capabilities::default(),
@@ -73,6 +82,14 @@ impl SessionConfig {
     #[must_use]
     pub fn recipients_max(&self) -> Option<usize> {
         if self.takes_one_recipient() { Some(1) } else { self.limits.recipients_max }
+    }
+
+    /// What a bare line feed of this client means.
+    pub(crate) fn bare_newline_of(&self, peer: &Peer) -> BareNewline {
+        let is_exempt = peer
+            .ip()
+            .is_some_and(|ip| self.bare_newline_exempt.iter().any(|net| net.contains(&ip)));
+        if is_exempt { BareNewline::Normalize } else { self.bare_newline }
     }
 
     pub(crate) fn takes_one_recipient(&self) -> bool {
@@ -201,6 +218,19 @@ pub enum BareNewline {
     Reject,
     /// It ends a command line or a line of content, for old appliances.
     Normalize,
+}
+
+/// What a NUL octet in content means. Neither choice lets it end or hide anything.
+///
+/// Content under `BODY=BINARYMIME` may hold any octet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NulPolicy {
+    /// `550 5.6.0` at the true end: RFC 5321 4.1.1.4 and RFC 5322 2.2 leave NUL out, and programs that read the
+    /// message later may take it for its end.
+    #[default]
+    Reject,
+    /// It is content like any other octet (RFC 5321 4.5.2).
+    Keep,
 }
 
 /// What follows from octets that a client sends where it has to wait for a reply first.

@@ -98,7 +98,9 @@ pub use smtp_proto as proto;
 pub use body::{AbortedBy, Body, BodyError, ContentFilter, PollChunk};
 #[cfg(feature = "tokio")]
 pub use builder::{Ready, ServerBuilder, WantsDelivery, WantsRelayPolicy};
-pub use config::{AuthConfig, BareNewline, EvaluateAt, Limits, OutOfTurn, SessionConfig, Timeouts};
+pub use config::{
+    AuthConfig, BareNewline, EvaluateAt, Limits, NulPolicy, OutOfTurn, SessionConfig, Timeouts,
+};
 #[cfg(feature = "tls")]
 pub use driver::{TlsConfig, TlsConfigError};
 pub use envelope::{Envelope, Handling, IdSource, QueueId, Recipient, RecipientClass, RelayReason};

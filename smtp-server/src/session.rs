@@ -59,7 +59,7 @@ use bytes::BytesMut;
 use smtp_proto::{ForwardPath, LineDecoder, RcptParams, Reply, replies};
 
 use crate::body::BodyError;
-use crate::config::SessionConfig;
+use crate::config::{BareNewline, SessionConfig};
 use crate::envelope::{Envelope, QueueId};
 use crate::header::HeaderField;
 use crate::hooks::{CloseReason, CredentialQuery};
@@ -83,6 +83,7 @@ const IDLE_BEFORE_SHRINKING: Duration = Duration::from_secs(1);
 pub struct Session {
     config: Arc<SessionConfig>,
     info: Arc<SessionInfo>,
+    bare_newline: BareNewline,
     /// What the client stage left: it outlives STARTTLS, since it rests on the address alone.
     client_extensions: Extensions,
     mechanisms: Vec<&'static str>,
@@ -191,6 +192,7 @@ impl Session {
     pub fn new(config: Arc<SessionConfig>, peer: Peer, now: Now) -> Self {
         let info = SessionInfo::new(config.server_name.clone(), config.service, peer);
         Self {
+            bare_newline: config.bare_newline_of(&peer),
             guard: Guard::new(&config.limits),
             config,
             info: Arc::new(info),

@@ -96,7 +96,7 @@ impl Session {
                 if within_budget { Start::TooLong } else { Start::Endless }
             }
             Line::Complete { ending: LineEnding::BareLf, .. }
-                if self.config.bare_newline == BareNewline::Reject =>
+                if self.bare_newline == BareNewline::Reject =>
             {
                 Start::BareLineFeed
             }

@@ -16,7 +16,7 @@ use super::framing::{Framing, Place};
 use super::pace::Pace;
 use super::state::{Mail, State};
 use crate::body::{AbortedBy, BodyError};
-use crate::config::BareNewline;
+use crate::config::{BareNewline, NulPolicy};
 use crate::hooks::{CloseReason, HookFailure};
 use crate::in_flight::Share;
 use crate::time::Now;
@@ -208,11 +208,11 @@ impl Session {
         if self.is_too_large(message.bytes) {
             return Some(BodyError::TooLarge);
         }
-        if message.flaws.nul {
+        if message.flaws.nul && self.config.nul == NulPolicy::Reject {
             return Some(BodyError::Nul);
         }
         let bare = message.flaws.bare_lf || message.flaws.bare_cr;
-        (bare && self.config.bare_newline == BareNewline::Reject).then_some(BodyError::BareNewline)
+        (bare && self.bare_newline == BareNewline::Reject).then_some(BodyError::BareNewline)
     }
 
     pub(super) fn is_too_large(&self, bytes: u64) -> bool {

@@ -12,6 +12,7 @@ mod final_reply;
 mod headers;
 mod in_flight;
 mod listeners;
+mod octets;
 mod open_relay;
 mod patience;
 mod queue_id;

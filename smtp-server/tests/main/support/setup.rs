@@ -6,8 +6,8 @@ use std::sync::Arc;
 use smtp_server::config::Timeouts;
 use smtp_server::relay::LocalDomains;
 use smtp_server::{
-    AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, EvaluateAt, Limits, Observer,
-    OutOfTurn, Peer, RelayPolicy, Server, Service, ServiceConfig, SessionConfig,
+    AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, EvaluateAt, Limits, NulPolicy,
+    Observer, OutOfTurn, Peer, RelayPolicy, Server, Service, ServiceConfig, SessionConfig,
 };
 
 use super::events::Events;
@@ -19,6 +19,8 @@ use super::tls;
 pub(crate) struct Setup {
     pub(crate) service: Service,
     pub(crate) bare_newline: BareNewline,
+    pub(crate) bare_newline_exempt: Vec<&'static str>,
+    pub(crate) nul: NulPolicy,
     pub(crate) early_talk: OutOfTurn,
     /// Tolerated unless a test says otherwise: most put several turns into one.
     pub(crate) pipelining: OutOfTurn,
@@ -41,6 +43,8 @@ impl Setup {
         Self {
             service: Service::Smtp,
             bare_newline: BareNewline::default(),
+            bare_newline_exempt: Vec::new(),
+            nul: NulPolicy::default(),
             early_talk: OutOfTurn::Tolerate,
             pipelining: OutOfTurn::Tolerate,
             limits: Limits::default(),
@@ -75,6 +79,9 @@ impl Setup {
         config.limits = self.limits;
         config.timeouts = self.timeouts;
         config.bare_newline = self.bare_newline;
+        let exempt = self.bare_newline_exempt.iter();
+        config.bare_newline_exempt = exempt.map(|network| network.parse().unwrap()).collect();
+        config.nul = self.nul;
         config.early_talk = self.early_talk;
         config.pipelining = self.pipelining;
         config.capabilities = self.delivery.capabilities();
@@ -108,6 +115,9 @@ impl Setup {
             .limits(self.limits)
             .timeouts(self.timeouts)
             .bare_newline(self.bare_newline)
+            .bare_newline_exempt(&self.bare_newline_exempt)
+            .unwrap()
+            .nul(self.nul)
             .early_talk(self.early_talk)
             .pipelining(self.pipelining)
             .evaluate_at(self.evaluate_at)
