@@ -65,7 +65,7 @@ impl Reply {
         text: impl Into<Cow<'static, str>>,
     ) -> Self {
         let text = text.into();
-        let text = if text.chars().any(is_refused) {
+        let text = if class::find_control(&text).is_some() && text.chars().any(is_refused) {
             Cow::Owned(text.replace(is_refused, "?"))
         } else {
             text

@@ -8,11 +8,12 @@
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 
 use smtp_proto::{ForwardPath, RcptParams};
 
-use super::hook_clock;
+use super::hook_clock::{self, Turn};
 use crate::config::{EvaluateAt, Timeouts};
 use crate::envelope::{Envelope, Recipient, RecipientClass};
 use crate::hooks::{
@@ -207,7 +208,7 @@ impl Hooks {
         info: &SessionInfo,
         call: impl Future<Output = T>,
     ) -> Result<T, Rejection> {
-        hook_clock::call(&self.timeouts, call).await.map_err(|failure| {
+        hook_clock::call(&self.timeouts, &Turn::default(), pin!(call)).await.map_err(|failure| {
             self.emit(&Event::HookFailed { hook, failure }, info);
             Rejection::local_error()
         })

@@ -93,17 +93,18 @@ impl Session {
         let replies = self.replies_expected(&envelope);
         let facts = MessageFacts::new(replies, envelope.queue_id);
         let ends_before = self.now.monotonic + self.config.timeouts.content_total;
-        let content = Content::new(framing, facts, ends_before);
-        State::Asked(Asked::Message(Box::new((Message { envelope, fields }, content))))
+        State::Asked(Asked::Message {
+            message: Box::new(Message { envelope, fields }),
+            content: Box::new(Content::new(framing, facts, ends_before)),
+        })
     }
 
     /// Moves the message out; from here on `poll_content` is called.
     pub(super) fn begin_message(&mut self) -> Next {
         match self.take_state() {
-            State::Asked(Asked::Message(asked)) => {
-                let (message, content) = *asked;
-                self.state = State::Content(Box::new(content));
-                Next::Message(Box::new(message))
+            State::Asked(Asked::Message { message, content }) => {
+                self.state = State::Content(content);
+                Next::Message(message)
             }
             other => {
                 self.state = other;

@@ -83,15 +83,13 @@ pub(super) enum Asked {
         exchange: Exchange,
         query: CredentialQuery,
     },
-    Message(Box<(Message, Content)>),
+    Message {
+        message: Box<Message>,
+        content: Box<Content>,
+    },
 }
 
 impl State {
-    /// Whether large reads are expected.
-    pub(super) fn is_content(&self) -> bool {
-        matches!(self, Self::Content(_) | Self::Draining(_))
-    }
-
     /// The open question, unless it is the one that moves the message out.
     pub(super) fn question(&self) -> Option<Question<'_>> {
         let Self::Asked(asked) = self else { return None };
@@ -107,7 +105,7 @@ impl State {
             Asked::Credentials { exchange, query } => {
                 Question::Credentials { query, mechanism: exchange.mechanism() }
             }
-            Asked::Message(_) => return None,
+            Asked::Message { .. } => return None,
         })
     }
 }
