@@ -106,6 +106,9 @@ pub const AFTER_BDAT: Reply =
 /// BDAT before MAIL, or after its transaction failed.
 pub const CHUNK_WITHOUT_TRANSACTION: Reply =
     stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Chunk dropped: no transaction is open");
+/// BDAT from a client that said HELO; the connection closes.
+pub const CHUNKING_NOT_OFFERED: Reply =
+    stock(ReplyCode::NO_MAIL_SERVICE, (5, 5, 1), "BDAT is not offered to HELO, closing");
 
 /// One recipient more than the limit.
 pub const TOO_MANY_RECIPIENTS: Reply =

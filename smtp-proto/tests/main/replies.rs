@@ -297,7 +297,7 @@ const PIECES: &[&str] = &[
     "2.0.0 2.0.0 ",
 ];
 
-static STOCK: [(Reply, &str); 60] = [
+static STOCK: [(Reply, &str); 61] = [
     (replies::OK, "250 2.0.0 "),
     (replies::SENDER_OK, "250 2.1.0 "),
     (replies::RECIPIENT_OK, "250 2.1.5 "),
@@ -330,6 +330,7 @@ static STOCK: [(Reply, &str); 60] = [
     (replies::NO_VALID_RECIPIENTS, "554 5.5.1 "),
     (replies::AFTER_BDAT, "503 5.5.1 "),
     (replies::CHUNK_WITHOUT_TRANSACTION, "503 5.5.1 "),
+    (replies::CHUNKING_NOT_OFFERED, "521 5.5.1 "),
     (replies::TOO_MANY_RECIPIENTS, "452 4.5.3 "),
     (replies::ONE_RECIPIENT_PER_TRANSACTION, "452 4.5.3 "),
     (replies::MESSAGE_TOO_LARGE, "552 5.3.4 "),
