@@ -3,7 +3,7 @@
 mod addresses;
 mod bdat;
 mod commands;
-
+mod content;
 mod end_of_data;
 mod relay;
 mod tls;
