@@ -339,7 +339,7 @@ const PIECES: &[&str] = &[
     "2.0.0 2.0.0 ",
 ];
 
-static STOCK: [(Reply, &str); 61] = [
+static STOCK: [(Reply, &str); 62] = [
     (replies::OK, "250 2.0.0 "),
     (replies::SENDER_OK, "250 2.1.0 "),
     (replies::RECIPIENT_OK, "250 2.1.5 "),
@@ -377,6 +377,7 @@ static STOCK: [(Reply, &str); 61] = [
     (replies::ONE_RECIPIENT_PER_TRANSACTION, "452 4.5.3 "),
     (replies::MESSAGE_TOO_LARGE, "552 5.3.4 "),
     (replies::SMTPUTF8_REQUIRED, "553 5.6.7 "),
+    (replies::SENDER_NEEDS_SMTPUTF8, "550 5.6.7 "),
     (replies::RELAY_DENIED, "554 5.7.1 Relay access denied"),
     (replies::LOCAL_ERROR, "451 4.3.0 "),
     (replies::TLS_ALREADY_ACTIVE, "554 5.5.1 "),

@@ -5,6 +5,8 @@ mod bdat;
 mod commands;
 mod content;
 mod end_of_data;
+#[cfg(feature = "tracing")]
+mod log;
 mod relay;
 mod tls;
 
