@@ -177,7 +177,7 @@ fn c06_text_is_optional_and_nul_is_none() {
         assert_eq!(parsed(octets.as_bytes()).text().trim(), "", "{octets:?}");
     }
     assert_eq!(parsed(b"250 a\0b\r\n").text(), "a?b");
-    assert_eq!(Reply::parse(b"25\00 a\r\n"), Err(ReplyError::Code));
+    assert_eq!(Reply::parse(b"25\x00 a\r\n"), Err(ReplyError::Code));
     assert_eq!(Reply::parse(b"250\0a\r\n"), Err(ReplyError::Code));
 }
 
