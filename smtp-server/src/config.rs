@@ -82,7 +82,8 @@ pub struct Limits {
     pub recipients_max: Option<usize>,
     /// Replies 4xx and 5xx before the connection is closed. Default 20.
     pub errors_max: Option<u32>,
-    /// Commands without progress (NOOP, RSET, EHLO, VRFY) before each counts as an error. Default 100.
+    /// Commands without progress (NOOP, RSET, EHLO, VRFY, a further BDAT of 0 octets that is not the last) before
+    /// each counts as an error. Default 100.
     pub idle_commands_max: Option<u32>,
     /// Octets swallowed after a refusal, so that the stream stays in sync, before the connection is
     /// closed. Default 100 MiB.

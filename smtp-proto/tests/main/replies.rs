@@ -139,6 +139,48 @@ fn c06_replies_that_cannot_be_followed() {
     assert_eq!(Reply::parse(&[&most[..], b"250 x\r\n"].concat()), Err(ReplyError::TooManyLines));
 }
 
+/// However long a server goes on, a client needs to hold no more than the limits before it is told.
+#[test]
+fn c06_replies_without_end_are_given_up_early() {
+    let gibibyte = 1 << 30;
+    for (piece, error) in [
+        (&b"250-x\r\n"[..], ReplyError::TooManyLines),
+        (b"250-\r\n", ReplyError::TooManyLines),
+        (
+            b"250-a long line of a reply without an end, so that the octets are too many\r\n",
+            ReplyError::TooLong,
+        ),
+        (b"x", ReplyError::TooLong),
+        (b"\n", ReplyError::TooLong),
+        (b"\r", ReplyError::TooLong),
+        (b"\0", ReplyError::TooLong),
+    ] {
+        // Each read is looked at, not each octet.
+        let read = piece.repeat(4_096 / piece.len());
+        let (mut held, mut sent) = (Vec::new(), 0);
+        let given_up = loop {
+            assert!(sent < gibibyte, "{piece:?}");
+            held.extend_from_slice(&read);
+            sent += read.len();
+            match Reply::parse(&held) {
+                Ok(None) => assert!(held.len() < limits::REPLY_BYTES_MAX),
+                other => break other,
+            }
+        };
+        assert_eq!(given_up, Err(error), "{piece:?}");
+    }
+}
+
+#[test]
+fn c06_text_is_optional_and_nul_is_none() {
+    for octets in ["250\r\n", "250 \r\n", "250-\r\n250\r\n"] {
+        assert_eq!(parsed(octets.as_bytes()).text().trim(), "", "{octets:?}");
+    }
+    assert_eq!(parsed(b"250 a\0b\r\n").text(), "a?b");
+    assert_eq!(Reply::parse(b"25\x00 a\r\n"), Err(ReplyError::Code));
+    assert_eq!(Reply::parse(b"250\0a\r\n"), Err(ReplyError::Code));
+}
+
 #[test]
 fn a_reply_is_whole_only_with_its_last_line_end() {
     let octets = b"250-mx.example\r\n250-SIZE 1000\r\n250 PIPELINING\r\n";
@@ -297,7 +339,7 @@ const PIECES: &[&str] = &[
     "2.0.0 2.0.0 ",
 ];
 
-static STOCK: [(Reply, &str); 60] = [
+static STOCK: [(Reply, &str); 62] = [
     (replies::OK, "250 2.0.0 "),
     (replies::SENDER_OK, "250 2.1.0 "),
     (replies::RECIPIENT_OK, "250 2.1.5 "),
@@ -330,10 +372,12 @@ static STOCK: [(Reply, &str); 60] = [
     (replies::NO_VALID_RECIPIENTS, "554 5.5.1 "),
     (replies::AFTER_BDAT, "503 5.5.1 "),
     (replies::CHUNK_WITHOUT_TRANSACTION, "503 5.5.1 "),
+    (replies::CHUNKING_NOT_OFFERED, "521 5.5.1 "),
     (replies::TOO_MANY_RECIPIENTS, "452 4.5.3 "),
     (replies::ONE_RECIPIENT_PER_TRANSACTION, "452 4.5.3 "),
     (replies::MESSAGE_TOO_LARGE, "552 5.3.4 "),
     (replies::SMTPUTF8_REQUIRED, "553 5.6.7 "),
+    (replies::SENDER_NEEDS_SMTPUTF8, "550 5.6.7 "),
     (replies::RELAY_DENIED, "554 5.7.1 Relay access denied"),
     (replies::LOCAL_ERROR, "451 4.3.0 "),
     (replies::TLS_ALREADY_ACTIVE, "554 5.5.1 "),

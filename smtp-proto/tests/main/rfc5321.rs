@@ -494,6 +494,13 @@ fn e12_names_compare_as_a_labels() {
         ("oﬀ.test", "off.test"),
         ("ｌocal.test", "local.test"),
         ("straße.test", "strasse.test"),
+        ("İ.test", "i.test"),
+        ("ı.test", "i.test"),
+        ("ſ.test", "s.test"),
+        // The signs for kelvin, ångström and ohm are letters to NFC.
+        ("\u{212a}im.test", "kim.test"),
+        ("\u{212b}.test", "å.test"),
+        ("\u{2126}.test", "ω.test"),
     ] {
         assert_ne!(domain(lookalike), domain(ascii), "{lookalike}");
     }
@@ -502,6 +509,35 @@ fn e12_names_compare_as_a_labels() {
         assert_eq!(domain(refused).to_ascii(), None, "{refused}");
         assert_eq!(domain(refused), domain(refused), "a name equals itself all the same");
     }
+}
+
+/// Whatever changes in lower case equals that only if it is its capital: no sign, no ligature, no other script.
+#[cfg(feature = "idna")]
+#[test]
+fn e12_letters_equal_their_capitals_alone() {
+    let mut equal = 0;
+    for capital in (char::MIN..=char::MAX).filter(|c| !c.to_lowercase().eq([*c])) {
+        let small: String = capital.to_lowercase().collect();
+        let (capitals, smalls) = (format!("{capital}.test"), format!("{small}.test"));
+        let (Ok(capitals), Ok(smalls)) = (Domain::parse(&capitals), Domain::parse(&smalls)) else {
+            continue;
+        };
+        if capitals == smalls {
+            equal += 1;
+            assert!(small.chars().flat_map(char::to_uppercase).eq([capital]), "{capital:?}");
+        }
+    }
+    assert!(1000 < equal, "{equal}");
+}
+
+/// Composed and decomposed, wide, in another script: a local-part equals what has the same characters.
+// rows: 5321-2.3.11-a
+#[test]
+fn e12_local_parts_are_compared_as_they_are() {
+    let forms =
+        ["\u{e9}", "e\u{301}", "e", "\u{ff45}", "\u{435}", "E", "\u{df}", "ss", "\u{fb00}", "ff"];
+    let set: HashSet<_> = forms.iter().map(|form| LocalPart::new(*form).unwrap()).collect();
+    assert_eq!(set.len(), forms.len());
 }
 
 // rows: 5321-4.5.3.1.1-a 5321-4.5.3.1.2-a 5321-4.5.3.1.3-a

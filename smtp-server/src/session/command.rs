@@ -80,6 +80,8 @@ impl Session {
     fn start_of_input(&mut self, bytes_max: usize) -> Start {
         match self.lines.decode(&self.input, bytes_max) {
             Line::Incomplete => Start::Incomplete,
+            // How many octets follow it is not known, so the stream cannot be kept in sync.
+            Line::Discard { .. } | Line::TooLong { .. } if self.begins_chunk() => Start::Endless,
             Line::Discard { consumed } => {
                 if self.discard_line_octets(consumed) {
                     Start::Incomplete
@@ -99,6 +101,11 @@ impl Session {
             }
             Line::Complete { bytes, consumed, .. } => Start::Line { bytes, consumed },
         }
+    }
+
+    /// Whether the over-long line, of which nothing was thrown away yet, is a BDAT.
+    fn begins_chunk(&self) -> bool {
+        self.discarded_line_bytes == 0 && Verb::of(&self.input) == Some(Verb::Bdat)
     }
 
     /// Throws octets of an over-long line away. False once they are too many.

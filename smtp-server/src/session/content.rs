@@ -231,6 +231,9 @@ impl Session {
     }
 
     fn next_chunk(&mut self, chunk: Chunk, content: &mut Content) {
+        if chunk.bytes == 0 && !chunk.last {
+            self.guard.count_idle_command();
+        }
         content.framing.next_chunk(chunk);
         if self.is_too_large(content.message.bytes.saturating_add(chunk.bytes)) {
             content.progress = Progress::Failed { error: BodyError::TooLarge, at_end: false };

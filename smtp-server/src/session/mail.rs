@@ -63,7 +63,7 @@ impl Session {
             return Err(replies::UNSUPPORTED_PARAMETER);
         }
         if !params.smtputf8 && !from.is_ascii() {
-            return Err(replies::SMTPUTF8_REQUIRED);
+            return Err(replies::SENDER_NEEDS_SMTPUTF8);
         }
         match (params.size, config.limits.message_bytes_max) {
             (Some(size), Some(max)) if max < size => Err(replies::MESSAGE_TOO_LARGE),

@@ -1,7 +1,8 @@
 //! How content begins: DATA, BDAT and the last question before it.
 //!
 //! * **In**: the command, a verdict. **Out**: 354 and the message question, or a refusal.
-//! * **Promises**: the octets of a refused chunk are read in any case: they are on their way already.
+//! * **Promises**: the octets of a refused chunk are read in any case: they are on their way already. Only where
+//!   BDAT was not offered (HELO) the connection closes instead.
 //! * **Limits**: [`Limits::message_bytes_max`](crate::config::Limits::message_bytes_max). **Panics**: never.
 //! * **Spec**: RFC 5321 4.1.1.4; RFC 3030 2; RFC 2033 4.2.
 
@@ -13,6 +14,7 @@ use super::framing::Framing;
 use super::state::{Asked, Mail, State, Transaction};
 use super::{Message, Next, Session};
 use crate::envelope::Envelope;
+use crate::hooks::CloseReason;
 use crate::trace;
 use crate::verdict::{Rejection, Verdict};
 
@@ -27,8 +29,13 @@ impl Session {
         }
     }
 
-    /// The octets of a refused chunk are on their way already, so they are read in any case.
+    /// The octets of a refused chunk are on their way already, so they are read.
     pub(super) fn bdat(&mut self, chunk: Chunk, mail: Mail) -> State {
+        if self.info.hello.as_ref().is_some_and(|hello| !hello.extended) {
+            // To a client that knows no extensions these octets are something else than a chunk.
+            self.output.push(&replies::CHUNKING_NOT_OFFERED);
+            return State::Closing(CloseReason::Refused);
+        }
         let framing = Framing::chunk(chunk);
         let after_refusal = framing.after_refusal();
         let (refusal, mail) = match mail {

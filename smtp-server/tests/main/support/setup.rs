@@ -30,6 +30,8 @@ pub(crate) struct Setup {
     pub(crate) auth_required: bool,
     pub(crate) tls: bool,
     pub(crate) client: IpAddr,
+    /// The address that the client connected to, in a session that is driven by hand.
+    pub(crate) address: IpAddr,
     pub(crate) events: Events,
 }
 
@@ -49,6 +51,7 @@ impl Setup {
             auth_required: false,
             tls: false,
             client: Ipv4Addr::LOCALHOST.into(),
+            address: Ipv4Addr::LOCALHOST.into(),
             events: Events::default(),
         }
     }
@@ -60,7 +63,7 @@ impl Setup {
     }
 
     pub(crate) fn peer(&self) -> Peer {
-        let local = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 25);
+        let local = SocketAddr::new(self.address, 25);
         Peer::new(SocketAddr::new(self.client, 40_000), local)
     }
 
