@@ -297,7 +297,7 @@ const PIECES: &[&str] = &[
     "2.0.0 2.0.0 ",
 ];
 
-static STOCK: [(Reply, &str); 60] = [
+static STOCK: [(Reply, &str); 61] = [
     (replies::OK, "250 2.0.0 "),
     (replies::SENDER_OK, "250 2.1.0 "),
     (replies::RECIPIENT_OK, "250 2.1.5 "),
@@ -308,6 +308,7 @@ static STOCK: [(Reply, &str); 60] = [
     (replies::CANNOT_VERIFY, "252 2.0.0 "),
     (replies::EXPN_NOT_IMPLEMENTED, "502 5.5.1 "),
     (replies::UNKNOWN_COMMAND, "500 5.5.1 "),
+    (replies::NOT_IMPLEMENTED, "502 5.5.1 "),
     (replies::LINE_TOO_LONG, "500 5.5.2 "),
     (replies::NOT_UTF8, "500 5.5.2 "),
     (replies::BARE_LINE_FEED, "550 5.5.2 "),
