@@ -80,7 +80,7 @@ fn config(settings: u8) -> SessionConfig {
 fn check_count(config: &SessionConfig, octets: &[u8], output: &[u8]) {
     let mut rest = output;
     let mut count = 0;
-    while let Some((reply, consumed)) = smtp_proto::Reply::parse(rest).ok().flatten() {
+    while let Some((reply, consumed)) = Reply::parse(rest).ok().flatten() {
         count += 1;
         assert!(reply.code().value() >= 200);
         rest = &rest[consumed..];

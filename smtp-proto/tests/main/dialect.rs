@@ -70,7 +70,6 @@ fn parameters_are_registered_for_their_command_alone() {
     assert_eq!(dialect.extensions()[0].line(), line);
 }
 
-// rows: 5321-2.2.2-a
 #[test]
 fn extensions_that_cannot_be_registered() {
     let new = ServiceExtension::new;
