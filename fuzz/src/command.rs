@@ -4,19 +4,24 @@
 //! * **Limits**: none. **Panics**: on a finding. **Spec**: RFC 5321 4.1.1.
 
 use bytes::BytesMut;
-use smtp_proto::Command;
+use smtp_proto::{Command, Dialect, ServiceExtension};
 
 /// Parses a line, encodes the command, parses it again.
 ///
 /// # Panics
 /// On a finding.
 pub fn command(input: &[u8]) {
-    let Ok(parsed) = Command::parse(input) else { return };
+    let extension = ServiceExtension::new("XFUZZ").with_verb("XFUZZ");
+    let dialect = Dialect::STANDARD.with(extension).unwrap_or_default();
+    let Ok(parsed) = dialect.parse(input) else { return };
+    if parsed.verb().is_some() {
+        assert_eq!(Command::parse(input).as_ref(), Ok(&parsed));
+    }
     let mut written = BytesMut::new();
     parsed.encode(&mut written);
     let line = written.strip_suffix(b"\r\n").unwrap_or_default();
     assert!(!line.iter().any(u8::is_ascii_control), "{:?} is not one line", written);
-    let again = Command::parse(line);
+    let again = dialect.parse(line);
     let again = again.unwrap_or_else(|error| panic!("{parsed:?} became {written:?}: {error}"));
     let mut twice = BytesMut::new();
     again.encode(&mut twice);

@@ -36,6 +36,9 @@ pub enum SyntaxErrorKind {
     /// The first word is not a command of this crate.
     #[error("unknown command")]
     UnknownCommand,
+    /// The first word is a command that this crate knows by name alone: TURN, ATRN, SEND, SOML, SAML.
+    #[error("command not implemented")]
+    NotImplemented,
     /// More words than the command takes.
     #[error("unexpected argument")]
     UnexpectedArgument,
@@ -75,6 +78,9 @@ pub enum SyntaxErrorKind {
     /// A keyword that we know with a value that it cannot have.
     #[error("malformed parameter value")]
     ParameterValue,
+    /// An attribute that XCLIENT or XFORWARD does not have.
+    #[error("unknown attribute")]
+    UnknownAttribute,
     /// The argument of BDAT is not a size of at most 20 digits and an optional `LAST`.
     #[error("malformed chunk size")]
     ChunkSize,

@@ -76,6 +76,16 @@ mod command;
 mod client_name;
 mod verb;
 
+mod etrn;
+mod query;
+
+mod attribute;
+mod xclient;
+mod xforward;
+
+mod dialect;
+mod service_extension;
+
 mod path;
 
 mod domain;
@@ -94,6 +104,7 @@ mod reply_code;
 
 pub mod replies;
 
+mod ehlo_reply;
 mod extension;
 
 // Content, by dots and by chunks.
@@ -101,19 +112,27 @@ mod data;
 
 mod chunk;
 
+pub use attribute::Attribute;
 pub use chunk::{Chunk, ChunkDecoder};
 pub use client_name::ClientName;
 pub use command::Command;
 pub use data::{ContentScanner, DataDecoder, DataEncoder, Decoded, Flaws};
+pub use dialect::{Dialect, DialectError};
 pub use domain::{AddressLiteral, Domain, DomainName};
+pub use ehlo_reply::EhloReply;
 pub use enhanced_code::EnhancedCode;
 pub use error::{ReplyError, SyntaxError, SyntaxErrorKind};
+pub use etrn::EtrnArgument;
 pub use extension::Extension;
 pub use line::{Line, LineDecoder, LineEnding};
 pub use local_part::LocalPart;
 pub use params::{AuthParam, BodyType, MailParams, Parameter, RcptParams};
 pub use path::{ForwardPath, Mailbox, ReversePath};
+pub use query::Query;
 pub use reply::Reply;
 pub use reply_code::ReplyCode;
 pub use sasl::{InitialResponse, Mechanism, Response, challenge, decode_response};
+pub use service_extension::ServiceExtension;
 pub use verb::Verb;
+pub use xclient::{Protocol, XClient};
+pub use xforward::{Source, XForward};

@@ -41,6 +41,9 @@ pub const EXPN_NOT_IMPLEMENTED: Reply =
 
 /// No command that we know.
 pub const UNKNOWN_COMMAND: Reply = stock(ReplyCode::SYNTAX_ERROR, (5, 5, 1), "Unknown command");
+/// A command that has a meaning, but not here.
+pub const NOT_IMPLEMENTED: Reply =
+    stock(ReplyCode::NOT_IMPLEMENTED, (5, 5, 1), "Command not implemented");
 /// A command line over its limit.
 pub const LINE_TOO_LONG: Reply = stock(ReplyCode::SYNTAX_ERROR, (5, 5, 2), "Line too long");
 /// A command line that is not UTF-8.

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use smtp_proto::ClientName;
+use smtp_proto::{ClientName, Dialect};
 
 use crate::config::{AuthConfig, BareNewline, EvaluateAt, Limits, SessionConfig, Timeouts};
 use crate::driver::Hooks;
@@ -15,7 +15,9 @@ use crate::driver::Hooks;
 use crate::driver::TlsConfig;
 use crate::envelope::IdSource;
 use crate::error::ConfigError;
-use crate::hooks::{AccessControl, Authenticator, Delivery, Observer, RelayPolicy};
+use crate::hooks::{
+    AccessControl, Authenticator, Delivery, ExtensionHandler, Observer, RelayPolicy,
+};
 use crate::info::Service;
 use crate::relay::check_coverage;
 use crate::server::Server;
@@ -73,6 +75,7 @@ impl ServerBuilder<WantsDelivery> {
             delivery,
             access: None,
             authenticator: None,
+            extensions: Vec::new(),
             observers: Vec::new(),
             evaluate_at: EvaluateAt::default(),
             timeouts: Timeouts::default(),
@@ -127,6 +130,12 @@ impl ServerBuilder<Ready> {
         self
     }
 
+    /// Commands and parameters beyond the standard; call it once for each service extension.
+    pub fn extension(mut self, handler: impl ExtensionHandler) -> Self {
+        self.state.hooks.extensions.push((handler.definition(), Arc::new(handler)));
+        self
+    }
+
     /// Times.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.state.hooks.timeouts = timeouts;
@@ -155,7 +164,8 @@ impl ServerBuilder<Ready> {
     /// The server, ready to listen.
     ///
     /// # Errors
-    /// [`ConfigError`] for a name that is none, or networks that leave nobody out.
+    /// [`ConfigError`] for a name that is none, networks that leave nobody out, or a service extension
+    /// with a word that is malformed, standard or taken.
     pub fn build(self) -> Result<Server, ConfigError> {
         let Self { server_name, state } = self;
         let is_name =
@@ -168,6 +178,11 @@ impl ServerBuilder<Ready> {
         session.limits = state.limits;
         session.timeouts = state.hooks.timeouts;
         session.bare_newline = state.bare_newline;
+        session.dialect = state
+            .hooks
+            .extensions
+            .iter()
+            .try_fold(Dialect::default(), |dialect, (one, _)| dialect.with(one.clone()))?;
         session.capabilities = state.hooks.delivery.capabilities();
         session.ids = state.ids;
         session.auth = AuthConfig { in_clear: state.auth_in_clear, ..AuthConfig::default() };

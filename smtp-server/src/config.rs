@@ -8,6 +8,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use smtp_proto::Dialect;
+
 use crate::envelope::IdSource;
 use crate::hooks::{Capabilities, Outcome};
 use crate::info::Service;
@@ -28,6 +30,8 @@ pub struct SessionConfig {
     pub timeouts: Timeouts,
     /// What a bare line feed means.
     pub bare_newline: BareNewline,
+    /// What the session understands beyond the standard.
+    pub dialect: Dialect,
     /// What EHLO may offer on behalf of the delivery.
     pub capabilities: Capabilities,
     /// Offer STARTTLS while the session is in clear.
@@ -48,6 +52,7 @@ impl SessionConfig {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             bare_newline: BareNewline::default(),
+            dialect: Dialect::default(),
             capabilities: Capabilities::default(),
             starttls: false,
             auth: AuthConfig::default(),

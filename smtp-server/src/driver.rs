@@ -26,7 +26,7 @@ use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::envelope::Recipient;
-use crate::hooks::{CloseReason, Event};
+use crate::hooks::{CloseReason, Event, HookKind};
 #[cfg(feature = "tls")]
 use crate::info::Service;
 use crate::info::SessionInfo;
@@ -146,7 +146,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     fn answer(&mut self, answer: Answer, info: &SessionInfo) {
         let recipient_accepted = matches!(answer, Answer::Recipient(Ok(_)));
-        answer.give(&mut self.session);
+        if let Some(failure) = answer.give(&mut self.session) {
+            self.emit(&Event::HookFailed { hook: HookKind::Extension, failure }, info);
+        }
         if !recipient_accepted || self.context.hooks.observers.is_empty() {
             return;
         }

@@ -45,6 +45,8 @@ mod auth;
 
 mod misc;
 
+mod extension;
+
 mod guard;
 
 mod output;
@@ -135,6 +137,15 @@ pub enum Question<'a> {
     },
     /// May the content come? [`Session::answer_data`]
     Data(&'a Envelope),
+    /// What is the reply to this command of a service extension? [`Session::answer_command`]
+    Command {
+        /// The verb, as the extension registered it.
+        verb: &'a str,
+        /// What follows the verb, possibly nothing; no control characters.
+        argument: &'a str,
+        /// The envelope of the open mail transaction.
+        envelope: Option<&'a Envelope>,
+    },
     /// An exchange for this mechanism. [`Session::answer_mechanism`]
     Mechanism(&'static str),
     /// Is this credential right? [`Session::answer_credentials`]
@@ -215,7 +226,7 @@ impl Session {
     #[must_use]
     pub fn envelope(&self) -> Option<&Envelope> {
         match &self.state {
-            State::Command(Mail::Open(transaction)) => Some(&transaction.envelope),
+            State::Command(mail) => mail.envelope(),
             _ => None,
         }
     }

@@ -6,8 +6,8 @@ use std::hash::{Hash, Hasher};
 use bytes::BytesMut;
 use proptest::prelude::*;
 use smtp_proto::{
-    Command, Domain, EnhancedCode, Extension, ForwardPath, InitialResponse, LocalPart, Mailbox,
-    ReversePath, Verb, xtext,
+    Attribute, Command, Domain, EhloReply, EnhancedCode, EtrnArgument, Extension, ForwardPath,
+    InitialResponse, LocalPart, Mailbox, Query, Reply, ReversePath, Verb, XClient, xtext,
 };
 
 const LOCAL_PART: &str = r#"([a-zA-Z0-9!#$%&'*+/=?^_`{|}~ж-]{1,6}(\.[a-zé]{1,6}){0,3})|("([ !#-\[\]-~ü]|\\[ -~]){1,20}")"#;
@@ -31,7 +31,7 @@ fn round_trip(line: &[u8]) -> Option<Vec<u8>> {
     assert_eq!(parsed, command);
     assert_eq!(encoded(&parsed), written, "writing twice writes the same");
     assert_eq!(command.clone().into_owned(), command);
-    assert_eq!(Verb::of(again), Some(command.verb()));
+    assert_eq!(Verb::of(again), command.verb());
     Some(written)
 }
 
@@ -64,6 +64,21 @@ fn known_lines() {
         ("RSET", "RSET"),
         ("QUIT", "QUIT"),
         ("STARTTLS", "STARTTLS"),
+        ("vrfy  дима  smtputf8 ", "VRFY дима SMTPUTF8"),
+        ("EXPN SMTPUTF8", "EXPN SMTPUTF8"),
+        ("VRFY SMTPUTF8 SMTPUTF8", "VRFY SMTPUTF8 SMTPUTF8"),
+        ("etrn Example.ORG", "ETRN Example.ORG"),
+        ("ETRN @example.org", "ETRN @example.org"),
+        ("ETRN #slow", "ETRN #slow"),
+        (
+            "xclient port=25 name=[unavailable] Addr=ipv6:2001:DB8:0::1 helo=c.example",
+            "XCLIENT NAME=[UNAVAILABLE] ADDR=IPV6:2001:db8::1 PORT=25 HELO=c.example",
+        ),
+        ("XCLIENT LOGIN=a+2bb+3dc", "XCLIENT LOGIN=a+2Bb+3Dc"),
+        (
+            "XFORWARD SOURCE=local IDENT=4F2A PROTO=UUCP ADDR=192.0.2.9",
+            "XFORWARD ADDR=192.0.2.9 PROTO=UUCP IDENT=4F2A SOURCE=LOCAL",
+        ),
     ] {
         let expected = format!("{written}\r\n").into_bytes();
         assert_eq!(round_trip(line.as_bytes()), Some(expected), "{line}");
@@ -73,10 +88,14 @@ fn known_lines() {
 #[test]
 fn e01_free_text_that_a_program_supplies_stays_on_its_line() {
     let text = "kim\r\nRCPT TO:<c@d>\0\u{85}";
-    for command in
-        [Command::Vrfy(text.into()), Command::Expn(text.into()), Command::Help(Some(text.into()))]
-    {
-        let expected = format!("{} kim??RCPT TO:<c@d>??\r\n", command.verb().as_str());
+    for (command, verb) in [
+        (Command::Vrfy(Query::new(text)), "VRFY "),
+        (Command::Expn(Query::new(text)), "EXPN "),
+        (Command::Help(Some(text.into())), "HELP "),
+        (Command::Etrn(EtrnArgument::Queue(text.into())), "ETRN #"),
+        (Command::Other { verb: "X\n".into(), argument: text.into() }, "X? "),
+    ] {
+        let expected = format!("{verb}kim??RCPT TO:<c@d>??\r\n");
         assert_eq!(encoded(&command), expected.as_bytes());
     }
 }
@@ -99,8 +118,21 @@ fn extensions_are_written_as_they_are_read() {
         "LIMITS MAILMAX=5 RCPTMAX=20 RCPTDOMAINMAX=1",
         "LIMITS RCPTMAX=20",
         "HELP",
-        "X-NEW",
+        "VRFY",
+        "EXPN",
+        "ETRN",
+        "REQUIRETLS",
+        "RRVS",
+        "PRDR",
+        "DELIVERBY",
         "DELIVERBY 240",
+        "FUTURERELEASE 86400 2030-01-01T00:00:00Z",
+        "MT-PRIORITY",
+        "MT-PRIORITY MIXER STANAG4406",
+        "XCLIENT NAME ADDR",
+        "XFORWARD NAME SOURCE NEW",
+        "X-NEW",
+        "X-NEW a  b",
     ] {
         assert_eq!(Extension::parse(text).unwrap().to_string(), text);
     }
@@ -125,7 +157,7 @@ proptest! {
 
     #[test]
     fn other_commands(
-        line in "(EHLO|helo|LHLO) [!-~ü]{1,30}|VRFY [!-~]( ?[!-~ж]){0,20}|BDAT [0-9]{1,19}( LAST)?|AUTH [A-Z0-9_-]{1,20}( [A-Za-z0-9+/=]{1,40})?|NOOP [ -~]{0,9}|HELP [ -~]{0,9}",
+        line in r"(EHLO|helo|LHLO) [!-~ü]{1,30}|VRFY [!-~]( ?[!-~ж]){0,20}|BDAT [0-9]{1,19}( LAST)?|AUTH [A-Z0-9_-]{1,20}( [A-Za-z0-9+/=]{1,40})?|NOOP [ -~]{0,9}|HELP [ -~]{0,9}|ETRN @?[a-z]{1,9}(\.[a-z]{1,3}){0,2}|ETRN #[!-~]{1,9}",
     ) {
         prop_assert!(round_trip(line.as_bytes()).is_some(), "{line}");
     }
@@ -136,9 +168,34 @@ proptest! {
     }
 
     #[test]
-    fn any_octets(verb in 0..15_usize, rest in prop::collection::vec(any::<u8>(), 0..80)) {
+    fn attributes_of_clients(
+        name in any::<String>(),
+        address in any::<std::net::IpAddr>(),
+        port in any::<u16>(),
+        login in "[ -~ж]{1,40}",
+        known in any::<bool>(),
+    ) {
+        let mut client = XClient::default();
+        client.name = Some(if known { Attribute::Known(name.as_str().into()) } else { Attribute::Unavailable });
+        client.address = Some(Attribute::Known(address));
+        client.port = Some(Attribute::Known(port));
+        client.login = Some(Attribute::Known(login.into()));
+        client.destination_address = Some(Attribute::TemporarilyUnavailable);
+        let written = encoded(&Command::XClient(Box::new(client.clone())));
+        prop_assert!(!written[..written.len() - 2].iter().any(|octet| !octet.is_ascii() || octet.is_ascii_control()));
+        let fits = xtext::encode(&name).len() <= 255 && !name.is_empty();
+        if !known || (fits && !name.contains(char::is_control)) {
+            prop_assert_eq!(round_trip(&written[..written.len() - 2]), Some(written.clone()));
+            let read = Command::parse(&written[..written.len() - 2]);
+            prop_assert_eq!(read, Ok(Command::XClient(Box::new(client))));
+        }
+    }
+
+    #[test]
+    fn any_octets(verb in 0..19_usize, rest in prop::collection::vec(any::<u8>(), 0..80)) {
         let verbs = ["EHLO ", "HELO ", "LHLO ", "MAIL FROM:<", "RCPT TO:<", "DATA", "BDAT ",
-            "RSET", "NOOP ", "QUIT", "STARTTLS", "AUTH ", "VRFY ", "EXPN ", ""];
+            "RSET", "NOOP ", "QUIT", "STARTTLS", "AUTH ", "VRFY ", "EXPN ",
+            "ETRN ", "XCLIENT NAME=", "XCLIENT ADDR=", "XFORWARD ", ""];
         round_trip(&[verbs[verb].as_bytes(), &rest].concat());
     }
 
@@ -213,6 +270,30 @@ proptest! {
             prop_assert_eq!(Extension::parse(&written).unwrap(), extension);
         }
     }
+
+    #[test]
+    fn any_ehlo_reply(
+        name in "[!-~]{1,20}",
+        greeting in prop::option::of("[ -~]{0,600}"),
+        lines in prop::collection::vec("[a-zA-Z0-9-]{1,12}( [!-~]{0,30}){0,20}", 0..8),
+    ) {
+        let mut octets = format!("250-{name}{}\r\n", greeting.map(|g| format!(" {g}")).unwrap_or_default());
+        for line in &lines {
+            octets.push_str(&format!("250-{line}\r\n"));
+        }
+        octets.push_str("250 DSN\r\n");
+        let (reply, _) = Reply::parse(octets.as_bytes()).unwrap().unwrap();
+        let read = EhloReply::parse(&reply).unwrap();
+        prop_assert_eq!(read.extensions.last(), Some(&Extension::Dsn));
+        let mut written = BytesMut::new();
+        read.to_reply().encode(&mut written);
+        prop_assert!(written.split_inclusive(|octet| *octet == b'\n').all(|line| line.len() <= 512));
+        let (reply, _) = Reply::parse(&written).unwrap().unwrap();
+        let again = EhloReply::parse(&reply).unwrap();
+        let fits = |extension: &&Extension<'_>| extension.to_string().len() <= 506;
+        prop_assert!(again.extensions.iter().eq(read.extensions.iter().filter(fits)));
+        prop_assert_eq!(again.server_name, read.server_name);
+    }
 }
 
 const PIECES: &[&str] = &[
@@ -253,6 +334,10 @@ const PIECES: &[&str] = &[
     "=",
     "LAST",
     "PLAIN",
+    "XCLIENT ",
+    "ADDR=",
+    "IPV6:",
+    "ETRN ",
     "postmaster",
     "ü",
     "\t",

@@ -6,7 +6,10 @@
     reason = "a test, and what helps it, fails by panicking"
 )]
 
+mod dialect;
+mod ehlo;
 mod inverse;
 mod replies;
 mod rfc5321;
 mod splits;
+mod verbs;

@@ -10,6 +10,12 @@ fn encoded(reply: &Reply) -> Vec<u8> {
     out.to_vec()
 }
 
+fn encoded_utf8(reply: &Reply) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    reply.encode_utf8(&mut out);
+    out.to_vec()
+}
+
 fn code(value: u16) -> ReplyCode {
     ReplyCode::new(value).unwrap()
 }
@@ -232,6 +238,15 @@ fn quoted_input_cannot_end_a_line() {
     assert_eq!(octets, b"550-5.1.1 x?\r\n550-5.1.1 250 2.0.0 Ok?\r\n550 5.1.1 ??[2J???\r\n");
 }
 
+// rows: 5321-4.2-c 6531-3.7.4.2-c
+#[test]
+fn text_beyond_ascii_is_written_only_for_a_client_that_asked_for_it() {
+    let reply = reply(250, Some((2, 1, 5)), "<дима@d.example>\nok");
+    assert_eq!(encoded(&reply), b"250-2.1.5 <????@d.example>\r\n250 2.1.5 ok\r\n");
+    let expected = "250-2.1.5 <дима@d.example>\r\n250 2.1.5 ok\r\n";
+    assert_eq!(encoded_utf8(&reply), expected.as_bytes());
+}
+
 #[test]
 fn a_reply_prints_on_one_line() {
     assert_eq!(
@@ -260,7 +275,8 @@ fn long_text_is_folded_behind_spaces_and_between_characters() {
     assert_eq!(octets, format!("550-{exact}\r\n550 y\r\n").as_bytes());
 
     let wide = "字".repeat(500);
-    let octets = encoded(&Reply::new(code(550), Some(EnhancedCode::new(5, 1, 1)), wide.clone()));
+    let reply = Reply::new(code(550), Some(EnhancedCode::new(5, 1, 1)), wide.clone());
+    let octets = encoded_utf8(&reply);
     assert_eq!(parsed(&octets).text().replace('\n', ""), wide);
 }
 
@@ -273,7 +289,8 @@ proptest! {
     ) {
         let enhanced = enhanced.then(|| EnhancedCode::new(5, 1, 999));
         let reply = Reply::new(code(value), enhanced, text.clone());
-        let octets = encoded(&reply);
+        prop_assert!(encoded(&reply).is_ascii());
+        let octets = encoded_utf8(&reply);
         let written = String::from_utf8(octets.clone()).unwrap();
         let lines: Vec<_> = written.strip_suffix("\r\n").unwrap().split("\r\n").collect();
         for (index, line) in lines.iter().enumerate() {
@@ -300,7 +317,7 @@ proptest! {
     ) {
         if let Ok(Some((reply, consumed))) = Reply::parse(octets.concat().as_bytes()) {
             prop_assert!(consumed <= octets.concat().len());
-            prop_assert_eq!(parsed(&encoded(&reply)), reply);
+            prop_assert_eq!(parsed(&encoded_utf8(&reply)), reply);
         }
     }
 
@@ -339,7 +356,7 @@ const PIECES: &[&str] = &[
     "2.0.0 2.0.0 ",
 ];
 
-static STOCK: [(Reply, &str); 62] = [
+static STOCK: [(Reply, &str); 63] = [
     (replies::OK, "250 2.0.0 "),
     (replies::SENDER_OK, "250 2.1.0 "),
     (replies::RECIPIENT_OK, "250 2.1.5 "),
@@ -350,6 +367,7 @@ static STOCK: [(Reply, &str); 62] = [
     (replies::CANNOT_VERIFY, "252 2.0.0 "),
     (replies::EXPN_NOT_IMPLEMENTED, "502 5.5.1 "),
     (replies::UNKNOWN_COMMAND, "500 5.5.1 "),
+    (replies::NOT_IMPLEMENTED, "502 5.5.1 "),
     (replies::LINE_TOO_LONG, "500 5.5.2 "),
     (replies::NOT_UTF8, "500 5.5.2 "),
     (replies::BARE_LINE_FEED, "550 5.5.2 "),

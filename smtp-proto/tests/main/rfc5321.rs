@@ -5,10 +5,9 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use smtp_proto::{
-    AuthParam, BodyType, Chunk, ClientName, Command, Domain, Extension, ForwardPath,
-    InitialResponse, LocalPart, MailParams, Mailbox, Mechanism, Parameter, RcptParams, Response,
-    ReversePath, SyntaxError, SyntaxErrorKind, SyntaxErrorKind as Kind, Verb, challenge,
-    decode_response, xtext,
+    AuthParam, BodyType, Chunk, ClientName, Command, Domain, ForwardPath, InitialResponse,
+    LocalPart, MailParams, Mailbox, Mechanism, Parameter, Query, RcptParams, Response, ReversePath,
+    SyntaxError, SyntaxErrorKind, SyntaxErrorKind as Kind, Verb, challenge, decode_response, xtext,
 };
 
 fn parse(line: &str) -> Result<Command<'_>, SyntaxError> {
@@ -70,8 +69,8 @@ fn commands_of_the_rfc() {
         ("RSET", Command::Rset),
         ("QUIT", Command::Quit),
         ("NOOP", Command::Noop),
-        ("VRFY Crispin", Command::Vrfy("Crispin".into())),
-        ("EXPN Associates-List", Command::Expn("Associates-List".into())),
+        ("VRFY Crispin", Command::Vrfy(Query::new("Crispin"))),
+        ("EXPN Associates-List", Command::Expn(Query::new("Associates-List"))),
         ("HELP", Command::Help(None)),
         ("HELP MAIL", Command::Help(Some("MAIL".into()))),
         ("STARTTLS", Command::StartTls),
@@ -80,7 +79,7 @@ fn commands_of_the_rfc() {
         ("BDAT 18446744073709551615", Command::Bdat(Chunk { bytes: u64::MAX, last: false })),
     ] {
         assert_eq!(parsed(line), command, "{line}");
-        assert_eq!(Verb::of(line.as_bytes()), Some(command.verb()), "{line}");
+        assert_eq!(Verb::of(line.as_bytes()), command.verb(), "{line}");
     }
 }
 
@@ -182,7 +181,7 @@ fn c12_arguments_where_there_is_none_and_none_where_there_is_one() {
     refused("DATA x", Kind::UnexpectedArgument, 5);
     refused("STARTTLS now", Kind::UnexpectedArgument, 9);
     assert_eq!(parsed("NOOP x"), Command::Noop);
-    for verb in ["EHLO", "HELO", "LHLO", "MAIL", "RCPT", "BDAT", "AUTH", "VRFY", "EXPN"] {
+    for verb in ["EHLO", "HELO", "LHLO", "MAIL", "RCPT", "BDAT", "AUTH", "VRFY", "EXPN", "ETRN"] {
         refused(verb, Kind::MissingArgument, 4);
         refused(&format!("{verb}  "), Kind::MissingArgument, 4);
     }
@@ -202,8 +201,7 @@ fn other_protocols_and_other_verbs_are_unknown() {
         "NOOPX",
         "MAI",
         "STARTTLSX",
-        "TURN",
-        "ETRN",
+        "TURNS",
         "NOOP\u{a0}",
     ] {
         refused(line, Kind::UnknownCommand, 0);
@@ -676,7 +674,7 @@ fn xtext_in_parameters() {
     }
 }
 
-// rows: 6531-3.2-a 6531-3.7.4.2-a
+// rows: 6531-3.2-a
 #[test]
 fn utf8_is_parsed_and_told_apart() {
     let Command::Mail { from, params } = parsed("MAIL FROM:<дима@пример.example> SMTPUTF8")
@@ -688,7 +686,6 @@ fn utf8_is_parsed_and_told_apart() {
     assert!(!mailbox("user@bücher.example").is_ascii());
     assert!(mailbox("user@xn--bcher-kva.example").is_ascii());
     assert!(ReversePath::Null.is_ascii() && ForwardPath::Postmaster.is_ascii());
-    assert_eq!(parsed("VRFY дима SMTPUTF8"), Command::Vrfy("дима SMTPUTF8".into()));
 }
 
 // rows: 5321-4.1.2-l
@@ -696,9 +693,9 @@ fn utf8_is_parsed_and_told_apart() {
 fn verification_takes_atoms_quoted_strings_and_addresses() {
     for argument in ["\"Joe Smith\"", "smith", "smith@d.example", "<smith@d.example>"] {
         let line = format!("VRFY {argument}");
-        assert_eq!(parsed(&line), Command::Vrfy(argument.into()));
+        assert_eq!(parsed(&line), Command::Vrfy(Query::new(argument)));
         let line = format!("EXPN {argument}");
-        assert_eq!(parsed(&line), Command::Expn(argument.into()));
+        assert_eq!(parsed(&line), Command::Expn(Query::new(argument)));
     }
 }
 
@@ -766,58 +763,6 @@ fn challenges_are_one_line_of_base64() {
     let long = encoded(&[0; 3_000]);
     assert_eq!(long.len(), "334 ".len() + 4_000 + "\r\n".len());
     assert_eq!(long.iter().filter(|&&octet| octet == b'\n').count(), 1);
-}
-
-// rows: 5321-4.1.1.1-h 5321-4.1.1.1-i 1870-3-a 4954-3-a 9422-3-a 6531-3.1-a 3207-3-a
-#[test]
-fn extensions() {
-    let limits = |mail_max, rcpt_max, rcpt_domain_max| Extension::Limits {
-        mail_max,
-        rcpt_max,
-        rcpt_domain_max,
-    };
-    let other = |keyword: &'static str, arguments: &'static str| Extension::Other {
-        keyword: keyword.into(),
-        arguments: arguments.into(),
-    };
-    let auth = ["PLAIN", "SCRAM-SHA-256"].map(|name| Mechanism::new(name).unwrap()).to_vec();
-    for (text, extension) in [
-        ("PIPELINING", Extension::Pipelining),
-        ("pipelining", Extension::Pipelining),
-        ("SIZE", Extension::Size(None)),
-        ("SIZE 0", Extension::Size(Some(0))),
-        ("SIZE 10485760", Extension::Size(Some(10_485_760))),
-        ("8BITMIME", Extension::EightBitMime),
-        ("SMTPUTF8", Extension::SmtpUtf8),
-        ("SMTPUTF8 anything", Extension::SmtpUtf8),
-        ("STARTTLS", Extension::StartTls),
-        ("AUTH PLAIN SCRAM-SHA-256", Extension::Auth(auth.clone())),
-        ("AUTH PLAIN X!Y SCRAM-SHA-256 ", Extension::Auth(auth)),
-        ("AUTH", Extension::Auth(Vec::new())),
-        ("ENHANCEDSTATUSCODES", Extension::EnhancedStatusCodes),
-        ("CHUNKING", Extension::Chunking),
-        ("BINARYMIME", Extension::BinaryMime),
-        ("DSN", Extension::Dsn),
-        ("HELP", Extension::Help),
-        ("LIMITS RCPTMAX=20 MAILMAX=5", limits(Some(5), Some(20), None)),
-        ("LIMITS RCPTDOMAINMAX=1 NEW=x", limits(None, None, Some(1))),
-        ("LIMITS MAILMAX=0 RCPTMAX=1000000 RCPTDOMAINMAX=", limits(None, None, None)),
-        ("DELIVERBY 240", other("DELIVERBY", "240")),
-        ("X-NEW", other("X-NEW", "")),
-    ] {
-        assert_eq!(Extension::parse(text), Ok(extension), "{text}");
-    }
-    for (text, kind) in [
-        ("AUTH=LOGIN PLAIN", Kind::Parameter),
-        ("", Kind::Parameter),
-        (" SIZE", Kind::Parameter),
-        ("-X", Kind::Parameter),
-        ("SIZE 10k", Kind::ParameterValue),
-        ("SIZE 99999999999999999999", Kind::ParameterValue),
-        ("X\r\nY", Kind::ControlCharacter),
-    ] {
-        assert_eq!(Extension::parse(text).unwrap_err().kind, kind, "{text:?}");
-    }
 }
 
 #[test]

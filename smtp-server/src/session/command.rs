@@ -134,7 +134,7 @@ impl Session {
         match self.take_state() {
             State::Exchange(exchange) => self.state = self.auth_response(exchange, line),
             State::Command(mail) => {
-                self.state = match Command::parse(line) {
+                self.state = match self.config.dialect.parse(line) {
                     Ok(command) => self.handle_command(command, mail, is_last),
                     Err(error) => self.refuse_syntax(line, error, mail),
                 }
@@ -165,8 +165,9 @@ impl Session {
                 self.refuse(&replies::EXPN_NOT_IMPLEMENTED);
                 State::Command(mail)
             }
+            Command::Other { verb, argument } => self.extension_command(&verb, &argument, mail),
             _ => {
-                self.refuse(&replies::UNKNOWN_COMMAND);
+                self.refuse(&replies::NOT_IMPLEMENTED);
                 State::Command(mail)
             }
         }
@@ -186,7 +187,7 @@ impl Session {
     }
 
     fn handle_line_between_chunks(&mut self, line: &[u8], content: &mut Content) {
-        match Command::parse(line) {
+        match self.config.dialect.parse(line) {
             Ok(command) => self.handle_between_chunks(command, content),
             Err(_) if Verb::of(line) == Some(Verb::Bdat) => content.close_with(replies::BAD_CHUNK),
             Err(error) => self.refuse(&reply_to_syntax_error(error.kind, Verb::of(line))),
@@ -197,6 +198,7 @@ impl Session {
 fn reply_to_syntax_error(kind: SyntaxErrorKind, verb: Option<Verb>) -> Reply {
     match (kind, verb) {
         (SyntaxErrorKind::UnknownCommand, _) => replies::UNKNOWN_COMMAND,
+        (SyntaxErrorKind::NotImplemented, _) => replies::NOT_IMPLEMENTED,
         (SyntaxErrorKind::NotUtf8, _) => replies::NOT_UTF8,
         (SyntaxErrorKind::UnexpectedArgument, _) => replies::UNEXPECTED_ARGUMENT,
         (SyntaxErrorKind::MissingArgument, _) => replies::MISSING_ARGUMENT,

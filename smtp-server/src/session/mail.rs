@@ -59,7 +59,10 @@ impl Session {
         };
         let utf8_refused = params.smtputf8 && !config.capabilities.smtputf8;
         let auth_refused = params.auth.is_some() && !config.auth.offered;
-        if body_refused || utf8_refused || auth_refused || !params.other.is_empty() {
+        let dialect = &config.dialect;
+        let other_refused =
+            params.other.iter().any(|one| !dialect.takes_mail_parameter(one.keyword()));
+        if body_refused || utf8_refused || auth_refused || other_refused {
             return Err(replies::UNSUPPORTED_PARAMETER);
         }
         if !params.smtputf8 && !from.is_ascii() {
@@ -124,7 +127,8 @@ impl Session {
                 replies::TOO_MANY_RECIPIENTS
             });
         }
-        if !params.other.is_empty() {
+        let dialect = &self.config.dialect;
+        if params.other.iter().any(|one| !dialect.takes_rcpt_parameter(one.keyword())) {
             return Err(replies::UNSUPPORTED_PARAMETER);
         }
         if !transaction.envelope.params.smtputf8 && !to.is_ascii() {

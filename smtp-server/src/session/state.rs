@@ -75,6 +75,11 @@ pub(super) enum Asked {
         transaction: Box<Transaction>,
         framing: Framing,
     },
+    Command {
+        verb: String,
+        argument: String,
+        mail: Mail,
+    },
     Mechanism {
         mechanism: &'static str,
         initial_response: Option<Vec<u8>>,
@@ -89,6 +94,16 @@ pub(super) enum Asked {
     },
 }
 
+impl Mail {
+    /// The envelope of the open transaction.
+    pub(super) fn envelope(&self) -> Option<&Envelope> {
+        match self {
+            Self::Open(transaction) => Some(&transaction.envelope),
+            _ => None,
+        }
+    }
+}
+
 impl State {
     /// The open question, unless it is the one that moves the message out.
     pub(super) fn question(&self) -> Option<Question<'_>> {
@@ -101,6 +116,9 @@ impl State {
                 Question::Recipient { to, params, envelope: &transaction.envelope }
             }
             Asked::Data { transaction, .. } => Question::Data(&transaction.envelope),
+            Asked::Command { verb, argument, mail } => {
+                Question::Command { verb, argument, envelope: mail.envelope() }
+            }
             Asked::Mechanism { mechanism, .. } => Question::Mechanism(mechanism),
             Asked::Credentials { exchange, query } => {
                 Question::Credentials { query, mechanism: exchange.mechanism() }

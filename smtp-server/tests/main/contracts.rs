@@ -5,6 +5,7 @@ mod body;
 mod buffers;
 mod driving;
 mod dropping;
+mod extension;
 mod facts;
 mod failures;
 mod final_reply;

@@ -4,14 +4,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use smtp_server::config::Timeouts;
+use smtp_server::proto::Dialect;
 use smtp_server::relay::LocalDomains;
 use smtp_server::{
-    AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, EvaluateAt, Limits, Observer,
-    Peer, RelayPolicy, Server, Service, ServiceConfig, SessionConfig,
+    AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, EvaluateAt, ExtensionHandler,
+    Limits, Observer, Peer, RelayPolicy, Server, Service, ServiceConfig, SessionConfig,
 };
 
 use super::events::Events;
-use super::hooks::{Scripted, SharedAccess, SharedAuthenticator, SharedRelay};
+use super::hooks::{Scripted, SharedAccess, SharedAuthenticator, SharedExtension, SharedRelay};
 use super::tls;
 
 /// The server under test: `mx.test`, where `local.test` is local.
@@ -26,6 +27,7 @@ pub(crate) struct Setup {
     pub(crate) access: Option<Arc<dyn AccessControl>>,
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) delivery: Arc<dyn Delivery>,
+    pub(crate) extension: Option<Arc<dyn ExtensionHandler>>,
     pub(crate) auth_in_clear: bool,
     pub(crate) auth_required: bool,
     pub(crate) tls: bool,
@@ -47,6 +49,7 @@ impl Setup {
             access: None,
             authenticator: None,
             delivery: Arc::new(delivery),
+            extension: None,
             auth_in_clear: false,
             auth_required: false,
             tls: false,
@@ -73,6 +76,9 @@ impl Setup {
         config.limits = self.limits;
         config.timeouts = self.timeouts;
         config.bare_newline = self.bare_newline;
+        if let Some(extension) = &self.extension {
+            config.dialect = Dialect::STANDARD.with(extension.definition()).unwrap();
+        }
         config.capabilities = self.delivery.capabilities();
         config.starttls = self.tls && self.service != Service::Submissions;
         let mut auth = AuthConfig::default();
@@ -112,6 +118,9 @@ impl Setup {
         }
         if let Some(authenticator) = &self.authenticator {
             builder = builder.authenticator(SharedAuthenticator(authenticator.clone()));
+        }
+        if let Some(extension) = &self.extension {
+            builder = builder.extension(SharedExtension(extension.clone()));
         }
         if self.tls {
             builder = builder.tls(tls::server());
