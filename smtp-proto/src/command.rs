@@ -13,13 +13,14 @@ use core::fmt::{self, Write as _};
 
 use bytes::{BufMut, BytesMut};
 
+use crate::address_syntax::AddressSyntax;
 use crate::chunk::Chunk;
 use crate::class;
 use crate::client_name::ClientName;
 use crate::cursor::Cursor;
 use crate::error::{SyntaxError, SyntaxErrorKind};
 use crate::params::{MailParams, RcptParams, parse_size};
-use crate::path::{ForwardPath, Mailbox, ReversePath};
+use crate::path::{ForwardPath, ReversePath};
 use crate::sasl::{InitialResponse, Mechanism};
 use crate::verb::Verb;
 
@@ -88,6 +89,11 @@ impl<'a> Command<'a> {
     /// [`ControlCharacter`](SyntaxErrorKind::ControlCharacter), wherever they stand; then whatever
     /// of the argument comes first.
     pub fn parse(line: &'a [u8]) -> Result<Self, SyntaxError> {
+        Self::parse_with(line, AddressSyntax::default())
+    }
+
+    /// As [`parse`](Self::parse), with another `syntax` of addresses.
+    pub(crate) fn parse_with(line: &'a [u8], syntax: AddressSyntax) -> Result<Self, SyntaxError> {
         let verb = Verb::of(line).ok_or(SyntaxError::new(SyntaxErrorKind::UnknownCommand, 0))?;
         let line = core::str::from_utf8(line)
             .map_err(|error| SyntaxError::new(SyntaxErrorKind::NotUtf8, error.valid_up_to()))?
@@ -97,7 +103,7 @@ impl<'a> Command<'a> {
         }
         let mut cursor = Cursor::at(line, verb.as_str().len());
         cursor.skip_spaces();
-        parse_argument(verb, &mut cursor)
+        parse_argument(verb, &mut cursor, syntax)
     }
 
     /// Appends the line, with its CRLF, that [`parse`](Self::parse) reads as this command.
@@ -110,12 +116,12 @@ impl<'a> Command<'a> {
             Self::Ehlo(name) | Self::Helo(name) | Self::Lhlo(name) => put_word(name.as_str(), out),
             Self::Mail { from, params } => {
                 out.put_slice(b" FROM:");
-                put_path(from.mailbox(), "", out);
+                from.encode(out);
                 params.encode(out);
             }
             Self::Rcpt { to, params } => {
                 out.put_slice(b" TO:");
-                put_path(to.mailbox(), "postmaster", out);
+                to.encode(out);
                 params.encode(out);
             }
             Self::Bdat(Chunk { bytes, last }) => {
@@ -194,19 +200,23 @@ impl<'a> Command<'a> {
     }
 }
 
-fn parse_argument<'a>(verb: Verb, cursor: &mut Cursor<'a>) -> Result<Command<'a>, SyntaxError> {
+fn parse_argument<'a>(
+    verb: Verb,
+    cursor: &mut Cursor<'a>,
+    syntax: AddressSyntax,
+) -> Result<Command<'a>, SyntaxError> {
     match verb {
         Verb::Ehlo => parse_client_name(cursor).map(Command::Ehlo),
         Verb::Helo => parse_client_name(cursor).map(Command::Helo),
         Verb::Lhlo => parse_client_name(cursor).map(Command::Lhlo),
         Verb::Mail => {
             expect_keyword(cursor, "FROM:", SyntaxErrorKind::ReversePath)?;
-            let from = ReversePath::read(cursor)?;
+            let from = ReversePath::read(cursor, syntax)?;
             Ok(Command::Mail { from, params: MailParams::read(cursor)? })
         }
         Verb::Rcpt => {
             expect_keyword(cursor, "TO:", SyntaxErrorKind::ForwardPath)?;
-            let to = ForwardPath::read(cursor)?;
+            let to = ForwardPath::read(cursor, syntax)?;
             Ok(Command::Rcpt { to, params: RcptParams::read(cursor)? })
         }
         Verb::Bdat => parse_chunk(cursor).map(Command::Bdat),
@@ -285,7 +295,6 @@ fn expect_keyword(
     if !cursor.accept_word(keyword) {
         return Err(cursor.error(kind));
     }
-    cursor.accept(b' ');
     Ok(())
 }
 
@@ -306,19 +315,6 @@ pub(crate) fn put_display(value: impl fmt::Display, out: &mut BytesMut) {
 fn put_word(word: &str, out: &mut BytesMut) {
     out.put_u8(b' ');
     out.put_slice(word.as_bytes());
-}
-
-fn put_path(mailbox: Option<&Mailbox<'_>>, otherwise: &str, out: &mut BytesMut) {
-    out.put_u8(b'<');
-    match mailbox {
-        Some(mailbox) => {
-            out.put_slice(mailbox.local_part.least_quoted().as_bytes());
-            out.put_u8(b'@');
-            out.put_slice(mailbox.domain.as_str().as_bytes());
-        }
-        None => out.put_slice(otherwise.as_bytes()),
-    }
-    out.put_u8(b'>');
 }
 
 fn put_text(text: &str, out: &mut BytesMut) {

@@ -76,12 +76,16 @@ mod command;
 mod client_name;
 mod verb;
 
+mod address_syntax;
 mod path;
 
 mod domain;
 mod local_part;
 
 mod params;
+
+mod date_time;
+pub mod utf8_addr;
 pub mod xtext;
 
 mod sasl;
@@ -101,18 +105,23 @@ mod data;
 
 mod chunk;
 
+pub use address_syntax::AddressSyntax;
 pub use chunk::{Chunk, ChunkDecoder};
 pub use client_name::ClientName;
 pub use command::Command;
 pub use data::{ContentScanner, DataDecoder, DataEncoder, Decoded, Flaws};
+pub use date_time::DateTime;
 pub use domain::{AddressLiteral, Domain, DomainName};
 pub use enhanced_code::EnhancedCode;
 pub use error::{ReplyError, SyntaxError, SyntaxErrorKind};
 pub use extension::Extension;
 pub use line::{Line, LineDecoder, LineEnding};
 pub use local_part::LocalPart;
-pub use params::{AuthParam, BodyType, MailParams, Parameter, RcptParams};
-pub use path::{ForwardPath, Mailbox, ReversePath};
+pub use params::{
+    AuthParam, BodyType, ByMode, DeliverBy, EnvelopeId, Hold, MailParams, MtPriority,
+    NoSupportAction, Notify, OriginalRecipient, Parameter, RcptParams, Ret, Rrvs,
+};
+pub use path::{ForwardPath, Mailbox, ReversePath, SourceRoute};
 pub use reply::Reply;
 pub use reply_code::ReplyCode;
 pub use sasl::{InitialResponse, Mechanism, Response, challenge, decode_response};
