@@ -2,6 +2,7 @@
 
 mod commands;
 mod end_of_data;
+mod source_routes;
 mod tls;
 
 use tokio::runtime::{Builder, Runtime};
