@@ -7,6 +7,7 @@
 )]
 
 mod inverse;
+mod parameters;
 mod replies;
 mod rfc5321;
 mod splits;
