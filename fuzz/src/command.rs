@@ -4,7 +4,7 @@
 //! * **Limits**: none. **Panics**: on a finding. **Spec**: RFC 5321 4.1.1.
 
 use bytes::BytesMut;
-use smtp_proto::{Command, Dialect, ServiceExtension};
+use smtp_proto::{Command, Dialect, EnvelopeId, ServiceExtension};
 
 /// Parses a line, encodes the command, parses it again.
 ///
@@ -28,4 +28,28 @@ pub fn command(input: &[u8]) {
     assert_eq!(written, twice, "from {parsed:?} and {again:?}");
     assert_eq!(parsed.verb(), again.verb());
     assert_eq!(again.clone().into_owned(), again);
+    check_values(&parsed);
+}
+
+/// What a parameter stands for has no control character, and is written as the same again.
+fn check_values(command: &Command<'_>) {
+    let plain = |text: &str| assert!(!text.chars().any(char::is_control), "{text:?}");
+    match command {
+        Command::Mail { params, .. } => {
+            let Some(envid) = &params.envid else { return };
+            plain(&envid.decoded());
+            if let Some(again) = EnvelopeId::from_decoded(&envid.decoded()) {
+                assert_eq!(again.decoded(), envid.decoded());
+            }
+        }
+        Command::Rcpt { params, .. } => {
+            let Some(orcpt) = &params.orcpt else { return };
+            plain(&orcpt.address());
+            if let Some(ascii) = orcpt.to_ascii() {
+                assert!(ascii.is_ascii());
+                assert_eq!(ascii.address(), orcpt.address());
+            }
+        }
+        _ => {}
+    }
 }

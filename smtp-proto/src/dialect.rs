@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 
 use thiserror::Error;
 
+use crate::address_syntax::AddressSyntax;
 use crate::class;
 use crate::command::{self, Command};
 use crate::ehlo_reply::EHLO_LINE_BYTES_MAX;
@@ -24,6 +25,7 @@ use crate::verb::Verb;
 /// How lines are read, and what EHLO lists beyond what this crate knows.
 #[derive(Clone, Debug, Default)]
 pub struct Dialect {
+    address_syntax: AddressSyntax,
     extensions: Vec<ServiceExtension>,
 }
 
@@ -47,7 +49,21 @@ pub enum DialectError {
 
 impl Dialect {
     /// What this crate knows, and nothing else.
-    pub const STANDARD: Self = Self { extensions: Vec::new() };
+    pub const STANDARD: Self =
+        Self { address_syntax: AddressSyntax::Default, extensions: Vec::new() };
+
+    /// The same dialect, with another syntax of addresses.
+    #[must_use]
+    pub const fn with_address_syntax(mut self, address_syntax: AddressSyntax) -> Self {
+        self.address_syntax = address_syntax;
+        self
+    }
+
+    /// What is forgiven around the paths of MAIL and RCPT.
+    #[must_use]
+    pub const fn address_syntax(&self) -> AddressSyntax {
+        self.address_syntax
+    }
 
     /// The same dialect, with one more extension.
     ///

@@ -72,7 +72,7 @@ pub enum SyntaxErrorKind {
     /// Not `keyword` or `keyword=value`.
     #[error("malformed parameter")]
     Parameter,
-    /// The same keyword a second time.
+    /// The same keyword a second time, or HOLDFOR and HOLDUNTIL.
     #[error("duplicate parameter")]
     DuplicateParameter,
     /// A keyword that we know with a value that it cannot have.

@@ -86,12 +86,16 @@ mod xforward;
 mod dialect;
 mod service_extension;
 
+mod address_syntax;
 mod path;
 
 mod domain;
 mod local_part;
 
 mod params;
+
+mod date_time;
+pub mod utf8_addr;
 pub mod xtext;
 
 mod sasl;
@@ -112,11 +116,13 @@ mod data;
 
 mod chunk;
 
+pub use address_syntax::AddressSyntax;
 pub use attribute::Attribute;
 pub use chunk::{Chunk, ChunkDecoder};
 pub use client_name::ClientName;
 pub use command::Command;
 pub use data::{ContentScanner, DataDecoder, DataEncoder, Decoded, Flaws};
+pub use date_time::DateTime;
 pub use dialect::{Dialect, DialectError};
 pub use domain::{AddressLiteral, Domain, DomainName};
 pub use ehlo_reply::EhloReply;
@@ -126,8 +132,11 @@ pub use etrn::EtrnArgument;
 pub use extension::Extension;
 pub use line::{Line, LineDecoder, LineEnding};
 pub use local_part::LocalPart;
-pub use params::{AuthParam, BodyType, MailParams, Parameter, RcptParams};
-pub use path::{ForwardPath, Mailbox, ReversePath};
+pub use params::{
+    AuthParam, BodyType, ByMode, DeliverBy, EnvelopeId, Hold, MailParams, MtPriority,
+    NoSupportAction, Notify, OriginalRecipient, Parameter, RcptParams, Ret, Rrvs,
+};
+pub use path::{ForwardPath, Mailbox, ReversePath, SourceRoute};
 pub use query::Query;
 pub use reply::Reply;
 pub use reply_code::ReplyCode;

@@ -11,7 +11,6 @@ use bytes::{BufMut, BytesMut};
 use super::Command;
 use crate::chunk::Chunk;
 use crate::class;
-use crate::path::Mailbox;
 use crate::query::Query;
 
 pub(super) fn encode(command: &Command<'_>, out: &mut BytesMut) {
@@ -24,12 +23,12 @@ pub(super) fn encode(command: &Command<'_>, out: &mut BytesMut) {
         }
         Command::Mail { from, params } => {
             out.put_slice(b" FROM:");
-            put_path(from.mailbox(), "", out);
+            from.encode(out);
             params.encode(out);
         }
         Command::Rcpt { to, params } => {
             out.put_slice(b" TO:");
-            put_path(to.mailbox(), "postmaster", out);
+            to.encode(out);
             params.encode(out);
         }
         Command::Bdat(Chunk { bytes, last }) => {
@@ -89,19 +88,6 @@ pub(crate) fn put_display(value: impl fmt::Display, out: &mut BytesMut) {
 fn put_word(word: &str, out: &mut BytesMut) {
     out.put_u8(b' ');
     out.put_slice(word.as_bytes());
-}
-
-fn put_path(mailbox: Option<&Mailbox<'_>>, otherwise: &str, out: &mut BytesMut) {
-    out.put_u8(b'<');
-    match mailbox {
-        Some(mailbox) => {
-            out.put_slice(mailbox.local_part.least_quoted().as_bytes());
-            out.put_u8(b'@');
-            out.put_slice(mailbox.domain.as_str().as_bytes());
-        }
-        None => out.put_slice(otherwise.as_bytes()),
-    }
-    out.put_u8(b'>');
 }
 
 fn put_text(text: &str, out: &mut BytesMut) {

@@ -8,6 +8,7 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 
 use super::Command;
+use crate::address_syntax::AddressSyntax;
 use crate::chunk::Chunk;
 use crate::class;
 use crate::client_name::ClientName;
@@ -28,7 +29,7 @@ pub(crate) fn parse<'a>(line: &'a [u8], dialect: &Dialect) -> Result<Command<'a>
     let line = parse_text(line)?;
     let mut cursor = Cursor::at(line, verb.as_str().len());
     cursor.skip_spaces();
-    parse_argument(verb, &mut cursor)
+    parse_argument(verb, &mut cursor, dialect.address_syntax())
 }
 
 /// A line that begins with none of our verbs.
@@ -60,19 +61,23 @@ fn parse_text(line: &[u8]) -> Result<&str, SyntaxError> {
     }
 }
 
-fn parse_argument<'a>(verb: Verb, cursor: &mut Cursor<'a>) -> Result<Command<'a>, SyntaxError> {
+fn parse_argument<'a>(
+    verb: Verb,
+    cursor: &mut Cursor<'a>,
+    syntax: AddressSyntax,
+) -> Result<Command<'a>, SyntaxError> {
     match verb {
         Verb::Ehlo => parse_client_name(cursor).map(Command::Ehlo),
         Verb::Helo => parse_client_name(cursor).map(Command::Helo),
         Verb::Lhlo => parse_client_name(cursor).map(Command::Lhlo),
         Verb::Mail => {
             expect_keyword(cursor, "FROM:", SyntaxErrorKind::ReversePath)?;
-            let from = ReversePath::read(cursor)?;
+            let from = ReversePath::read(cursor, syntax)?;
             Ok(Command::Mail { from, params: MailParams::read(cursor)? })
         }
         Verb::Rcpt => {
             expect_keyword(cursor, "TO:", SyntaxErrorKind::ForwardPath)?;
-            let to = ForwardPath::read(cursor)?;
+            let to = ForwardPath::read(cursor, syntax)?;
             Ok(Command::Rcpt { to, params: RcptParams::read(cursor)? })
         }
         Verb::Bdat => parse_chunk(cursor).map(Command::Bdat),
@@ -167,7 +172,6 @@ fn expect_keyword(
     if !cursor.accept_word(keyword) {
         return Err(cursor.error(kind));
     }
-    cursor.accept(b' ');
     Ok(())
 }
 

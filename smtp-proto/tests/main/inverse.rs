@@ -6,14 +6,18 @@ use std::hash::{Hash, Hasher};
 use bytes::BytesMut;
 use proptest::prelude::*;
 use smtp_proto::{
-    Attribute, Command, Domain, EhloReply, EnhancedCode, EtrnArgument, Extension, ForwardPath,
-    InitialResponse, LocalPart, Mailbox, Query, Reply, ReversePath, Verb, XClient, xtext,
+    Attribute, Command, DateTime, Domain, EhloReply, EnhancedCode, EtrnArgument, Extension,
+    ForwardPath, InitialResponse, LocalPart, Mailbox, OriginalRecipient, Query, Reply, ReversePath,
+    Verb, XClient, utf8_addr, xtext,
 };
 
 const LOCAL_PART: &str = r#"([a-zA-Z0-9!#$%&'*+/=?^_`{|}~ж-]{1,6}(\.[a-zé]{1,6}){0,3})|("([ !#-\[\]-~ü]|\\[ -~]){1,20}")"#;
 const DOMAIN: &str = r"([a-zA-Z0-9ü]([a-zA-Z0-9-]{0,6}[a-z0-9])?(\.[a-zA-Z]{1,5}){0,3})|(\[192\.0\.2\.[1-9]\])|(\[[iI][pP]v6:2001:db8::[0-9a-fA-F]{1,4}\])|(\[[g-z]{1,4}:[!-Z^-~]{1,9}\])";
 const ROUTE: &str = r"((@[a-z]{1,3}(\.example)?,){0,2}@[a-z]{1,3}:)?";
-const PARAMETERS: &str = r"( SIZE=[0-9]{1,18})?( body=(7bit|8BITMIME|BinaryMime))?( SMTPUTF8)?( AUTH=(<>|[a-z]{1,5}\+2B@[a-z]{1,5}))?( RET=HDRS)?( X-[a-z]{1,5}(=[!-<>-~д]{1,9})?)?( NOTIFY=NEVER)?";
+const DATE_TIME: &str =
+    r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]";
+const MAIL_PARAMETERS: &str = r"( SIZE=[0-9]{1,18})?( body=(7bit|8BITMIME|BinaryMime))?( SMTPUTF8)?( AUTH=(<>|[a-z]{1,5}\+2B@[a-z]{1,5}))?( ret=(full|HDRS))?( ENVID=([!-*,-<>-~]|\+[2-6][0-9A-Fa-f]){1,30})?( RequireTLS)?( MT-PRIORITY=(0|-?[1-9]))?( by=([+-]?[0-9]{1,9};nt?|[1-9][0-9]{0,8};[rR][tT]?))?( X-[a-z]{1,5}(=[!-<>-~д]{1,9})?)?( NOTIFY=NEVER)?( HOLDFOR=[1-9][0-9]{0,8})?";
+const RCPT_PARAMETERS: &str = r"( NOTIFY=(never|(SUCCESS|failure|Delay)(,(SUCCESS|failure|Delay)){0,2}))?( ORCPT=(rfc822;([!-*,-<>-~]|\+[2-6][0-9A-F]){1,30}|utf-8;([!-*,-<>-\[\]-~дü]|\\x\{(5C|434|1F600|20)\}){1,20}))?( X-[a-z]{1,5}(=[!-<>-~д]{1,9})?)?( RET=HDRS)?";
 
 fn encoded(command: &Command<'_>) -> Vec<u8> {
     let mut out = BytesMut::new();
@@ -35,6 +39,11 @@ fn round_trip(line: &[u8]) -> Option<Vec<u8>> {
     Some(written)
 }
 
+/// Whether a local-part of [`LOCAL_PART`] goes out as it came.
+fn least_quoted(local_part: &str) -> bool {
+    LocalPart::new(local_part).is_ok_and(|parsed| parsed.least_quoted() == local_part)
+}
+
 fn hash(value: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
@@ -51,7 +60,15 @@ fn known_lines() {
         ("MAIL FROM:<a@b.example>", "MAIL FROM:<a@b.example>"),
         ("MAIL FROM: <>   BODY=8BITMIME size=007", "MAIL FROM:<> SIZE=7 BODY=8BITMIME"),
         ("MAIL FROM:<> X=y AUTH=<> SMTPUTF8", "MAIL FROM:<> SMTPUTF8 AUTH=<> X=y"),
-        ("RCPT TO: <@a,@b:\"kim\"@D.example>", "RCPT TO:<kim@D.example>"),
+        ("MAIL FROM:<> by=+0120;rt holdfor=60", "MAIL FROM:<> BY=120;RT HOLDFOR=60"),
+        ("MAIL FROM:<> envid=a+2b mt-priority=0", "MAIL FROM:<> ENVID=a+2b MT-PRIORITY=0"),
+        ("MAIL FROM:<> requiretls ret=hdrs", "MAIL FROM:<> RET=HDRS REQUIRETLS"),
+        (
+            "RCPT TO:<a@b> orcpt=RFC822;a+2B@B notify=delay,success,DELAY",
+            "RCPT TO:<a@b> NOTIFY=SUCCESS,DELAY ORCPT=RFC822;a+2B@B",
+        ),
+        ("RCPT TO:<a@b> rrvs=2014-04-03t23:01:00z;c", "RCPT TO:<a@b> RRVS=2014-04-03t23:01:00z;C"),
+        ("RCPT TO: <@a,@B:\"kim\"@D.example>", "RCPT TO:<@a,@B:kim@D.example>"),
         ("RCPT TO:<PostMaster> NOTIFY=NEVER", "RCPT TO:<postmaster> NOTIFY=NEVER"),
         ("data ", "DATA"),
         ("bdat 0086 last", "BDAT 86 LAST"),
@@ -142,17 +159,66 @@ fn extensions_are_written_as_they_are_read() {
 
 proptest! {
     #[test]
-    fn transaction_commands(
+    fn mail_commands(
         local_part in LOCAL_PART,
         domain in DOMAIN,
         route in ROUTE,
         space in " ?",
-        parameters in PARAMETERS,
+        parameters in MAIL_PARAMETERS,
     ) {
-        let path = format!("{space}<{route}{local_part}@{domain}>{parameters}");
-        for line in [format!("MAIL FROM:{path}"), format!("rcpt to:{path}")] {
-            prop_assert!(round_trip(line.as_bytes()).is_some(), "{line}");
+        let path = format!("<{route}{local_part}@{domain}>");
+        let line = format!("MAIL FROM:{space}{path}{parameters}");
+        let written = round_trip(line.as_bytes());
+        prop_assert!(written.is_some(), "{line}");
+        if least_quoted(&local_part) {
+            let path = format!("MAIL FROM:{path}").into_bytes();
+            prop_assert!(written.unwrap().starts_with(&path), "{line}");
         }
+    }
+
+    #[test]
+    fn rcpt_commands(
+        local_part in LOCAL_PART,
+        domain in DOMAIN,
+        route in ROUTE,
+        space in " ?",
+        parameters in RCPT_PARAMETERS,
+    ) {
+        let path = format!("<{route}{local_part}@{domain}>");
+        let line = format!("rcpt to:{space}{path}{parameters}");
+        let written = round_trip(line.as_bytes());
+        prop_assert!(written.is_some(), "{line}");
+        if least_quoted(&local_part) {
+            let path = format!("RCPT TO:{path}").into_bytes();
+            prop_assert!(written.unwrap().starts_with(&path), "{line}");
+        }
+    }
+
+    #[test]
+    fn times_in_parameters(
+        time in DATE_TIME,
+        fraction in r"(\.[0-9]{1,4})?",
+        offset in "[+-]([01][0-9]|2[0-3]):[0-5][0-9]",
+    ) {
+        let line = format!("MAIL FROM:<> HOLDUNTIL={time}{fraction}Z");
+        prop_assert_eq!(round_trip(line.as_bytes()), Some(format!("{line}\r\n").into_bytes()));
+        let line = format!("RCPT TO:<a@b> RRVS={time}{offset};R");
+        prop_assert_eq!(round_trip(line.as_bytes()), Some(format!("{line}\r\n").into_bytes()));
+
+        let [utc, shifted] = ["Z", &offset].map(|zone| {
+            DateTime::parse(&format!("{time}{zone}")).unwrap().into_owned().unix_seconds()
+        });
+        let minutes = offset[1..3].parse::<i64>().unwrap() * 60 + offset[4..].parse::<i64>().unwrap();
+        let sign = if offset.starts_with('-') { -1 } else { 1 };
+        prop_assert_eq!(utc - shifted, sign * minutes * 60);
+    }
+
+    #[test]
+    fn times_of_seconds(unix_seconds in -62_167_219_200..=253_402_300_799_i64) {
+        let time = DateTime::from_unix_seconds(unix_seconds).unwrap();
+        prop_assert_eq!(&DateTime::parse(time.as_str()).unwrap(), &time);
+        prop_assert_eq!(time.unix_seconds(), unix_seconds);
+        prop_assert!(time.is_utc() && !time.has_fraction());
     }
 
     #[test]
@@ -250,6 +316,32 @@ proptest! {
         }
     }
 
+    // rows: 6533-3-c
+    #[test]
+    fn utf8_addresses_hold_any_text(text in any::<String>()) {
+        let (unitext, ascii) = (utf8_addr::encode_unitext(&text), utf8_addr::encode_xtext(&text));
+        for encoded in [&unitext, &ascii] {
+            let special = |c: char| c.is_ascii_control() || matches!(c, ' ' | '+' | '=');
+            prop_assert!(!encoded.contains(special), "{encoded}");
+            match utf8_addr::decode(encoded) {
+                Ok(decoded) => prop_assert_eq!(&decoded, &text),
+                Err(_) => prop_assert!(text.is_empty() || text.contains(char::is_control)),
+            }
+        }
+        prop_assert!(ascii.is_ascii());
+    }
+
+    #[test]
+    fn original_recipients_of_any_mailbox(local_part in LOCAL_PART, domain in DOMAIN) {
+        let text = format!("{local_part}@{domain}");
+        let orcpt = OriginalRecipient::of(&Mailbox::parse(&text).unwrap()).unwrap();
+        prop_assert_eq!(orcpt.address(), &*text);
+        prop_assert_eq!(&OriginalRecipient::new(orcpt.as_str()).unwrap(), &orcpt);
+        let ascii = orcpt.to_ascii().unwrap();
+        prop_assert!(ascii.is_ascii());
+        prop_assert_eq!(ascii.address(), &*text);
+    }
+
     #[test]
     fn initial_responses_hold_any_octets(octets in prop::collection::vec(any::<u8>(), 0..40)) {
         let response = InitialResponse::encode(&octets);
@@ -330,6 +422,21 @@ const PIECES: &[&str] = &[
     "SMTPUTF8",
     "AUTH=",
     "X=",
+    " RET=FULL",
+    " ENVID=",
+    " BY=",
+    "9;R",
+    " ORCPT=",
+    "utf-8;",
+    "rfc822;",
+    "\\x{434}",
+    " RRVS=",
+    "2014-04-03T23:01:00Z",
+    ";C",
+    " NOTIFY=",
+    "NEVER",
+    " HOLDFOR=",
+    " HOLDUNTIL=",
     "+3D",
     "=",
     "LAST",

@@ -9,6 +9,7 @@
 mod dialect;
 mod ehlo;
 mod inverse;
+mod parameters;
 mod replies;
 mod rfc5321;
 mod splits;

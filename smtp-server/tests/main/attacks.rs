@@ -8,6 +8,7 @@ mod end_of_data;
 #[cfg(feature = "tracing")]
 mod log;
 mod relay;
+mod source_routes;
 mod tls;
 
 use smtp_server::proto::{Reply, limits};
