@@ -60,8 +60,10 @@ fn serve(mut stream: TcpStream, config: Arc<SessionConfig>) -> io::Result<()> {
                 session.answer_recipient(decision);
             }
             Action::Ask(Question::Data(_)) => session.answer_data(Verdict::Accept),
-            // Neither AUTH nor STARTTLS is offered by this configuration, so neither can come up.
-            Action::Ask(Question::Mechanism(_) | Question::Credentials { .. })
+            // This configuration offers no AUTH, STARTTLS or service extension, so none can come up.
+            Action::Ask(
+                Question::Mechanism(_) | Question::Credentials { .. } | Question::Command { .. },
+            )
             | Action::StartTls
             | Action::Close(_) => return Ok(()),
         }

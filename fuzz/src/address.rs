@@ -21,10 +21,21 @@ pub fn address(input: &[u8]) {
     check(text, ReversePath::parse(text), |text| {
         ReversePath::parse(text).map(ReversePath::into_owned)
     });
+    if let Ok(path) = ForwardPath::parse(text) {
+        check_route(&path);
+    }
     if let Ok(local_part) = LocalPart::new(text) {
         let again = LocalPart::from_unquoted(local_part.unquoted().into_owned());
         assert_eq!(again.as_ref(), Ok(&local_part), "{text:?}");
     }
+}
+
+/// A source route is its hosts, each behind an `@`, and nothing else.
+fn check_route(path: &ForwardPath<'_>) {
+    let Some(route) = path.route() else { return };
+    let hosts = route.domains().map(|domain| format!("@{domain}")).collect::<Vec<_>>();
+    assert_eq!(hosts.join(","), route.as_str());
+    assert_eq!(path.clone().without_route().mailbox(), path.mailbox());
 }
 
 fn check<A, B, E>(text: &str, parsed: Result<A, E>, parse: impl Fn(&str) -> Result<B, SyntaxError>)

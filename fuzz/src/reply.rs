@@ -4,7 +4,7 @@
 //! * **Limits**: prefixes of the first 2,000 octets. **Panics**: on a finding. **Spec**: RFC 5321 4.2.
 
 use bytes::BytesMut;
-use smtp_proto::Reply;
+use smtp_proto::{EhloReply, Reply};
 
 /// Parses replies one after another.
 ///
@@ -19,6 +19,7 @@ pub fn reply(input: &[u8]) {
             assert_eq!(Reply::parse(prefix), Ok(None), "the first {length} of {consumed}");
         }
         round_trip(&reply);
+        ehlo_round_trip(&reply);
         rest = rest.get(consumed..).unwrap_or_default();
     }
 }
@@ -38,4 +39,17 @@ fn round_trip(reply: &Reply) {
     let mut twice = BytesMut::new();
     again.encode(&mut twice);
     assert_eq!(written, twice);
+}
+
+/// What an EHLO reply says is the same once it was written, but for lines that are too long to write.
+fn ehlo_round_trip(reply: &Reply) {
+    let Some(read) = EhloReply::parse(reply) else { return };
+    let written = read.to_reply();
+    let Some(again) = EhloReply::parse(&written) else { panic!("{written} is no success") };
+    assert!(again.extensions.len() <= read.extensions.len());
+    let mut octets = BytesMut::new();
+    again.to_reply().encode(&mut octets);
+    let lines = octets.split_inclusive(|octet| *octet == b'\n').count();
+    assert_eq!(lines, 1 + again.extensions.len(), "{written}");
+    assert_eq!(EhloReply::parse(&again.to_reply()).as_ref(), Some(&again));
 }

@@ -3,25 +3,36 @@
 //! * **In**: a line without its ending. **Out**: [`Command`], or where and why it is none.
 //! * **Promises**: verbs and keywords match without case; a value cannot hold a control character,
 //!   so an encoded command is one line; parsing an ASCII command without unknown parameters
-//!   allocates nothing.
+//!   allocates nothing, but for XCLIENT and XFORWARD.
 //! * **Limits**: the length of a line is the caller's (see [`limits`](crate::limits)); work is linear
 //!   in it, but for unknown parameters, which are compared pairwise. **Panics**: never.
-//! * **Spec**: RFC 5321 4.1.1; RFC 3030 2 (BDAT), 3207 4 (STARTTLS), 4954 4 (AUTH), 2033 4.1 (LHLO).
+//! * **Spec**: RFC 5321 4.1.1; RFC 3030 2 (BDAT), 3207 4 (STARTTLS), 4954 4 (AUTH), 2033 4.1 (LHLO),
+//!   1985 5 (ETRN), 6531 3.7.4.2 (VRFY, EXPN); Postfix's `XCLIENT_README` and `XFORWARD_README`.
+
+mod parse;
+
+mod encode;
 
 use alloc::borrow::Cow;
-use core::fmt::{self, Write as _};
+use alloc::boxed::Box;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 
 use crate::chunk::Chunk;
-use crate::class;
 use crate::client_name::ClientName;
-use crate::cursor::Cursor;
-use crate::error::{SyntaxError, SyntaxErrorKind};
-use crate::params::{MailParams, RcptParams, parse_size};
-use crate::path::{ForwardPath, Mailbox, ReversePath};
+use crate::dialect::Dialect;
+use crate::error::SyntaxError;
+use crate::etrn::EtrnArgument;
+use crate::params::{MailParams, RcptParams};
+use crate::path::{ForwardPath, ReversePath};
+use crate::query::Query;
 use crate::sasl::{InitialResponse, Mechanism};
 use crate::verb::Verb;
+use crate::xclient::XClient;
+use crate::xforward::XForward;
+
+pub(crate) use encode::put_display;
+pub(crate) use parse::parse;
 
 /// A command of SMTP or LMTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,16 +77,29 @@ pub enum Command<'a> {
         /// The response to the challenge that was not sent.
         initial_response: Option<InitialResponse<'a>>,
     },
-    /// `VRFY`: is this a mailbox? The argument is as written.
-    Vrfy(Cow<'a, str>),
-    /// `EXPN`: who is on this list? The argument is as written.
-    Expn(Cow<'a, str>),
+    /// `VRFY`: is this a mailbox?
+    Vrfy(Query<'a>),
+    /// `EXPN`: who is on this list?
+    Expn(Query<'a>),
     /// `HELP`, with a topic as written.
     Help(Option<Cow<'a, str>>),
+    /// `ETRN`: deliver what waits for this (RFC 1985).
+    Etrn(EtrnArgument<'a>),
+    /// `XCLIENT`: treat this session as that of another client.
+    XClient(Box<XClient<'a>>),
+    /// `XFORWARD`: where the next message came from.
+    XForward(Box<XForward<'a>>),
+    /// A verb that a [`ServiceExtension`](crate::ServiceExtension) brought.
+    Other {
+        /// The verb as written; compare it without case.
+        verb: Cow<'a, str>,
+        /// What follows it, possibly nothing.
+        argument: Cow<'a, str>,
+    },
 }
 
 impl<'a> Command<'a> {
-    /// Parses a line without its ending.
+    /// Parses a line without its ending, in the [standard](Dialect::STANDARD) dialect.
     ///
     /// White space at the end of the line is ignored, and so is more than one space between words,
     /// except behind the colon of `FROM:` and `TO:`, where the grammar has no space at all and
@@ -83,62 +107,17 @@ impl<'a> Command<'a> {
     ///
     /// # Errors
     ///
-    /// [`UnknownCommand`](SyntaxErrorKind::UnknownCommand) goes before all others; then
-    /// [`NotUtf8`](SyntaxErrorKind::NotUtf8) and
-    /// [`ControlCharacter`](SyntaxErrorKind::ControlCharacter), wherever they stand; then whatever
-    /// of the argument comes first.
+    /// As [`Dialect::parse`].
     pub fn parse(line: &'a [u8]) -> Result<Self, SyntaxError> {
-        let verb = Verb::of(line).ok_or(SyntaxError::new(SyntaxErrorKind::UnknownCommand, 0))?;
-        let line = core::str::from_utf8(line)
-            .map_err(|error| SyntaxError::new(SyntaxErrorKind::NotUtf8, error.valid_up_to()))?
-            .trim_end_matches([' ', '\t']);
-        if let Some(offset) = class::find_control(line) {
-            return Err(SyntaxError::new(SyntaxErrorKind::ControlCharacter, offset));
-        }
-        let mut cursor = Cursor::at(line, verb.as_str().len());
-        cursor.skip_spaces();
-        parse_argument(verb, &mut cursor)
+        parse(line, &Dialect::STANDARD)
     }
 
     /// Appends the line, with its CRLF, that [`parse`](Self::parse) reads as this command.
     ///
-    /// Local-parts go out with the least quoting, letter case as it is. In the free text of VRFY,
-    /// EXPN and HELP control characters become `?`.
+    /// Local-parts go out with the least quoting, letter case as it is. In free text (VRFY, EXPN,
+    /// HELP, a queue of ETRN, verbs of extensions) control characters become `?`.
     pub fn encode(&self, out: &mut BytesMut) {
-        out.put_slice(self.verb().as_str().as_bytes());
-        match self {
-            Self::Ehlo(name) | Self::Helo(name) | Self::Lhlo(name) => put_word(name.as_str(), out),
-            Self::Mail { from, params } => {
-                out.put_slice(b" FROM:");
-                put_path(from.mailbox(), "", out);
-                params.encode(out);
-            }
-            Self::Rcpt { to, params } => {
-                out.put_slice(b" TO:");
-                put_path(to.mailbox(), "postmaster", out);
-                params.encode(out);
-            }
-            Self::Bdat(Chunk { bytes, last }) => {
-                put_display(format_args!(" {bytes}"), out);
-                if *last {
-                    out.put_slice(b" LAST");
-                }
-            }
-            Self::Auth { mechanism, initial_response } => {
-                put_word(mechanism.as_str(), out);
-                if let Some(response) = initial_response {
-                    put_word(response.as_str(), out);
-                }
-            }
-            Self::Vrfy(text) | Self::Expn(text) | Self::Help(Some(text)) => put_text(text, out),
-            Self::Data
-            | Self::Rset
-            | Self::Noop
-            | Self::Quit
-            | Self::StartTls
-            | Self::Help(None) => {}
-        }
-        out.put_slice(b"\r\n");
+        encode::encode(self, out);
     }
 
     /// The same command without a borrow.
@@ -165,16 +144,22 @@ impl<'a> Command<'a> {
                 mechanism: mechanism.into_owned(),
                 initial_response: initial_response.map(InitialResponse::into_owned),
             },
-            Self::Vrfy(text) => Command::Vrfy(own(text)),
-            Self::Expn(text) => Command::Expn(own(text)),
+            Self::Vrfy(query) => Command::Vrfy(query.into_owned()),
+            Self::Expn(query) => Command::Expn(query.into_owned()),
             Self::Help(topic) => Command::Help(topic.map(own)),
+            Self::Etrn(argument) => Command::Etrn(argument.into_owned()),
+            Self::XClient(client) => Command::XClient(Box::new(client.into_owned())),
+            Self::XForward(client) => Command::XForward(Box::new(client.into_owned())),
+            Self::Other { verb, argument } => {
+                Command::Other { verb: own(verb), argument: own(argument) }
+            }
         }
     }
 
-    /// The first word.
+    /// The first word, unless it is the verb of a service extension.
     #[must_use]
-    pub const fn verb(&self) -> Verb {
-        match self {
+    pub const fn verb(&self) -> Option<Verb> {
+        Some(match self {
             Self::Ehlo(_) => Verb::Ehlo,
             Self::Helo(_) => Verb::Helo,
             Self::Lhlo(_) => Verb::Lhlo,
@@ -190,143 +175,10 @@ impl<'a> Command<'a> {
             Self::Vrfy(_) => Verb::Vrfy,
             Self::Expn(_) => Verb::Expn,
             Self::Help(_) => Verb::Help,
-        }
-    }
-}
-
-fn parse_argument<'a>(verb: Verb, cursor: &mut Cursor<'a>) -> Result<Command<'a>, SyntaxError> {
-    match verb {
-        Verb::Ehlo => parse_client_name(cursor).map(Command::Ehlo),
-        Verb::Helo => parse_client_name(cursor).map(Command::Helo),
-        Verb::Lhlo => parse_client_name(cursor).map(Command::Lhlo),
-        Verb::Mail => {
-            expect_keyword(cursor, "FROM:", SyntaxErrorKind::ReversePath)?;
-            let from = ReversePath::read(cursor)?;
-            Ok(Command::Mail { from, params: MailParams::read(cursor)? })
-        }
-        Verb::Rcpt => {
-            expect_keyword(cursor, "TO:", SyntaxErrorKind::ForwardPath)?;
-            let to = ForwardPath::read(cursor)?;
-            Ok(Command::Rcpt { to, params: RcptParams::read(cursor)? })
-        }
-        Verb::Bdat => parse_chunk(cursor).map(Command::Bdat),
-        Verb::Auth => parse_auth(cursor),
-        Verb::Vrfy => expect_text(cursor).map(Command::Vrfy),
-        Verb::Expn => expect_text(cursor).map(Command::Expn),
-        Verb::Help => Ok(Command::Help(expect_text(cursor).ok())),
-        Verb::Noop => Ok(Command::Noop),
-        Verb::Data => alone(cursor, Command::Data),
-        Verb::Rset => alone(cursor, Command::Rset),
-        Verb::Quit => alone(cursor, Command::Quit),
-        Verb::StartTls => alone(cursor, Command::StartTls),
-    }
-}
-
-fn parse_client_name<'a>(cursor: &mut Cursor<'a>) -> Result<ClientName<'a>, SyntaxError> {
-    expect_argument(cursor)?;
-    let start = cursor.offset();
-    let name = cursor.take(class::PRINTABLE);
-    let client = ClientName::new(name).map_err(|error| error.shifted(start))?;
-    // RFC 5321 4.1.1.1: old clients put text behind an address literal, which may be ignored.
-    let literal = name.starts_with('[') && name.ends_with(']');
-    if literal || cursor.is_at_end() {
-        Ok(client)
-    } else {
-        Err(cursor.error(SyntaxErrorKind::ClientName))
-    }
-}
-
-/// RFC 3030 2: whoever misreads the size takes content for commands, so nothing is forgiven here.
-fn parse_chunk(cursor: &mut Cursor<'_>) -> Result<Chunk, SyntaxError> {
-    expect_argument(cursor)?;
-    let error = cursor.error(SyntaxErrorKind::ChunkSize);
-    let bytes = parse_size(cursor.take(class::PRINTABLE)).ok_or(error)?;
-    let last = cursor.accept_word(" LAST");
-    if cursor.is_at_end() {
-        Ok(Chunk { bytes, last })
-    } else {
-        Err(cursor.error(SyntaxErrorKind::ChunkSize))
-    }
-}
-
-fn parse_auth<'a>(cursor: &mut Cursor<'a>) -> Result<Command<'a>, SyntaxError> {
-    expect_argument(cursor)?;
-    let start = cursor.offset();
-    let mechanism =
-        Mechanism::new(cursor.take(class::PRINTABLE)).map_err(|error| error.shifted(start))?;
-    let initial_response = if cursor.skip_spaces() {
-        let start = cursor.offset();
-        let response = InitialResponse::new(cursor.take(class::PRINTABLE));
-        Some(response.map_err(|error| error.shifted(start))?)
-    } else {
-        None
-    };
-    alone(cursor, Command::Auth { mechanism, initial_response })
-}
-
-fn expect_argument(cursor: &Cursor<'_>) -> Result<(), SyntaxError> {
-    if cursor.is_at_end() {
-        return Err(cursor.error(SyntaxErrorKind::MissingArgument));
-    }
-    Ok(())
-}
-
-fn expect_text<'a>(cursor: &Cursor<'a>) -> Result<Cow<'a, str>, SyntaxError> {
-    expect_argument(cursor)?;
-    Ok(Cow::Borrowed(cursor.rest()))
-}
-
-fn expect_keyword(
-    cursor: &mut Cursor<'_>,
-    keyword: &str,
-    kind: SyntaxErrorKind,
-) -> Result<(), SyntaxError> {
-    expect_argument(cursor)?;
-    if !cursor.accept_word(keyword) {
-        return Err(cursor.error(kind));
-    }
-    cursor.accept(b' ');
-    Ok(())
-}
-
-fn alone<'a>(cursor: &Cursor<'_>, command: Command<'a>) -> Result<Command<'a>, SyntaxError> {
-    if cursor.is_at_end() {
-        Ok(command)
-    } else {
-        Err(cursor.error(SyntaxErrorKind::UnexpectedArgument))
-    }
-}
-
-/// Appends what `value` displays.
-pub(crate) fn put_display(value: impl fmt::Display, out: &mut BytesMut) {
-    // A buffer that grows takes any text, so there is no error to pass on.
-    let _ = write!(out, "{value}");
-}
-
-fn put_word(word: &str, out: &mut BytesMut) {
-    out.put_u8(b' ');
-    out.put_slice(word.as_bytes());
-}
-
-fn put_path(mailbox: Option<&Mailbox<'_>>, otherwise: &str, out: &mut BytesMut) {
-    out.put_u8(b'<');
-    match mailbox {
-        Some(mailbox) => {
-            out.put_slice(mailbox.local_part.least_quoted().as_bytes());
-            out.put_u8(b'@');
-            out.put_slice(mailbox.domain.as_str().as_bytes());
-        }
-        None => out.put_slice(otherwise.as_bytes()),
-    }
-    out.put_u8(b'>');
-}
-
-fn put_text(text: &str, out: &mut BytesMut) {
-    out.put_u8(b' ');
-    match class::find_control(text) {
-        None => out.put_slice(text.as_bytes()),
-        Some(_) => {
-            put_display(text.replace(char::is_control, "?"), out);
-        }
+            Self::Etrn(_) => Verb::Etrn,
+            Self::XClient(_) => Verb::XClient,
+            Self::XForward(_) => Verb::XForward,
+            Self::Other { .. } => return None,
+        })
     }
 }

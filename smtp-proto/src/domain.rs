@@ -302,7 +302,16 @@ fn to_a_labels(name: &str) -> Option<Cow<'_, str>> {
     // RFC 5891 5.4: a name whose characters are not the ones that IDNA would write (not NFC, wide
     // forms, ligatures) is refused. UTS 46 would map it; only the mapping of case is wanted here.
     let (u_labels, _) = Uts46::new().to_unicode(a_labels.as_bytes(), deny, hyphens);
-    u_labels.chars().eq(name.chars().flat_map(char::to_lowercase)).then_some(a_labels)
+    let is_mapped_by_case = u_labels.chars().eq(name.chars().flat_map(char::to_lowercase))
+        && name.chars().all(is_letter_or_its_capital);
+    is_mapped_by_case.then_some(a_labels)
+}
+
+/// Not so for signs that only look like a capital: the one for kelvin has the small letter of K.
+#[cfg(feature = "idna")]
+fn is_letter_or_its_capital(character: char) -> bool {
+    let small = character.to_lowercase();
+    small.clone().eq([character]) || small.flat_map(char::to_uppercase).eq([character])
 }
 
 #[cfg(not(feature = "idna"))]

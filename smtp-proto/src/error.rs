@@ -36,6 +36,9 @@ pub enum SyntaxErrorKind {
     /// The first word is not a command of this crate.
     #[error("unknown command")]
     UnknownCommand,
+    /// The first word is a command that this crate knows by name alone: TURN, ATRN, SEND, SOML, SAML.
+    #[error("command not implemented")]
+    NotImplemented,
     /// More words than the command takes.
     #[error("unexpected argument")]
     UnexpectedArgument,
@@ -69,12 +72,15 @@ pub enum SyntaxErrorKind {
     /// Not `keyword` or `keyword=value`.
     #[error("malformed parameter")]
     Parameter,
-    /// The same keyword a second time.
+    /// The same keyword a second time, or HOLDFOR and HOLDUNTIL.
     #[error("duplicate parameter")]
     DuplicateParameter,
     /// A keyword that we know with a value that it cannot have.
     #[error("malformed parameter value")]
     ParameterValue,
+    /// An attribute that XCLIENT or XFORWARD does not have.
+    #[error("unknown attribute")]
+    UnknownAttribute,
     /// The argument of BDAT is not a size of at most 20 digits and an optional `LAST`.
     #[error("malformed chunk size")]
     ChunkSize,

@@ -2,9 +2,9 @@
 //!
 //! * **In**: text such as `SIZE 1000`, without the reply code. **Out**: [`Extension`], and back.
 //! * **Promises**: keywords match without case; text that we write is one line of printable words.
-//! * **Limits**: one vector for AUTH; the rest borrows. **Panics**: never.
-//! * **Spec**: RFC 5321 4.1.1.1; RFC 1870 3, 4954 3, 9422 3 and 4 for arguments; RFC 2920, 6152,
-//!   6531, 3207, 2034, 3030, 3461 for the keywords.
+//! * **Limits**: one vector for AUTH, MT-PRIORITY, XCLIENT and XFORWARD; the rest
+//!   borrows. **Panics**: never.
+//! * **Spec**: RFC 5321 4.1.1.1; the RFCs of the extensions are named at their variants.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -40,6 +40,23 @@ pub enum Extension<'a> {
     BinaryMime,
     /// `DSN` (RFC 3461).
     Dsn,
+    /// `DELIVERBY`, with the least time in seconds that the server can deliver by (RFC 2852 2).
+    DeliverBy(Option<u32>),
+    /// `FUTURERELEASE` (RFC 4865 4.2).
+    FutureRelease {
+        /// How long a message may be held, in seconds.
+        interval_max: u32,
+        /// Until when a message may be held: a date and time of RFC 3339, as written.
+        date_time_max: Cow<'a, str>,
+    },
+    /// `MT-PRIORITY`, with the names of the policies that give the priorities their meaning (RFC 6710).
+    MtPriority(Vec<Cow<'a, str>>),
+    /// `REQUIRETLS` (RFC 8689).
+    RequireTls,
+    /// `RRVS` (RFC 7293).
+    Rrvs,
+    /// `PRDR`: a reply for each recipient after the content (draft-hall-prdr).
+    Prdr,
     /// `LIMITS`; limits that are unknown or malformed are left out (RFC 9422).
     Limits {
         /// `MAILMAX`: MAIL commands in a session.
@@ -51,6 +68,16 @@ pub enum Extension<'a> {
     },
     /// `HELP` (RFC 5321).
     Help,
+    /// `VRFY` (RFC 5321).
+    Vrfy,
+    /// `EXPN` (RFC 5321).
+    Expn,
+    /// `ETRN` (RFC 1985).
+    Etrn,
+    /// `XCLIENT`, with the names of the attributes (Postfix's `XCLIENT_README`).
+    XClient(Vec<Cow<'a, str>>),
+    /// `XFORWARD`, with the names of the attributes (Postfix's `XFORWARD_README`).
+    XForward(Vec<Cow<'a, str>>),
     /// Any other.
     Other {
         /// The keyword as written; compare it without case.
@@ -70,7 +97,7 @@ impl<'a> Extension<'a> {
     ///
     /// [`Parameter`](SyntaxErrorKind::Parameter) if there is no keyword (as in the old
     /// `AUTH=LOGIN`, which repeats an `AUTH` line), [`ParameterValue`](SyntaxErrorKind::ParameterValue)
-    /// if the argument of `SIZE` is no number, and
+    /// if the argument of `SIZE`, `DELIVERBY` or `FUTURERELEASE` is malformed, and
     /// [`ControlCharacter`](SyntaxErrorKind::ControlCharacter). A client skips such a line.
     pub fn parse(text: &'a str) -> Result<Self, SyntaxError> {
         if let Some(offset) = class::find_control(text) {
@@ -81,28 +108,36 @@ impl<'a> Extension<'a> {
         if !class::is_keyword(keyword) {
             return Err(SyntaxError::new(SyntaxErrorKind::Parameter, 0));
         }
-        let simple = Self::SIMPLE
-            .iter()
-            .find(|(known, _)| keyword.eq_ignore_ascii_case(known))
-            .map(|(_, extension)| extension.clone());
-        if let Some(extension) = simple {
-            return Ok(extension);
+        let is = |known: &str| keyword.eq_ignore_ascii_case(known);
+        if let Some((_, simple)) = Self::SIMPLE.iter().find(|(known, _)| is(known)) {
+            return Ok(simple.clone());
         }
-        if keyword.eq_ignore_ascii_case("SIZE") {
-            return parse_size_argument(arguments)
-                .ok_or(SyntaxError::new(SyntaxErrorKind::ParameterValue, keyword.len() + 1));
-        }
-        if keyword.eq_ignore_ascii_case("AUTH") {
-            let names = arguments.split(' ').filter_map(|name| Mechanism::new(name).ok());
-            return Ok(Self::Auth(names.collect()));
-        }
-        if keyword.eq_ignore_ascii_case("LIMITS") {
-            return Ok(parse_limits(arguments));
-        }
-        Ok(Self::Other { keyword: Cow::Borrowed(keyword), arguments: Cow::Borrowed(arguments) })
+        let words = || arguments.split(' ').filter(|word| !word.is_empty());
+        let names = || words().map(Cow::Borrowed).collect();
+        let parsed = if is("SIZE") {
+            optional(arguments, parse_size).map(Self::Size)
+        } else if is("AUTH") {
+            Some(Self::Auth(words().filter_map(|name| Mechanism::new(name).ok()).collect()))
+        } else if is("LIMITS") {
+            Some(parse_limits(arguments))
+        } else if is("DELIVERBY") {
+            optional(arguments, parse_delivery_time).map(Self::DeliverBy)
+        } else if is("FUTURERELEASE") {
+            parse_future_release(arguments)
+        } else if is("MT-PRIORITY") {
+            Some(Self::MtPriority(names()))
+        } else if is("XCLIENT") {
+            Some(Self::XClient(names()))
+        } else if is("XFORWARD") {
+            Some(Self::XForward(names()))
+        } else {
+            let (keyword, arguments) = (Cow::Borrowed(keyword), Cow::Borrowed(arguments));
+            Some(Self::Other { keyword, arguments })
+        };
+        parsed.ok_or(SyntaxError::new(SyntaxErrorKind::ParameterValue, keyword.len() + 1))
     }
 
-    const SIMPLE: [(&'static str, Extension<'static>); 9] = [
+    const SIMPLE: [(&'static str, Extension<'static>); 15] = [
         ("PIPELINING", Extension::Pipelining),
         ("8BITMIME", Extension::EightBitMime),
         ("SMTPUTF8", Extension::SmtpUtf8),
@@ -111,7 +146,13 @@ impl<'a> Extension<'a> {
         ("CHUNKING", Extension::Chunking),
         ("BINARYMIME", Extension::BinaryMime),
         ("DSN", Extension::Dsn),
+        ("REQUIRETLS", Extension::RequireTls),
+        ("RRVS", Extension::Rrvs),
+        ("PRDR", Extension::Prdr),
         ("HELP", Extension::Help),
+        ("VRFY", Extension::Vrfy),
+        ("EXPN", Extension::Expn),
+        ("ETRN", Extension::Etrn),
     ];
 }
 
@@ -132,13 +173,27 @@ impl fmt::Display for Extension<'_> {
                     .filter_map(|(name, value)| value.map(|value| (name, value)))
                     .try_for_each(|(name, value)| write!(formatter, " {name}={value}"))
             }
+            Self::DeliverBy(None) => formatter.write_str("DELIVERBY"),
+            Self::DeliverBy(Some(seconds_min)) => write!(formatter, "DELIVERBY {seconds_min}"),
+            Self::FutureRelease { interval_max, date_time_max } => {
+                write!(formatter, "FUTURERELEASE {interval_max}")?;
+                write_words([date_time_max], formatter)
+            }
+            Self::MtPriority(policies) => {
+                formatter.write_str("MT-PRIORITY")?;
+                write_words(policies, formatter)
+            }
+            Self::XClient(names) => {
+                formatter.write_str("XCLIENT")?;
+                write_words(names, formatter)
+            }
+            Self::XForward(names) => {
+                formatter.write_str("XFORWARD")?;
+                write_words(names, formatter)
+            }
             Self::Other { keyword, arguments } => {
                 write_printable(keyword, formatter)?;
-                if !arguments.is_empty() {
-                    formatter.write_str(" ")?;
-                    write_printable(arguments, formatter)?;
-                }
-                Ok(())
+                write_words((!arguments.is_empty()).then_some(arguments), formatter)
             }
             simple => {
                 let known = Self::SIMPLE.iter().find(|(_, extension)| extension == simple);
@@ -148,17 +203,39 @@ impl fmt::Display for Extension<'_> {
     }
 }
 
-fn parse_size_argument<'a>(arguments: &str) -> Option<Extension<'a>> {
-    if arguments.is_empty() {
-        return Some(Extension::Size(None));
-    }
-    parse_size(arguments).map(|bytes_max| Extension::Size(Some(bytes_max)))
+/// An argument that may be missing: `None` if it is there and malformed.
+fn optional<T>(argument: &str, parse: fn(&str) -> Option<T>) -> Option<Option<T>> {
+    if argument.is_empty() { Some(None) } else { parse(argument).map(Some) }
 }
 
+/// RFC 2852 2: one to nine digits; what may follow behind a comma is not defined yet.
+fn parse_delivery_time(arguments: &str) -> Option<u32> {
+    parse_number(arguments.split(',').next().unwrap_or_default())
+}
+
+fn parse_future_release(arguments: &str) -> Option<Extension<'_>> {
+    let (interval, date_time) = arguments.split_once(' ')?;
+    let date_time_max = Cow::Borrowed(date_time.split(' ').next().filter(|one| !one.is_empty())?);
+    Some(Extension::FutureRelease { interval_max: parse_number(interval)?, date_time_max })
+}
+
+fn parse_number(digits: &str) -> Option<u32> {
+    let well_formed =
+        matches!(digits.len(), 1..=9) && digits.bytes().all(|octet| octet.is_ascii_digit());
+    well_formed.then(|| digits.parse().ok()).flatten()
+}
+
+/// RFC 9422 3.7: a list with an item that is neither `name` nor `name=value` counts for nothing; a
+/// limit that is malformed or unknown is left out.
 fn parse_limits<'a>(arguments: &str) -> Extension<'a> {
+    let items = || arguments.split(' ').filter(|item| !item.is_empty());
+    let well_formed = items().all(|item| {
+        let name = item.split_once('=').map_or(item, |(name, _)| name);
+        class::is_keyword(name) && !item.contains(';')
+    });
     let limit = |name: &str| {
-        arguments
-            .split(' ')
+        items()
+            .filter(|_| well_formed)
             .filter_map(|item| item.split_once('='))
             .find(|(found, _)| found.eq_ignore_ascii_case(name))
             .and_then(|(_, value)| parse_limit(value))
@@ -172,10 +249,18 @@ fn parse_limits<'a>(arguments: &str) -> Extension<'a> {
 
 /// RFC 9422 4: a number of one to six digits that does not begin with 0.
 fn parse_limit(value: &str) -> Option<u32> {
-    let well_formed = matches!(value.len(), 1..=6)
-        && !value.starts_with('0')
-        && value.bytes().all(|octet| octet.is_ascii_digit());
-    well_formed.then(|| value.parse().ok()).flatten()
+    let well_formed = matches!(value.len(), 1..=6) && !value.starts_with('0');
+    well_formed.then(|| parse_number(value)).flatten()
+}
+
+fn write_words<'t>(
+    words: impl IntoIterator<Item = &'t Cow<'t, str>>,
+    formatter: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    words.into_iter().try_for_each(|word| {
+        formatter.write_str(" ")?;
+        write_printable(word, formatter)
+    })
 }
 
 fn write_printable(text: &str, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

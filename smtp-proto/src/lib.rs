@@ -76,12 +76,26 @@ mod command;
 mod client_name;
 mod verb;
 
+mod etrn;
+mod query;
+
+mod attribute;
+mod xclient;
+mod xforward;
+
+mod dialect;
+mod service_extension;
+
+mod address_syntax;
 mod path;
 
 mod domain;
 mod local_part;
 
 mod params;
+
+mod date_time;
+pub mod utf8_addr;
 pub mod xtext;
 
 mod sasl;
@@ -94,6 +108,7 @@ mod reply_code;
 
 pub mod replies;
 
+mod ehlo_reply;
 mod extension;
 
 // Content, by dots and by chunks.
@@ -101,19 +116,32 @@ mod data;
 
 mod chunk;
 
+pub use address_syntax::AddressSyntax;
+pub use attribute::Attribute;
 pub use chunk::{Chunk, ChunkDecoder};
 pub use client_name::ClientName;
 pub use command::Command;
 pub use data::{ContentScanner, DataDecoder, DataEncoder, Decoded, Flaws};
+pub use date_time::DateTime;
+pub use dialect::{Dialect, DialectError};
 pub use domain::{AddressLiteral, Domain, DomainName};
+pub use ehlo_reply::EhloReply;
 pub use enhanced_code::EnhancedCode;
 pub use error::{ReplyError, SyntaxError, SyntaxErrorKind};
+pub use etrn::EtrnArgument;
 pub use extension::Extension;
 pub use line::{Line, LineDecoder, LineEnding};
 pub use local_part::LocalPart;
-pub use params::{AuthParam, BodyType, MailParams, Parameter, RcptParams};
-pub use path::{ForwardPath, Mailbox, ReversePath};
+pub use params::{
+    AuthParam, BodyType, ByMode, DeliverBy, EnvelopeId, Hold, MailParams, MtPriority,
+    NoSupportAction, Notify, OriginalRecipient, Parameter, RcptParams, Ret, Rrvs,
+};
+pub use path::{ForwardPath, Mailbox, ReversePath, SourceRoute};
+pub use query::Query;
 pub use reply::Reply;
 pub use reply_code::ReplyCode;
 pub use sasl::{InitialResponse, Mechanism, Response, challenge, decode_response};
+pub use service_extension::ServiceExtension;
 pub use verb::Verb;
+pub use xclient::{Protocol, XClient};
+pub use xforward::{Source, XForward};

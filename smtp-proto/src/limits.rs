@@ -29,32 +29,40 @@ pub const REPLY_BYTES_MAX: usize = 65_536;
 pub const REPLY_LINES_MAX: usize = 1_000;
 /// Most digits of the size in BDAT: those of the largest 64-bit number (RFC 3030 2, RFC 1870 5).
 pub const CHUNK_SIZE_DIGITS_MAX: usize = 20;
+/// Longest value of ENVID as it is sent (RFC 3461 4.4).
+pub const ENVID_BYTES_MAX: usize = 100;
+/// Longest value of ORCPT as it is sent (RFC 3461 4.2).
+pub const ORCPT_BYTES_MAX: usize = 500;
+/// Most digits of the seconds in BY (RFC 2852 4) and in HOLDFOR (RFC 4865 3).
+pub const SECONDS_DIGITS_MAX: usize = 9;
 /// Longest name of a SASL mechanism (RFC 4422 3.1).
 pub const MECHANISM_BYTES_MAX: usize = 20;
 /// Longest AUTH command line, with its initial response (RFC 4954 4).
 pub const AUTH_LINE_BYTES_MAX: usize = 12_288;
 /// Longest line that answers a challenge of AUTH, with its CRLF (RFC 4954 4).
 pub const AUTH_RESPONSE_BYTES_MAX: usize = 12_288;
+/// Longest value of an XCLIENT or XFORWARD attribute, as written; Postfix has the same limit.
+pub const ATTRIBUTE_VALUE_BYTES_MAX: usize = 255;
 /// Octets of an over-long line that a session drops before it gives up on the client.
 pub const DISCARDED_LINE_BYTES_MAX: u64 = 65_536;
 
 /// Longest MAIL line, with its CRLF: what each extension may add to it.
 pub const MAIL_LINE_BYTES_MAX: usize = COMMAND_LINE_BYTES_MAX
-    + " SIZE=".len() + 20 // RFC 1870 3: 20 digits
+    + " SIZE=".len() + CHUNK_SIZE_DIGITS_MAX // RFC 1870 3
     + 17 // BODY, RFC 6152 2
     + 10 // SMTPUTF8, RFC 6531 3.1
     + 500 // AUTH, RFC 4954 3
     + " RET=HDRS".len() // RFC 3461 4.3
-    + " ENVID=".len() + 100 // RFC 3461 4.4
+    + " ENVID=".len() + ENVID_BYTES_MAX // RFC 3461 4.4
     + " BY=-999999999;RT".len() // RFC 2852 4
-    + " HOLDUNTIL=2026-12-31T23:59:59+00:00".len() // RFC 4865 4; HOLDFOR is shorter
+    + " HOLDUNTIL=2026-12-31T23:59:59+00:00".len() // RFC 4865 3; HOLDFOR is shorter
     + " MT-PRIORITY=-9".len() // RFC 6710 3
     + " REQUIRETLS".len(); // RFC 8689 2
 
 /// Longest RCPT line, with its CRLF: what each extension may add to it.
 pub const RCPT_LINE_BYTES_MAX: usize = COMMAND_LINE_BYTES_MAX
     + " NOTIFY=SUCCESS,FAILURE,DELAY".len() // RFC 3461 4.1
-    + " ORCPT=".len() + 500 // RFC 3461 4.2
+    + " ORCPT=".len() + ORCPT_BYTES_MAX // RFC 3461 4.2
     + " RRVS=2026-12-31T23:59:59+00:00;C".len(); // RFC 7293 3.1
 
 /// Longest VRFY or EXPN line, with its CRLF and SMTPUTF8 (RFC 6531 3.1).

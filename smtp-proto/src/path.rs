@@ -3,13 +3,19 @@
 //! * **In**: `kim@example.org`, or a path in angle brackets. **Out**: [`Mailbox`],
 //!   [`ReversePath`], [`ForwardPath`].
 //! * **Promises**: no value can hold CR, LF, NUL or another control character, so writing it into
-//!   a command or a header field injects nothing; source routes are read and dropped.
+//!   a command or a header field injects nothing; a path is written as it was read, source route
+//!   included.
 //! * **Limits**: 256 octets of path with its brackets and its route. **Panics**: never.
 //! * **Spec**: RFC 5321 4.1.1.2, 4.1.1.3, 4.1.2, 4.5.3.1.3 and appendix C; RFC 6531 3.3.
 
+use alloc::borrow::Cow;
 use core::fmt;
+use core::iter;
 use core::str::FromStr;
 
+use bytes::{BufMut, BytesMut};
+
+use crate::address_syntax::AddressSyntax;
 use crate::class;
 use crate::cursor::Cursor;
 use crate::domain::Domain;
@@ -97,6 +103,13 @@ pub enum ReversePath<'a> {
     Null,
     /// A mailbox.
     Mailbox(Mailbox<'a>),
+    /// A mailbox behind a source route.
+    Routed {
+        /// The hosts that the client wants passed through.
+        route: SourceRoute<'a>,
+        /// The mailbox behind the last of them.
+        mailbox: Mailbox<'a>,
+    },
 }
 
 impl<'a> ReversePath<'a> {
@@ -115,7 +128,7 @@ impl<'a> ReversePath<'a> {
     pub const fn mailbox(&self) -> Option<&Mailbox<'a>> {
         match self {
             Self::Null => None,
-            Self::Mailbox(mailbox) => Some(mailbox),
+            Self::Mailbox(mailbox) | Self::Routed { mailbox, .. } => Some(mailbox),
         }
     }
 
@@ -125,10 +138,29 @@ impl<'a> ReversePath<'a> {
         self.mailbox().map(|mailbox| &mailbox.domain)
     }
 
+    /// The source route, if there is one.
+    #[must_use]
+    pub const fn route(&self) -> Option<&SourceRoute<'a>> {
+        match self {
+            Self::Routed { route, .. } => Some(route),
+            _ => None,
+        }
+    }
+
+    /// The same path without its source route, which RFC 5321 4.1.1.3 lets a server ignore.
+    #[must_use]
+    pub fn without_route(self) -> Self {
+        match self {
+            Self::Routed { mailbox, .. } => Self::Mailbox(mailbox),
+            plain => plain,
+        }
+    }
+
     /// Whether the wire form can be sent without SMTPUTF8.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
         self.mailbox().is_none_or(Mailbox::is_ascii)
+            && self.route().is_none_or(SourceRoute::is_ascii)
     }
 
     /// The same path without a borrow.
@@ -137,14 +169,30 @@ impl<'a> ReversePath<'a> {
         match self {
             Self::Null => ReversePath::Null,
             Self::Mailbox(mailbox) => ReversePath::Mailbox(mailbox.into_owned()),
+            Self::Routed { route, mailbox } => {
+                ReversePath::Routed { route: route.into_owned(), mailbox: mailbox.into_owned() }
+            }
         }
     }
 
-    pub(crate) fn read(cursor: &mut Cursor<'a>) -> Result<Self, SyntaxError> {
+    /// Reads what stands behind `FROM:`.
+    pub(crate) fn read(
+        cursor: &mut Cursor<'a>,
+        syntax: AddressSyntax,
+    ) -> Result<Self, SyntaxError> {
+        syntax.skip_spaces(cursor);
         if cursor.accept_word("<>") {
             return Ok(Self::Null);
         }
-        read_path(cursor, SyntaxErrorKind::ReversePath).map(Self::Mailbox)
+        Ok(match read_path(cursor, SyntaxErrorKind::ReversePath, syntax)? {
+            (Some(route), mailbox) => Self::Routed { route, mailbox },
+            (None, mailbox) => Self::Mailbox(mailbox),
+        })
+    }
+
+    /// Appends the wire form, with the least quoting.
+    pub(crate) fn encode(&self, out: &mut BytesMut) {
+        put_path(self.route(), self.mailbox(), "", out);
     }
 }
 
@@ -153,6 +201,7 @@ impl fmt::Display for ReversePath<'_> {
         match self {
             Self::Null => formatter.write_str("<>"),
             Self::Mailbox(mailbox) => write!(formatter, "<{mailbox}>"),
+            Self::Routed { route, mailbox } => write!(formatter, "<{route}:{mailbox}>"),
         }
     }
 }
@@ -160,10 +209,18 @@ impl fmt::Display for ReversePath<'_> {
 /// A recipient of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ForwardPath<'a> {
-    /// `<postmaster>` without a domain: whoever runs this host.
+    /// `<postmaster>` without a domain: whoever runs this host. It is read in any case and written
+    /// in lower case.
     Postmaster,
     /// A mailbox.
     Mailbox(Mailbox<'a>),
+    /// A mailbox behind a source route.
+    Routed {
+        /// The hosts that the client wants passed through.
+        route: SourceRoute<'a>,
+        /// The mailbox behind the last of them.
+        mailbox: Mailbox<'a>,
+    },
 }
 
 impl<'a> ForwardPath<'a> {
@@ -182,7 +239,7 @@ impl<'a> ForwardPath<'a> {
     pub const fn mailbox(&self) -> Option<&Mailbox<'a>> {
         match self {
             Self::Postmaster => None,
-            Self::Mailbox(mailbox) => Some(mailbox),
+            Self::Mailbox(mailbox) | Self::Routed { mailbox, .. } => Some(mailbox),
         }
     }
 
@@ -192,10 +249,29 @@ impl<'a> ForwardPath<'a> {
         self.mailbox().map(|mailbox| &mailbox.domain)
     }
 
+    /// The source route, if there is one.
+    #[must_use]
+    pub const fn route(&self) -> Option<&SourceRoute<'a>> {
+        match self {
+            Self::Routed { route, .. } => Some(route),
+            _ => None,
+        }
+    }
+
+    /// The same path without its source route, which RFC 5321 4.1.1.3 lets a server ignore.
+    #[must_use]
+    pub fn without_route(self) -> Self {
+        match self {
+            Self::Routed { mailbox, .. } => Self::Mailbox(mailbox),
+            plain => plain,
+        }
+    }
+
     /// Whether the wire form can be sent without SMTPUTF8.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
         self.mailbox().is_none_or(Mailbox::is_ascii)
+            && self.route().is_none_or(SourceRoute::is_ascii)
     }
 
     /// The same path without a borrow.
@@ -204,16 +280,30 @@ impl<'a> ForwardPath<'a> {
         match self {
             Self::Postmaster => ForwardPath::Postmaster,
             Self::Mailbox(mailbox) => ForwardPath::Mailbox(mailbox.into_owned()),
+            Self::Routed { route, mailbox } => {
+                ForwardPath::Routed { route: route.into_owned(), mailbox: mailbox.into_owned() }
+            }
         }
     }
 
-    pub(crate) fn read(cursor: &mut Cursor<'a>) -> Result<Self, SyntaxError> {
-        let start = cursor.clone();
-        if cursor.accept(b'<') && cursor.accept_word(POSTMASTER) && cursor.accept(b'>') {
+    /// Reads what stands behind `TO:`.
+    pub(crate) fn read(
+        cursor: &mut Cursor<'a>,
+        syntax: AddressSyntax,
+    ) -> Result<Self, SyntaxError> {
+        syntax.skip_spaces(cursor);
+        if accept_postmaster(cursor, syntax) {
             return Ok(Self::Postmaster);
         }
-        *cursor = start;
-        read_path(cursor, SyntaxErrorKind::ForwardPath).map(Self::Mailbox)
+        Ok(match read_path(cursor, SyntaxErrorKind::ForwardPath, syntax)? {
+            (Some(route), mailbox) => Self::Routed { route, mailbox },
+            (None, mailbox) => Self::Mailbox(mailbox),
+        })
+    }
+
+    /// Appends the wire form, with the least quoting.
+    pub(crate) fn encode(&self, out: &mut BytesMut) {
+        put_path(self.route(), self.mailbox(), POSTMASTER, out);
     }
 }
 
@@ -222,7 +312,67 @@ impl fmt::Display for ForwardPath<'_> {
         match self {
             Self::Postmaster => write!(formatter, "<{POSTMASTER}>"),
             Self::Mailbox(mailbox) => write!(formatter, "<{mailbox}>"),
+            Self::Routed { route, mailbox } => write!(formatter, "<{route}:{mailbox}>"),
         }
+    }
+}
+
+/// The hosts that a client wants a message to pass through: `@a.example,@b.example`.
+///
+/// RFC 5321 4.1.1.3 has servers read a source route and lets them ignore it; nobody should send
+/// one, so only parsing a path makes one. Equality goes by what is written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SourceRoute<'a>(Cow<'a, str>);
+
+impl<'a> SourceRoute<'a> {
+    /// The wire form, without the colon behind it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The hosts, the first to be passed through first.
+    pub fn domains(&self) -> impl Iterator<Item = Domain<'_>> {
+        let mut cursor = Cursor::new(&self.0);
+        iter::from_fn(move || {
+            cursor.accept(b',');
+            cursor.accept(b'@').then(|| Domain::read(&mut cursor).ok()).flatten()
+        })
+    }
+
+    /// Whether the wire form can be sent without SMTPUTF8.
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        self.0.is_ascii()
+    }
+
+    /// The same route without a borrow.
+    #[must_use]
+    pub fn into_owned(self) -> SourceRoute<'static> {
+        SourceRoute(Cow::Owned(self.0.into_owned()))
+    }
+
+    /// Reads a route with the colon behind it, if the text begins with one.
+    fn read(cursor: &mut Cursor<'a>) -> Result<Option<Self>, SyntaxError> {
+        let start = cursor.offset();
+        // Every turn reads an `@`, so this ends.
+        while cursor.accept(b'@') {
+            Domain::read(cursor)?;
+            let route = cursor.since(start);
+            if cursor.accept(b':') {
+                return Ok(Some(Self(Cow::Borrowed(route))));
+            }
+            if !cursor.accept(b',') || cursor.peek() != Some(b'@') {
+                return Err(cursor.error(SyntaxErrorKind::Domain));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl fmt::Display for SourceRoute<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
     }
 }
 
@@ -236,19 +386,35 @@ fn refuse_controls(text: &str) -> Result<(), SyntaxError> {
 fn whole<'a, T>(
     text: &'a str,
     kind: SyntaxErrorKind,
-    read: fn(&mut Cursor<'a>) -> Result<T, SyntaxError>,
+    read: fn(&mut Cursor<'a>, AddressSyntax) -> Result<T, SyntaxError>,
 ) -> Result<T, SyntaxError> {
     refuse_controls(text)?;
     let mut cursor = Cursor::new(text);
-    let path = read(&mut cursor)?;
+    let path = read(&mut cursor, AddressSyntax::Strict)?;
     if cursor.is_at_end() { Ok(path) } else { Err(cursor.error(kind)) }
+}
+
+fn accept_postmaster(cursor: &mut Cursor<'_>, syntax: AddressSyntax) -> bool {
+    let start = cursor.clone();
+    let found = if cursor.accept(b'<') {
+        cursor.accept_word(POSTMASTER) && cursor.accept(b'>')
+    } else {
+        syntax.forgives_missing_brackets()
+            && cursor.accept_word(POSTMASTER)
+            && matches!(cursor.peek(), None | Some(b' '))
+    };
+    if !found {
+        *cursor = start;
+    }
+    found
 }
 
 /// Reads `"<" [ A-d-l ":" ] Mailbox ">"`; whatever breaks the grammar inside is of `kind`.
 fn read_path<'a>(
     cursor: &mut Cursor<'a>,
     kind: SyntaxErrorKind,
-) -> Result<Mailbox<'a>, SyntaxError> {
+    syntax: AddressSyntax,
+) -> Result<(Option<SourceRoute<'a>>, Mailbox<'a>), SyntaxError> {
     let in_path = |error: SyntaxError| match error.kind {
         SyntaxErrorKind::LocalPart | SyntaxErrorKind::Domain => {
             SyntaxError::new(kind, error.offset)
@@ -256,36 +422,40 @@ fn read_path<'a>(
         _ => error,
     };
     let start = cursor.offset();
-    if !cursor.accept(b'<') {
+    let bracket = cursor.accept(b'<');
+    if !bracket && !syntax.forgives_missing_brackets() {
         return Err(cursor.error(kind));
     }
-    skip_route(cursor).map_err(in_path)?;
+    let route = SourceRoute::read(cursor).map_err(in_path)?;
     let mailbox = Mailbox::read(cursor).map_err(in_path)?;
-    if !cursor.accept(b'>') {
+    if bracket && !cursor.accept(b'>') {
         return Err(cursor.error(kind));
     }
-    if cursor.since(start).len() > PATH_BYTES_MAX {
+    let missing = if bracket { 0 } else { "<>".len() };
+    if cursor.since(start).len() + missing > PATH_BYTES_MAX {
         return Err(SyntaxError::new(SyntaxErrorKind::PathTooLong, start));
     }
-    Ok(mailbox)
+    Ok((route, mailbox))
 }
 
-/// RFC 5321 4.1.1.3: servers accept source routes and should ignore them.
-fn skip_route(cursor: &mut Cursor<'_>) -> Result<(), SyntaxError> {
-    let mut in_route = false;
-    // Every turn reads an `@`, so this ends.
-    while cursor.accept(b'@') {
-        in_route = true;
-        Domain::read(cursor)?;
-        if !cursor.accept(b',') {
-            break;
-        }
-        if cursor.peek() != Some(b'@') {
-            return Err(cursor.error(SyntaxErrorKind::Domain));
-        }
+fn put_path(
+    route: Option<&SourceRoute<'_>>,
+    mailbox: Option<&Mailbox<'_>>,
+    otherwise: &str,
+    out: &mut BytesMut,
+) {
+    out.put_u8(b'<');
+    if let Some(route) = route {
+        out.put_slice(route.as_str().as_bytes());
+        out.put_u8(b':');
     }
-    if in_route && !cursor.accept(b':') {
-        return Err(cursor.error(SyntaxErrorKind::Domain));
+    match mailbox {
+        Some(mailbox) => {
+            out.put_slice(mailbox.local_part.least_quoted().as_bytes());
+            out.put_u8(b'@');
+            out.put_slice(mailbox.domain.as_str().as_bytes());
+        }
+        None => out.put_slice(otherwise.as_bytes()),
     }
-    Ok(())
+    out.put_u8(b'>');
 }

@@ -41,6 +41,9 @@ pub const EXPN_NOT_IMPLEMENTED: Reply =
 
 /// No command that we know.
 pub const UNKNOWN_COMMAND: Reply = stock(ReplyCode::SYNTAX_ERROR, (5, 5, 1), "Unknown command");
+/// A command that has a meaning, but not here.
+pub const NOT_IMPLEMENTED: Reply =
+    stock(ReplyCode::NOT_IMPLEMENTED, (5, 5, 1), "Command not implemented");
 /// A command line over its limit.
 pub const LINE_TOO_LONG: Reply = stock(ReplyCode::SYNTAX_ERROR, (5, 5, 2), "Line too long");
 /// A command line that is not UTF-8.
@@ -106,6 +109,9 @@ pub const AFTER_BDAT: Reply =
 /// BDAT before MAIL, or after its transaction failed.
 pub const CHUNK_WITHOUT_TRANSACTION: Reply =
     stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Chunk dropped: no transaction is open");
+/// BDAT from a client that said HELO; the connection closes.
+pub const CHUNKING_NOT_OFFERED: Reply =
+    stock(ReplyCode::NO_MAIL_SERVICE, (5, 5, 1), "BDAT is not offered to HELO, closing");
 
 /// One recipient more than the limit.
 pub const TOO_MANY_RECIPIENTS: Reply =
@@ -116,9 +122,12 @@ pub const ONE_RECIPIENT_PER_TRANSACTION: Reply =
 /// Content, or its announced size, over the limit.
 pub const MESSAGE_TOO_LARGE: Reply =
     stock(ReplyCode::STORAGE_EXCEEDED, (5, 3, 4), "Message too large");
-/// A non-ASCII address without SMTPUTF8.
+/// A non-ASCII recipient without SMTPUTF8.
 pub const SMTPUTF8_REQUIRED: Reply =
     stock(ReplyCode::MAILBOX_NAME_NOT_ALLOWED, (5, 6, 7), "Non-ASCII address needs SMTPUTF8");
+/// A non-ASCII sender without SMTPUTF8: RFC 6531 3.5 has another code for it.
+pub const SENDER_NEEDS_SMTPUTF8: Reply =
+    stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 6, 7), "Non-ASCII address needs SMTPUTF8");
 /// A recipient that is neither ours nor one this client may send to.
 pub const RELAY_DENIED: Reply =
     stock(ReplyCode::TRANSACTION_FAILED, (5, 7, 1), "Relay access denied");

@@ -3,10 +3,12 @@
 //! * **In**: values of a server, or octets from one. **Out**: octets, or [`Reply`].
 //! * **Promises**: text cannot hold CR or another control character, so what a reply quotes
 //!   injects nothing; the enhanced code agrees with the code and stands on every line; no line that
-//!   we write is over 512 octets, but for a SASL challenge, which has to be one line.
+//!   we write is over 512 octets, but for a SASL challenge, which has to be one line, and none has
+//!   more than ASCII unless that is asked for.
 //! * **Limits**: parsing stops at 65 536 octets or 1000 lines, and is linear in what it is given.
 //!   **Panics**: only [`Reply::fixed`], on text that is wrong in the source.
-//! * **Spec**: RFC 5321 4.2 and 4.5.3.1.5, RFC 2034, RFC 3463 2, RFC 4954 4.
+//! * **Spec**: RFC 5321 4.2 and 4.5.3.1.5, RFC 2034, RFC 3463 2, RFC 4954 4,
+//!   RFC 6531 3.7.4.2.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -65,7 +67,7 @@ impl Reply {
         text: impl Into<Cow<'static, str>>,
     ) -> Self {
         let text = text.into();
-        let text = if text.chars().any(is_refused) {
+        let text = if class::find_control(&text).is_some() && text.chars().any(is_refused) {
             Cow::Owned(text.replace(is_refused, "?"))
         } else {
             text
@@ -96,27 +98,18 @@ impl Reply {
         self.text.split('\n')
     }
 
-    /// Appends the lines of the reply with their CRLF.
+    /// Appends the lines of the reply with their CRLF; what is not ASCII becomes `?`.
     ///
     /// A line over 512 octets goes on in the next, broken behind a space or else between
     /// characters; only a challenge (334) is never broken, since RFC 4954 4 frees it from the limit.
     pub fn encode(&self, out: &mut BytesMut) {
-        let mut prefix = Prefix::new(self.code, self.enhanced);
-        let room = if self.code == ReplyCode::AUTH_CONTINUE {
-            usize::MAX
-        } else {
-            REPLY_LINE_BYTES_MAX - prefix.length - "\r\n".len()
-        };
-        out.reserve(prefix.length + self.text.len() + "\r\n".len());
-        let mut rest = Some(&*self.text);
-        // Every turn takes a line feed or at least one character off the text, so this ends.
-        while let Some(text) = rest {
-            let (line, next) = split_line(text, room);
-            out.put_slice(prefix.octets(next.is_some()));
-            out.put_slice(line.as_bytes());
-            out.put_slice(b"\r\n");
-            rest = next;
-        }
+        self.encode_lines(out, put_ascii);
+    }
+
+    /// As [`encode`](Self::encode), in UTF-8: for a client that asked for it in this very command
+    /// (RFC 6531 3.7.4.2).
+    pub fn encode_utf8(&self, out: &mut BytesMut) {
+        self.encode_lines(out, |line, out| out.put_slice(line.as_bytes()));
     }
 
     /// Parses the reply at the start of `input`, and says how many octets it takes. `None` means
@@ -158,6 +151,25 @@ impl Reply {
             first = false;
         }
         Ok(Some((Self { code, enhanced, text: Cow::Owned(text) }, consumed)))
+    }
+
+    fn encode_lines(&self, out: &mut BytesMut, put: impl Fn(&str, &mut BytesMut)) {
+        let mut prefix = Prefix::new(self.code, self.enhanced);
+        let room = if self.code == ReplyCode::AUTH_CONTINUE {
+            usize::MAX
+        } else {
+            REPLY_LINE_BYTES_MAX - prefix.length - "\r\n".len()
+        };
+        out.reserve(prefix.length + self.text.len() + "\r\n".len());
+        let mut rest = Some(&*self.text);
+        // Every turn takes a line feed or at least one character off the text, so this ends.
+        while let Some(text) = rest {
+            let (line, next) = split_line(text, room);
+            out.put_slice(prefix.octets(next.is_some()));
+            put(line, out);
+            out.put_slice(b"\r\n");
+            rest = next;
+        }
     }
 }
 
@@ -228,6 +240,15 @@ const fn fit(code: ReplyCode, enhanced: Option<EnhancedCode>) -> Option<Enhanced
     match enhanced {
         Some(enhanced) if !code.is_intermediate() => Some(enhanced.with_class(code.first_digit())),
         _ => None,
+    }
+}
+
+fn put_ascii(line: &str, out: &mut BytesMut) {
+    if line.is_ascii() {
+        return out.put_slice(line.as_bytes());
+    }
+    for character in line.chars() {
+        out.put_u8(u8::try_from(character).ok().filter(u8::is_ascii).unwrap_or(b'?'));
     }
 }
 

@@ -3,7 +3,7 @@
 //! * **In**: a line, or just its beginning. **Out**: [`Verb`].
 //! * **Promises**: matches without case; says nothing about what follows the word.
 //! * **Limits**: looks at no more than the first word. **Panics**: never.
-//! * **Spec**: RFC 5321 4.1.1; RFC 3030 2, 3207 4, 4954 4, 2033 4.1 for theirs.
+//! * **Spec**: RFC 5321 4.1.1; RFC 3030 2, 3207 4, 4954 4, 2033 4.1, 1985 5 for theirs.
 
 use crate::class;
 
@@ -41,19 +41,21 @@ pub enum Verb {
     Expn,
     /// `HELP`
     Help,
+    /// `ETRN`
+    Etrn,
+    /// `XCLIENT`
+    XClient,
+    /// `XFORWARD`
+    XForward,
 }
 
 impl Verb {
     /// The verb that a line begins with, whatever follows it and whether or not that is valid.
     #[must_use]
     pub fn of(line: &[u8]) -> Option<Self> {
-        let end = line
-            .iter()
-            .position(|&octet| !class::is(octet, class::PRINTABLE))
-            .unwrap_or(line.len());
-        let word = line.get(..end)?;
-        let mut letters = [0; STARTTLS.len()];
-        let upper = letters.get_mut(..end)?;
+        let word = first_word(line);
+        let mut letters = [0; VERB_BYTES_MAX];
+        let upper = letters.get_mut(..word.len())?;
         upper.copy_from_slice(word);
         upper.make_ascii_uppercase();
         Some(match &*upper {
@@ -72,6 +74,9 @@ impl Verb {
             b"VRFY" => Self::Vrfy,
             b"EXPN" => Self::Expn,
             b"HELP" => Self::Help,
+            b"ETRN" => Self::Etrn,
+            b"XCLIENT" => Self::XClient,
+            b"XFORWARD" => Self::XForward,
             _ => return None,
         })
     }
@@ -90,14 +95,30 @@ impl Verb {
             Self::Rset => "RSET",
             Self::Noop => "NOOP",
             Self::Quit => "QUIT",
-            Self::StartTls => STARTTLS,
+            Self::StartTls => "STARTTLS",
             Self::Auth => "AUTH",
             Self::Vrfy => "VRFY",
             Self::Expn => "EXPN",
             Self::Help => "HELP",
+            Self::Etrn => "ETRN",
+            Self::XClient => "XCLIENT",
+            Self::XForward => "XFORWARD",
         }
     }
 }
 
-/// The longest verb.
-const STARTTLS: &str = "STARTTLS";
+const VERB_BYTES_MAX: usize = "STARTTLS".len();
+
+/// Verbs that have a meaning, and that a server answers with 502 (RFC 5321 4.2.4, F.1, F.6; RFC 2645).
+const UNIMPLEMENTED: [&str; 5] = ["TURN", "ATRN", "SEND", "SOML", "SAML"];
+
+/// The octets in front of the first space or control character.
+pub(crate) fn first_word(line: &[u8]) -> &[u8] {
+    let end = line.iter().position(|&octet| !class::is(octet, class::PRINTABLE));
+    line.get(..end.unwrap_or(line.len())).unwrap_or_default()
+}
+
+/// Whether the word is a verb that this crate knows only by name.
+pub(crate) fn is_unimplemented(word: &[u8]) -> bool {
+    UNIMPLEMENTED.iter().any(|verb| word.eq_ignore_ascii_case(verb.as_bytes()))
+}

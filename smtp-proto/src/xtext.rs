@@ -44,29 +44,35 @@ pub fn encode(text: &str) -> Cow<'_, str> {
 /// hexadecimal digits, [`ControlCharacter`](SyntaxErrorKind::ControlCharacter) and
 /// [`NotUtf8`](SyntaxErrorKind::NotUtf8) for what the value decodes to.
 pub fn decode(encoded: &str) -> Result<Cow<'_, str>, SyntaxError> {
-    if let Some(offset) = encoded.bytes().position(|octet| !class::is(octet, class::VALUE)) {
-        return Err(SyntaxError::new(SyntaxErrorKind::ParameterValue, offset));
-    }
-    if !encoded.contains('+') {
+    if class::all(encoded, class::VALUE) && !encoded.contains('+') {
         return refuse_controls(Cow::Borrowed(encoded));
     }
     let mut decoded = Vec::with_capacity(encoded.len());
-    let mut octets = encoded.bytes().enumerate();
-    while let Some((offset, octet)) = octets.next() {
-        if octet != b'+' {
-            decoded.push(octet);
-            continue;
-        }
-        let mut digit = || octets.next().and_then(|(_, digit)| char::from(digit).to_digit(16));
-        match (digit(), digit()) {
-            (Some(high), Some(low)) => decoded.push((high << 4 | low) as u8),
-            _ => return Err(SyntaxError::new(SyntaxErrorKind::ParameterValue, offset)),
-        }
-    }
+    for_each_octet(encoded, |octet| decoded.push(octet))?;
     match String::from_utf8(decoded) {
         Ok(text) => refuse_controls(Cow::Owned(text)),
         Err(_) => Err(SyntaxError::new(SyntaxErrorKind::NotUtf8, 0)),
     }
+}
+
+/// Whether this is xtext of graphic ASCII and spaces, found out without the heap.
+pub(crate) fn is_of_printable_ascii(encoded: &str) -> bool {
+    let mut printable = true;
+    let read = for_each_octet(encoded, |octet| printable &= matches!(octet, b' '..=b'~'));
+    read.is_ok() && printable
+}
+
+fn for_each_octet(encoded: &str, mut take: impl FnMut(u8)) -> Result<(), SyntaxError> {
+    let mut octets = encoded.bytes().enumerate();
+    while let Some((offset, octet)) = octets.next() {
+        let mut digit = || octets.next().and_then(|(_, digit)| char::from(digit).to_digit(16));
+        let read = match octet {
+            b'+' => digit().zip(digit()).map(|(high, low)| (high << 4 | low) as u8),
+            _ => class::is(octet, class::VALUE).then_some(octet),
+        };
+        take(read.ok_or(SyntaxError::new(SyntaxErrorKind::ParameterValue, offset))?);
+    }
+    Ok(())
 }
 
 fn refuse_controls(text: Cow<'_, str>) -> Result<Cow<'_, str>, SyntaxError> {

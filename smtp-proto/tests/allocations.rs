@@ -19,7 +19,12 @@ fn parsing_ascii_commands_allocates_nothing() {
         "MAIL FROM:<>",
         "MAIL FROM:<kim@example.org> SIZE=500 BODY=8BITMIME SMTPUTF8 AUTH=<>",
         "MAIL FROM:<\"a \\\"b\\\" c\"@[192.0.2.1]> AUTH=kim@example.org",
+        "MAIL FROM:<kim@example.org> RET=HDRS ENVID=QQ+2031 BY=120;RT MT-PRIORITY=3 REQUIRETLS",
+        "MAIL FROM:<kim@example.org> HOLDFOR=60",
+        "MAIL FROM:<kim@example.org> HOLDUNTIL=2030-01-01T00:00:00Z",
         "rcpt to:<@a.example,@b.example:Kim@EXAMPLE.org>",
+        "RCPT TO:<kim@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;kim+2Bx@example.org",
+        "RCPT TO:<kim@example.org> ORCPT=utf-8;\\x{434}@example.org RRVS=2014-04-03T23:01:00Z;C",
         "RCPT TO:<Postmaster>",
         "DATA",
         "BDAT 1000000 LAST",
@@ -44,6 +49,9 @@ fn refusing_commands_allocates_nothing() {
         "MAIL FROM:kim@example.org",
         "RCPT TO:<kim>",
         "MAIL FROM:<a@b.example> SIZE=1 SIZE=2",
+        "MAIL FROM:<a@b.example> HOLDFOR=1 HOLDUNTIL=2030-01-01T00:00:00Z",
+        "MAIL FROM:<a@b.example> ENVID=a+0Ab",
+        "RCPT TO:<a@b.example> ORCPT=rfc822;x+0D+0AX-Injected:",
         "BDAT -1",
         "RSET now",
         "NOOP \0",
@@ -55,12 +63,14 @@ fn refusing_commands_allocates_nothing() {
 
 #[test]
 fn stock_replies_and_known_commands_are_written_in_place() {
-    let command = Command::parse(b"MAIL FROM:<kim@example.org> SIZE=500 BODY=8BITMIME");
-    let command = command.unwrap();
+    let command = Command::parse(b"MAIL FROM:<kim@example.org> SIZE=500 BODY=8BITMIME").unwrap();
+    let line = b"RCPT TO:<@a:kim@example.org> NOTIFY=DELAY ORCPT=rfc822;kim@example.org";
+    let with_dsn = Command::parse(line).unwrap();
     let mut out = BytesMut::with_capacity(512);
     let count = allocations(|| {
         replies::RECIPIENT_OK.encode(&mut out);
         replies::RELAY_DENIED.encode(&mut out);
+        with_dsn.encode(&mut out);
         command.encode(&mut out);
     });
     assert_eq!(count, 0);

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use smtp_proto::ClientName;
+use smtp_proto::{ClientName, Dialect};
 
 use crate::config::{
     BareNewline, EvaluateAt, Limits, NulPolicy, OutOfTurn, SessionConfig, Timeouts,
@@ -17,7 +17,9 @@ use crate::driver::Hooks;
 use crate::driver::TlsConfig;
 use crate::envelope::IdSource;
 use crate::error::ConfigError;
-use crate::hooks::{AccessControl, Authenticator, Delivery, Observer, RelayPolicy};
+use crate::hooks::{
+    AccessControl, Authenticator, Delivery, ExtensionHandler, Observer, RelayPolicy,
+};
 use crate::info::Service;
 use crate::relay::{check_coverage, parse_network};
 use crate::server::Server;
@@ -72,6 +74,7 @@ impl ServerBuilder<WantsDelivery> {
             delivery,
             access: None,
             authenticator: None,
+            extensions: Vec::new(),
             observers: Vec::new(),
             evaluate_at: EvaluateAt::default(),
             timeouts: Timeouts::default(),
@@ -120,6 +123,12 @@ impl ServerBuilder<Ready> {
     /// Sizes and counts.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.state.session.limits = limits;
+        self
+    }
+
+    /// Commands and parameters beyond the standard; call it once for each service extension.
+    pub fn extension(mut self, handler: impl ExtensionHandler) -> Self {
+        self.state.hooks.extensions.push((handler.definition(), Arc::new(handler)));
         self
     }
 
@@ -184,8 +193,8 @@ impl ServerBuilder<Ready> {
     /// The server, ready to listen.
     ///
     /// # Errors
-    /// [`ConfigError`] for a name that is none, networks that leave nobody out, or a limit or time that
-    /// nobody could be served with.
+    /// [`ConfigError`] for a name that is none, networks that leave nobody out, a service extension with a
+    /// word that is malformed, standard or taken, or a limit or time that nobody could be served with.
     pub fn build(self) -> Result<Server, ConfigError> {
         let Self { server_name, state } = self;
         let is_name =
@@ -196,6 +205,11 @@ impl ServerBuilder<Ready> {
         check_coverage(&state.hooks.relay.granted_networks())?;
         let mut session = state.session;
         session.timeouts = state.hooks.timeouts;
+        session.dialect = state
+            .hooks
+            .extensions
+            .iter()
+            .try_fold(Dialect::default(), |dialect, (one, _)| dialect.with(one.clone()))?;
         session.capabilities = state.hooks.delivery.capabilities();
         session.check()?;
         #[cfg(feature = "tls")]

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use smtp_proto::Dialect;
 
 use crate::envelope::IdSource;
 use crate::hooks::{Capabilities, Outcome};
@@ -42,6 +43,8 @@ pub struct SessionConfig {
     pub early_talk: OutOfTurn,
     /// What follows from octets behind a command that ends a group. Default: they are refused.
     pub pipelining: OutOfTurn,
+    /// What the session understands beyond the standard.
+    pub dialect: Dialect,
     /// What EHLO may offer on behalf of the delivery.
     pub capabilities: Capabilities,
     /// Offer STARTTLS while the session is in clear.
@@ -68,6 +71,7 @@ impl SessionConfig {
             nul: NulPolicy::default(),
             early_talk: OutOfTurn::Tolerate,
             pipelining: OutOfTurn::Refuse,
+            dialect: Dialect::default(),
             capabilities: Capabilities::default(),
             starttls: false,
             auth: AuthConfig::default(),
@@ -115,8 +119,8 @@ pub struct Limits {
     pub recipients_max: Option<usize>,
     /// Replies 4xx and 5xx before the connection is closed. No RFC minimum. Default 20.
     pub errors_max: Option<u32>,
-    /// Commands without progress (NOOP, RSET, EHLO, VRFY) before each counts as an error. No RFC minimum.
-    /// Default 100.
+    /// Commands without progress (NOOP, RSET, EHLO, VRFY, a further BDAT of 0 octets that is not the last) before
+    /// each counts as an error. No RFC minimum. Default 100.
     pub idle_commands_max: Option<u32>,
     /// Octets swallowed after a refusal, so that the stream stays in sync, before the connection is
     /// closed. No RFC minimum. Default 100 MiB.

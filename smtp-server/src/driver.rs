@@ -8,6 +8,7 @@
 //! * **Spec**: RFC 5321 3.8, 4.5.3.2; RFC 3207.
 
 mod admission;
+mod buffers;
 mod content;
 mod hook_clock;
 mod resolve;
@@ -17,7 +18,7 @@ mod tls;
 mod wire;
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
@@ -26,11 +27,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::config::OutOfTurn;
 use crate::envelope::Recipient;
-use crate::hooks::{CloseReason, Event};
+use crate::hooks::{CloseReason, Event, HookKind};
+#[cfg(feature = "tls")]
+use crate::info::Service;
 use crate::info::SessionInfo;
 use crate::session::{Action, FinalReply, Question, Session};
 
 pub(crate) use admission::Admission;
+pub(crate) use buffers::Buffers;
 pub(crate) use resolve::Hooks;
 pub(crate) use shutdown::Shutdown;
 #[cfg(feature = "tls")]
@@ -45,6 +49,7 @@ pub(crate) struct Context {
     pub(crate) hooks: Arc<Hooks>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<TlsConfig>,
+    pub(crate) buffers: Arc<Buffers>,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -59,25 +64,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         Self { wire: Wire::new(stream), session, context }
     }
 
-    /// Serves a client that is expected to begin with a TLS handshake.
-    #[cfg(feature = "tls")]
-    pub(crate) async fn run_implicit_tls(mut self) {
-        let mut farewell = Farewell::new(&self);
-        farewell.reason = match self.start_tls().await {
-            Ok(()) => self.converse().await,
-            Err(reason) => reason,
-        };
-        farewell.info = self.session.info();
-    }
-
     /// Serves the client until the connection is closed.
-    pub(crate) async fn run(mut self) {
-        let mut farewell = Farewell::new(&self);
+    ///
+    /// By reference: a future that takes the connection by value has room for it twice.
+    pub(crate) async fn run(&mut self) {
+        let mut farewell = Farewell::new(self);
         farewell.reason = self.converse().await;
         farewell.info = self.session.info();
     }
 
     async fn converse(&mut self) -> CloseReason {
+        #[cfg(feature = "tls")]
+        if self.session.config().service == Service::Submissions
+            && let Err(reason) = Box::pin(self.start_tls()).await
+        {
+            return reason;
+        }
         self.emit(&Event::Connected, &self.session.info());
         let reason = self.serve().await;
         if let Some(reply) = self.session.take_unwritten_reply() {
@@ -98,7 +100,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }
                 Action::Write(bytes) => {
                     let timeout = self.context.hooks.timeouts.write;
-                    let (written, waited) = noting_wait(self.wire.write(bytes, timeout)).await;
+                    let (written, waited) = {
+                        let writing = pin!(self.wire.write(bytes, timeout));
+                        noting_wait(writing).await
+                    };
                     let Ok(written) = written else { return CloseReason::Disconnected };
                     if waited {
                         now = wire::now();
@@ -108,13 +113,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     }
                 }
                 Action::Ask(Question::Message(message)) => {
-                    self.deliver(*message, &info, now).await;
+                    self.deliver(message, &info, now).await;
                     now = wire::now();
                 }
                 Action::Ask(question) => {
                     let precedes_greeting = matches!(question, Question::Client);
-                    let resolving = self.context.hooks.resolve(question, &info, now.wall);
-                    let (answer, waited) = noting_wait(resolving).await;
+                    let (answer, waited) = {
+                        let hooks = &self.context.hooks;
+                        let resolving = pin!(hooks.resolve(question, &info, now.wall));
+                        noting_wait(resolving).await
+                    };
                     if precedes_greeting {
                         self.note_early_talk(&info).await;
                     }
@@ -126,7 +134,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }
                 Action::StartTls => {
                     #[cfg(feature = "tls")]
-                    match self.start_tls().await {
+                    match Box::pin(self.start_tls()).await {
                         Ok(()) => {
                             info = self.session.info();
                             now = wire::now();
@@ -143,7 +151,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     fn answer(&mut self, answer: Answer, info: &SessionInfo) {
         let recipient_accepted = matches!(answer, Answer::Recipient(Ok(_)));
-        answer.give(&mut self.session);
+        if let Some(failure) = answer.give(&mut self.session) {
+            self.emit(&Event::HookFailed { hook: HookKind::Extension, failure }, info);
+        }
         if !recipient_accepted || self.context.hooks.observers.is_empty() {
             return;
         }
@@ -162,7 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             tokio::task::yield_now().await;
         }
         let Self { wire, session, .. } = self;
-        let polled = poll_fn(|cx| Poll::Ready(wire.poll_read(cx, session.input(), None))).await;
+        let polled = poll_fn(|cx| Poll::Ready(wire.poll_read_commands(cx, session))).await;
         if let Poll::Ready(waited) = polled {
             waited.tell(session);
         }
@@ -175,8 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Waits for octets, the session's deadline or the server's shutdown, whichever is first.
     async fn read(&mut self) {
         let Self { wire, session, context } = self;
-        let deadline = session.poll_timeout();
-        let waited = poll_fn(|cx| match wire.poll_read(cx, session.input(), deadline) {
+        let waited = poll_fn(|cx| match wire.poll_read_commands(cx, session) {
             Poll::Ready(waited) => Poll::Ready(waited),
             Poll::Pending => context.shutdown.poll(cx).map(|()| Waited::ShutDown),
         })
@@ -200,8 +209,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 }
 
 /// A future's output, and whether it had to wait.
-async fn noting_wait<T>(future: impl Future<Output = T>) -> (T, bool) {
-    let mut future = pin!(future);
+async fn noting_wait<T>(mut future: Pin<&mut impl Future<Output = T>>) -> (T, bool) {
     let mut waited = false;
     let output = poll_fn(|cx| {
         let polled = future.as_mut().poll(cx);

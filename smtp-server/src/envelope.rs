@@ -126,7 +126,19 @@ pub struct QueueId(pub u64);
 
 impl fmt::Display for QueueId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:X}", self.0)
+        // By hand, since it is written twice for each message and the general way costs as much as the
+        // rest of such a line.
+        let mut digits = [b'0'; 16];
+        let mut length = 0;
+        for (index, digit) in digits.iter_mut().rev().enumerate() {
+            let value = (self.0 >> (4 * index)) as usize & 0xf;
+            *digit = b"0123456789ABCDEF"[value];
+            if value != 0 || index == 0 {
+                length = index + 1;
+            }
+        }
+        let written = digits.get(16 - length..).unwrap_or_default();
+        f.write_str(std::str::from_utf8(written).unwrap_or_default())
     }
 }
 

@@ -4,6 +4,8 @@
 //! * **Promises**: a mistake that would make an open relay is an error before the first connection.
 //! * **Limits**: none. **Panics**: never. **Spec**: RFC 5321 7.9, RFC 2505 2.1.
 
+use smtp_proto::DialectError;
+
 use crate::info::Service;
 
 /// A server cannot be built or listen like this.
@@ -36,4 +38,7 @@ pub enum ConfigError {
     /// A service requires AUTH and there is no authenticator.
     #[error("the {0} service requires AUTH: give the builder an authenticator")]
     AuthenticatorRequired(Service),
+    /// A service extension has a word that is malformed, standard or taken.
+    #[error("a service extension cannot be registered: {0}")]
+    Extension(#[from] DialectError),
 }

@@ -1,8 +1,8 @@
 //! Events as `tracing` records.
 //!
 //! * **In**: [`Event`]s. **Out**: one record each, with the client and the queue id as fields.
-//! * **Promises**: what a client sent is written as quoted text, so it cannot forge a line; no password is in any
-//!   event. **Limits**: none. **Panics**: never. **Spec**: none.
+//! * **Promises**: what a client sent, or a hook said, is written as quoted text, so it cannot forge a line; no
+//!   password is in any event. **Limits**: none. **Panics**: never. **Spec**: none.
 
 use smtp_proto::Reply;
 
@@ -43,7 +43,8 @@ impl Observer for TracingObserver {
                 tracing::warn!(target: "smtp", service, client, login = ?authcid, mechanism, "authentication failed");
             }
             Event::CredentialsUnavailable { error } => {
-                tracing::error!(target: "smtp", service, client, %error, "no credentials");
+                let error = error.to_string();
+                tracing::error!(target: "smtp", service, client, ?error, "no credentials");
             }
             Event::Closed { reason, lasted } => {
                 tracing::info!(target: "smtp", service, client, ?reason, ?lasted, "disconnect");

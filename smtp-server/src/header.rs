@@ -73,14 +73,13 @@ impl fmt::Display for HeaderField {
     }
 }
 
+/// Whether every control character is a tab or belongs to a fold: CRLF before a space or a tab.
 fn value_is_one_field(value: &str) -> bool {
-    let bytes = value.as_bytes();
-    bytes.iter().enumerate().all(|(at, byte)| match byte {
-        b'\r' => bytes.get(at + 1) == Some(&b'\n'),
-        b'\n' => {
-            at > 0 && bytes[at - 1] == b'\r' && matches!(bytes.get(at + 1), Some(b' ' | b'\t'))
-        }
-        b'\t' => true,
-        other => !other.is_ascii_control(),
-    })
+    let octets = value.as_bytes();
+    let controls =
+        octets.iter().filter(|octet| octet.is_ascii_control() && **octet != b'\t').count();
+    let folds = memchr::memchr_iter(b'\r', octets)
+        .filter(|at| matches!(octets.get(at + 1..at + 3), Some([b'\n', b' ' | b'\t'])))
+        .count();
+    controls == folds * "\r\n".len()
 }

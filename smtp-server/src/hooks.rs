@@ -1,4 +1,4 @@
-//! The five hooks: what an embedder decides.
+//! The hooks: what an embedder decides.
 //!
 //! * **In**: values (`&SessionInfo`, `&Envelope`, `&mut Body`). **Out**: verdicts.
 //! * **Promises**: each hook has one authority and no other. Only a [`RelayPolicy`] opens the way to
@@ -14,16 +14,19 @@
 //! | [`AccessControl`] | anything against it? | refuse, leave effects |
 //! | [`Authenticator`] | who is this client? | prove an identity |
 //! | [`Delivery`] | will you take it? | take responsibility |
+//! | [`ExtensionHandler`] | what is the reply to this command of its own? | add commands and parameters |
 //! | [`Observer`] | | nothing: it is told |
 
 mod access;
 mod delivery;
+mod extension;
 mod observer;
 mod relay;
 mod sasl;
 
 pub use access::{AccessControl, Stage, StageKind};
 pub use delivery::{Capabilities, Delivery, Outcome};
+pub use extension::ExtensionHandler;
 pub use observer::{CloseReason, Event, HookFailure, HookKind, Observer};
 pub use relay::RelayPolicy;
 pub use sasl::{

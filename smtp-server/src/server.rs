@@ -24,7 +24,7 @@ use crate::builder::{ServerBuilder, WantsRelayPolicy};
 use crate::config::SessionConfig;
 #[cfg(feature = "tls")]
 use crate::driver::TlsConfig;
-use crate::driver::{Admission, Connection, Context, Hooks, Shutdown, now};
+use crate::driver::{Admission, Buffers, Connection, Context, Hooks, Shutdown, now};
 use crate::error::ConfigError;
 use crate::hooks::{AccessControl, Authenticator, Event, RelayPolicy};
 use crate::info::{Peer, Service, SessionInfo};
@@ -38,6 +38,7 @@ pub struct Server {
     #[cfg(feature = "tls")]
     tls: Option<TlsConfig>,
     admission: Arc<Admission>,
+    buffers: Arc<Buffers>,
     listeners: Vec<(TcpListener, Arc<Endpoint>)>,
 }
 
@@ -68,6 +69,7 @@ pub struct ShutdownReport {
 struct Endpoint {
     session: Arc<SessionConfig>,
     hooks: Arc<Hooks>,
+    buffers: Arc<Buffers>,
     #[cfg(feature = "tls")]
     tls: Option<TlsConfig>,
 }
@@ -150,6 +152,7 @@ impl Server {
     ) -> Self {
         Self {
             admission: Admission::new(&session.limits),
+            buffers: Arc::default(),
             session,
             hooks,
             #[cfg(feature = "tls")]
@@ -215,7 +218,7 @@ impl Server {
         let endpoint = self.endpoint(service)?;
         let (_signal, down) = watch::channel(false);
         // The signal must outlive the session, which would take its end for a shutdown.
-        endpoint.serve(stream, peer, down).await;
+        endpoint.connection(stream, peer, down).run().await;
         Ok(())
     }
 
@@ -246,6 +249,7 @@ impl Server {
         Ok(Endpoint {
             session: Arc::new(session),
             hooks: Arc::new(hooks),
+            buffers: self.buffers.clone(),
             #[cfg(feature = "tls")]
             tls,
         })
@@ -253,7 +257,7 @@ impl Server {
 }
 
 impl Endpoint {
-    async fn serve<S>(&self, stream: S, peer: Peer, down: watch::Receiver<bool>)
+    fn connection<S>(&self, stream: S, peer: Peer, down: watch::Receiver<bool>) -> Connection<S>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
@@ -262,14 +266,10 @@ impl Endpoint {
             hooks: self.hooks.clone(),
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),
+            buffers: self.buffers.clone(),
             shutdown: Shutdown::new(down),
         };
-        let connection = Connection::new(stream, session, context);
-        #[cfg(feature = "tls")]
-        if self.session.service == Service::Submissions {
-            return connection.run_implicit_tls().await;
-        }
-        connection.run().await;
+        Connection::new(stream, session, context)
     }
 
     /// Turns a client away without a session; one that does not take the reply at once does without.
@@ -328,10 +328,10 @@ fn admit(
     let Some(permit) = admission.admit(remote.ip()) else {
         return endpoint.refuse(stream, peer);
     };
-    let (endpoint, down) = (endpoint.clone(), down.clone());
+    let mut connection = endpoint.connection(stream, peer, down.clone());
     connections.spawn(async move {
-        let _permit = permit;
-        endpoint.serve(stream, peer, down).await;
+        connection.run().await;
+        drop(permit);
     });
 }
 

@@ -48,6 +48,8 @@ mod auth;
 
 mod misc;
 
+mod extension;
+
 mod guard;
 
 mod output;
@@ -73,11 +75,10 @@ use guard::Guard;
 use output::Output;
 use state::{Asked, Mail, State};
 
-/// Room for commands: a whole line of 512 octets and what was pipelined behind it.
-const COMMAND_BUFFER_BYTES: usize = 2 * 1024;
-/// Room for content, from 354 or BDAT to its end.
-const CONTENT_BUFFER_BYTES: usize = 64 * 1024;
-const IDLE_BEFORE_SHRINKING: Duration = Duration::from_secs(1);
+/// What a silent client's session keeps of its input buffer.
+const IDLE_BUFFER_BYTES_MAX: usize = 512;
+/// How long a client is silent before its session gives a larger one back.
+const SILENCE_BEFORE_SHRINKING: Duration = Duration::from_secs(1);
 
 /// One client's session, from the greeting to the close.
 pub struct Session {
@@ -140,6 +141,15 @@ pub enum Question<'a> {
     },
     /// May the content come? [`Session::answer_data`]
     Data(&'a Envelope),
+    /// What is the reply to this command of a service extension? [`Session::answer_command`]
+    Command {
+        /// The verb, as the extension registered it.
+        verb: &'a str,
+        /// What follows the verb, possibly nothing; no control characters.
+        argument: &'a str,
+        /// The envelope of the open mail transaction.
+        envelope: Option<&'a Envelope>,
+    },
     /// An exchange for this mechanism. [`Session::answer_mechanism`]
     Mechanism(&'static str),
     /// Is this credential right? [`Session::answer_credentials`]
@@ -221,7 +231,7 @@ impl Session {
     #[must_use]
     pub fn envelope(&self) -> Option<&Envelope> {
         match &self.state {
-            State::Command(Mail::Open(transaction)) => Some(&transaction.envelope),
+            State::Command(mail) => mail.envelope(),
             _ => None,
         }
     }
@@ -232,18 +242,13 @@ impl Session {
         &self.config
     }
 
-    /// The one input buffer: append what was read. It has room for at least one octet.
+    /// The one input buffer: append what was read.
     ///
-    /// 2 KiB while commands are awaited, 64 KiB from the first content on. The larger one is given back
-    /// when the client was silent for a second (by [`handle_timeout`](Self::handle_timeout)): a busy
-    /// connection keeps it from message to message.
+    /// The session never reserves room in it, so a driver decides what a read may bring. Content is handed
+    /// out as slices of this buffer; where a driver wants them to be large, it reserves room while a
+    /// message is open. Of a buffer that holds nothing no more than 512 octets are kept once the client was
+    /// silent for a second (by [`handle_timeout`](Self::handle_timeout)).
     pub fn input(&mut self) -> &mut BytesMut {
-        let wanted =
-            if self.state.is_content() { CONTENT_BUFFER_BYTES } else { COMMAND_BUFFER_BYTES };
-        if self.input.capacity() - self.input.len() < wanted / 4 {
-            // Reclaims the whole buffer if no chunk of it is alive.
-            self.input.reserve(wanted);
-        }
         &mut self.input
     }
 
@@ -333,8 +338,10 @@ impl Session {
     fn advance(&mut self) -> Next {
         loop {
             match &self.state {
-                State::Asked(Asked::Message(_)) if self.output.is_urgent() => return Next::Write,
-                State::Asked(Asked::Message(_)) => return self.begin_message(),
+                State::Asked(Asked::Message { .. }) if self.output.is_urgent() => {
+                    return Next::Write;
+                }
+                State::Asked(Asked::Message { .. }) => return self.begin_message(),
                 State::Asked(_) => return Next::Ask,
                 State::Content(_) => self.abandon_content(),
                 State::Closing(_) | State::Upgrading if !self.output.is_empty() => {
@@ -374,8 +381,8 @@ impl Session {
             State::Draining(draining) => draining.pace.deadline(now),
             _ => now + self.config.timeouts.command,
         };
-        let is_large = COMMAND_BUFFER_BYTES * 2 < self.input.capacity();
-        self.shrink_at = is_large.then(|| now + IDLE_BEFORE_SHRINKING);
+        let is_large = IDLE_BUFFER_BYTES_MAX < self.input.capacity();
+        self.shrink_at = is_large.then(|| now + SILENCE_BEFORE_SHRINKING);
         self.await_input(deadline);
         Some(Next::Read)
     }

@@ -26,14 +26,12 @@ pub fn received(info: &SessionInfo, envelope: &Envelope, now: UnixMillis) -> Hea
     let mut value = String::with_capacity(256);
     value.push_str("from ");
     let claimed = info.hello.as_ref().map_or("unknown", |hello| hello.name.as_str());
-    value.extend(claimed.chars().map(without_syntax));
+    push_claim(&mut value, claimed);
+    push_address(&mut value, info.peer.ip());
+    for text in ["\r\n\tby ", &info.server_name, " with ", protocol(info, envelope)] {
+        value.push_str(text);
+    }
     // Writing to a string cannot fail.
-    let _ = match info.peer.ip() {
-        Some(IpAddr::V4(ip)) => write!(value, " ([{ip}])"),
-        Some(IpAddr::V6(ip)) => write!(value, " ([IPv6:{ip}])"),
-        None => Ok(()),
-    };
-    let _ = write!(value, "\r\n\tby {} with {}", info.server_name, protocol(info, envelope));
     if let Some(queue_id) = envelope.queue_id {
         let _ = write!(value, " id {queue_id}");
     }
@@ -80,7 +78,41 @@ fn protocol(info: &SessionInfo, envelope: &Envelope) -> &'static str {
     names[usize::from(info.tls.is_some()) + 2 * usize::from(info.identity.is_some())]
 }
 
-/// A character of a client name that cannot open or close a comment, or end the clause it stands in.
-fn without_syntax(character: char) -> char {
-    if "()\\;<>\",".contains(character) { '?' } else { character }
+/// What the client says of itself, without the characters that could open or close a comment or end the
+/// clause it stands in.
+fn push_claim(value: &mut String, claimed: &str) {
+    const SYNTAX: &[char] = &['(', ')', '\\', ';', '<', '>', '"', ','];
+    if claimed.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-')) {
+        value.push_str(claimed);
+    } else {
+        value.push_str(&claimed.replace(SYNTAX, "?"));
+    }
+}
+
+/// The client's address as a literal in a comment (RFC 5321 4.4).
+fn push_address(value: &mut String, address: Option<IpAddr>) {
+    match address {
+        Some(IpAddr::V4(ip)) => {
+            let mut before = " ([";
+            for octet in ip.octets() {
+                value.push_str(before);
+                push_decimal(value, octet);
+                before = ".";
+            }
+            value.push_str("])");
+        }
+        Some(IpAddr::V6(ip)) => {
+            // Writing to a string cannot fail.
+            let _ = write!(value, " ([IPv6:{ip}])");
+        }
+        None => {}
+    }
+}
+
+/// Four of these are in most messages, and formatting them costs a tenth of what a message costs.
+fn push_decimal(value: &mut String, number: u8) {
+    let digits =
+        [number / 100, number / 10 % 10, number % 10].map(|digit| char::from(b'0' + digit));
+    let leading = usize::from(number < 100) + usize::from(number < 10);
+    value.extend(&digits[leading..]);
 }

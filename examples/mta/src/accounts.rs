@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use smtp_server::Recipient;
 use smtp_server::delivery::Mailboxes;
-use smtp_server::proto::{Domain, ForwardPath};
+use smtp_server::proto::Domain;
 
 use crate::recipients::KnownRecipients;
 
@@ -45,9 +45,9 @@ impl Accounts {
 
 impl Mailboxes for Accounts {
     fn directory(&self, recipient: &Recipient) -> Option<PathBuf> {
-        let (local_part, domain) = match &recipient.path {
-            ForwardPath::Postmaster => (POSTMASTER.to_owned(), self.home_domain.clone()),
-            ForwardPath::Mailbox(mailbox) => {
+        let (local_part, domain) = match recipient.path.mailbox() {
+            None => (POSTMASTER.to_owned(), self.home_domain.clone()),
+            Some(mailbox) => {
                 (fold(&mailbox.local_part.unquoted()), self.domain_of(&mailbox.domain)?)
             }
         };
@@ -97,7 +97,7 @@ mod tests {
     use std::path::{Component, Path};
 
     use smtp_server::RecipientClass;
-    use smtp_server::proto::{RcptParams, limits};
+    use smtp_server::proto::{ForwardPath, RcptParams, limits};
 
     use super::*;
 

@@ -6,6 +6,7 @@ mod harness;
 
 mod accounts;
 mod exit_codes;
+mod hostile;
 mod listening;
 mod parameters;
 mod passwd;

@@ -18,6 +18,8 @@ use super::table::State;
 const PLAIN_BYTES: usize = 256;
 /// Octets that are looked at together where a line was found to end.
 const ENDING_BYTES: usize = 64;
+/// Octets that are looked at together before what is left is looked at one by one.
+const LAST_BYTES: usize = 16;
 /// Octets that are looked at together where lines are short.
 const DENSE_BYTES: usize = 1024;
 /// Stretches with line endings in a row, after which lines are taken to be short.
@@ -48,7 +50,7 @@ pub(super) fn clean_bytes<const STUFFED: bool>(content: &[u8]) -> usize {
         rest = after_plain::<{ PLAIN_BYTES / 4 }>(rest).unwrap_or(rest);
         match after_clean::<ENDING_BYTES, STUFFED>(rest) {
             Some(after) => rest = after,
-            None => return content.len() - rest.len(),
+            None => break,
         }
         endings += 1;
     }
@@ -56,6 +58,9 @@ pub(super) fn clean_bytes<const STUFFED: bool>(content: &[u8]) -> usize {
         rest = after;
     }
     while let Some(after) = after_clean::<ENDING_BYTES, STUFFED>(rest) {
+        rest = after;
+    }
+    while let Some(after) = after_clean::<LAST_BYTES, STUFFED>(rest) {
         rest = after;
     }
     content.len() - rest.len()

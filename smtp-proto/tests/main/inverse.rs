@@ -6,14 +6,18 @@ use std::hash::{Hash, Hasher};
 use bytes::BytesMut;
 use proptest::prelude::*;
 use smtp_proto::{
-    Command, Domain, EnhancedCode, Extension, ForwardPath, InitialResponse, LocalPart, Mailbox,
-    ReversePath, Verb, xtext,
+    Attribute, Command, DateTime, Domain, EhloReply, EnhancedCode, EtrnArgument, Extension,
+    ForwardPath, InitialResponse, LocalPart, Mailbox, OriginalRecipient, Query, Reply, ReversePath,
+    Verb, XClient, utf8_addr, xtext,
 };
 
 const LOCAL_PART: &str = r#"([a-zA-Z0-9!#$%&'*+/=?^_`{|}~ж-]{1,6}(\.[a-zé]{1,6}){0,3})|("([ !#-\[\]-~ü]|\\[ -~]){1,20}")"#;
 const DOMAIN: &str = r"([a-zA-Z0-9ü]([a-zA-Z0-9-]{0,6}[a-z0-9])?(\.[a-zA-Z]{1,5}){0,3})|(\[192\.0\.2\.[1-9]\])|(\[[iI][pP]v6:2001:db8::[0-9a-fA-F]{1,4}\])|(\[[g-z]{1,4}:[!-Z^-~]{1,9}\])";
 const ROUTE: &str = r"((@[a-z]{1,3}(\.example)?,){0,2}@[a-z]{1,3}:)?";
-const PARAMETERS: &str = r"( SIZE=[0-9]{1,18})?( body=(7bit|8BITMIME|BinaryMime))?( SMTPUTF8)?( AUTH=(<>|[a-z]{1,5}\+2B@[a-z]{1,5}))?( RET=HDRS)?( X-[a-z]{1,5}(=[!-<>-~д]{1,9})?)?( NOTIFY=NEVER)?";
+const DATE_TIME: &str =
+    r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]";
+const MAIL_PARAMETERS: &str = r"( SIZE=[0-9]{1,18})?( body=(7bit|8BITMIME|BinaryMime))?( SMTPUTF8)?( AUTH=(<>|[a-z]{1,5}\+2B@[a-z]{1,5}))?( ret=(full|HDRS))?( ENVID=([!-*,-<>-~]|\+[2-6][0-9A-Fa-f]){1,30})?( RequireTLS)?( MT-PRIORITY=(0|-?[1-9]))?( by=([+-]?[0-9]{1,9};nt?|[1-9][0-9]{0,8};[rR][tT]?))?( X-[a-z]{1,5}(=[!-<>-~д]{1,9})?)?( NOTIFY=NEVER)?( HOLDFOR=[1-9][0-9]{0,8})?";
+const RCPT_PARAMETERS: &str = r"( NOTIFY=(never|(SUCCESS|failure|Delay)(,(SUCCESS|failure|Delay)){0,2}))?( ORCPT=(rfc822;([!-*,-<>-~]|\+[2-6][0-9A-F]){1,30}|utf-8;([!-*,-<>-\[\]-~дü]|\\x\{(5C|434|1F600|20)\}){1,20}))?( X-[a-z]{1,5}(=[!-<>-~д]{1,9})?)?( RET=HDRS)?";
 
 fn encoded(command: &Command<'_>) -> Vec<u8> {
     let mut out = BytesMut::new();
@@ -31,8 +35,13 @@ fn round_trip(line: &[u8]) -> Option<Vec<u8>> {
     assert_eq!(parsed, command);
     assert_eq!(encoded(&parsed), written, "writing twice writes the same");
     assert_eq!(command.clone().into_owned(), command);
-    assert_eq!(Verb::of(again), Some(command.verb()));
+    assert_eq!(Verb::of(again), command.verb());
     Some(written)
+}
+
+/// Whether a local-part of [`LOCAL_PART`] goes out as it came.
+fn least_quoted(local_part: &str) -> bool {
+    LocalPart::new(local_part).is_ok_and(|parsed| parsed.least_quoted() == local_part)
 }
 
 fn hash(value: impl Hash) -> u64 {
@@ -51,7 +60,15 @@ fn known_lines() {
         ("MAIL FROM:<a@b.example>", "MAIL FROM:<a@b.example>"),
         ("MAIL FROM: <>   BODY=8BITMIME size=007", "MAIL FROM:<> SIZE=7 BODY=8BITMIME"),
         ("MAIL FROM:<> X=y AUTH=<> SMTPUTF8", "MAIL FROM:<> SMTPUTF8 AUTH=<> X=y"),
-        ("RCPT TO: <@a,@b:\"kim\"@D.example>", "RCPT TO:<kim@D.example>"),
+        ("MAIL FROM:<> by=+0120;rt holdfor=60", "MAIL FROM:<> BY=120;RT HOLDFOR=60"),
+        ("MAIL FROM:<> envid=a+2b mt-priority=0", "MAIL FROM:<> ENVID=a+2b MT-PRIORITY=0"),
+        ("MAIL FROM:<> requiretls ret=hdrs", "MAIL FROM:<> RET=HDRS REQUIRETLS"),
+        (
+            "RCPT TO:<a@b> orcpt=RFC822;a+2B@B notify=delay,success,DELAY",
+            "RCPT TO:<a@b> NOTIFY=SUCCESS,DELAY ORCPT=RFC822;a+2B@B",
+        ),
+        ("RCPT TO:<a@b> rrvs=2014-04-03t23:01:00z;c", "RCPT TO:<a@b> RRVS=2014-04-03t23:01:00z;C"),
+        ("RCPT TO: <@a,@B:\"kim\"@D.example>", "RCPT TO:<@a,@B:kim@D.example>"),
         ("RCPT TO:<PostMaster> NOTIFY=NEVER", "RCPT TO:<postmaster> NOTIFY=NEVER"),
         ("data ", "DATA"),
         ("bdat 0086 last", "BDAT 86 LAST"),
@@ -64,6 +81,21 @@ fn known_lines() {
         ("RSET", "RSET"),
         ("QUIT", "QUIT"),
         ("STARTTLS", "STARTTLS"),
+        ("vrfy  дима  smtputf8 ", "VRFY дима SMTPUTF8"),
+        ("EXPN SMTPUTF8", "EXPN SMTPUTF8"),
+        ("VRFY SMTPUTF8 SMTPUTF8", "VRFY SMTPUTF8 SMTPUTF8"),
+        ("etrn Example.ORG", "ETRN Example.ORG"),
+        ("ETRN @example.org", "ETRN @example.org"),
+        ("ETRN #slow", "ETRN #slow"),
+        (
+            "xclient port=25 name=[unavailable] Addr=ipv6:2001:DB8:0::1 helo=c.example",
+            "XCLIENT NAME=[UNAVAILABLE] ADDR=IPV6:2001:db8::1 PORT=25 HELO=c.example",
+        ),
+        ("XCLIENT LOGIN=a+2bb+3dc", "XCLIENT LOGIN=a+2Bb+3Dc"),
+        (
+            "XFORWARD SOURCE=local IDENT=4F2A PROTO=UUCP ADDR=192.0.2.9",
+            "XFORWARD ADDR=192.0.2.9 PROTO=UUCP IDENT=4F2A SOURCE=LOCAL",
+        ),
     ] {
         let expected = format!("{written}\r\n").into_bytes();
         assert_eq!(round_trip(line.as_bytes()), Some(expected), "{line}");
@@ -73,10 +105,14 @@ fn known_lines() {
 #[test]
 fn e01_free_text_that_a_program_supplies_stays_on_its_line() {
     let text = "kim\r\nRCPT TO:<c@d>\0\u{85}";
-    for command in
-        [Command::Vrfy(text.into()), Command::Expn(text.into()), Command::Help(Some(text.into()))]
-    {
-        let expected = format!("{} kim??RCPT TO:<c@d>??\r\n", command.verb().as_str());
+    for (command, verb) in [
+        (Command::Vrfy(Query::new(text)), "VRFY "),
+        (Command::Expn(Query::new(text)), "EXPN "),
+        (Command::Help(Some(text.into())), "HELP "),
+        (Command::Etrn(EtrnArgument::Queue(text.into())), "ETRN #"),
+        (Command::Other { verb: "X\n".into(), argument: text.into() }, "X? "),
+    ] {
+        let expected = format!("{verb}kim??RCPT TO:<c@d>??\r\n");
         assert_eq!(encoded(&command), expected.as_bytes());
     }
 }
@@ -99,8 +135,21 @@ fn extensions_are_written_as_they_are_read() {
         "LIMITS MAILMAX=5 RCPTMAX=20 RCPTDOMAINMAX=1",
         "LIMITS RCPTMAX=20",
         "HELP",
-        "X-NEW",
+        "VRFY",
+        "EXPN",
+        "ETRN",
+        "REQUIRETLS",
+        "RRVS",
+        "PRDR",
+        "DELIVERBY",
         "DELIVERBY 240",
+        "FUTURERELEASE 86400 2030-01-01T00:00:00Z",
+        "MT-PRIORITY",
+        "MT-PRIORITY MIXER STANAG4406",
+        "XCLIENT NAME ADDR",
+        "XFORWARD NAME SOURCE NEW",
+        "X-NEW",
+        "X-NEW a  b",
     ] {
         assert_eq!(Extension::parse(text).unwrap().to_string(), text);
     }
@@ -110,22 +159,71 @@ fn extensions_are_written_as_they_are_read() {
 
 proptest! {
     #[test]
-    fn transaction_commands(
+    fn mail_commands(
         local_part in LOCAL_PART,
         domain in DOMAIN,
         route in ROUTE,
         space in " ?",
-        parameters in PARAMETERS,
+        parameters in MAIL_PARAMETERS,
     ) {
-        let path = format!("{space}<{route}{local_part}@{domain}>{parameters}");
-        for line in [format!("MAIL FROM:{path}"), format!("rcpt to:{path}")] {
-            prop_assert!(round_trip(line.as_bytes()).is_some(), "{line}");
+        let path = format!("<{route}{local_part}@{domain}>");
+        let line = format!("MAIL FROM:{space}{path}{parameters}");
+        let written = round_trip(line.as_bytes());
+        prop_assert!(written.is_some(), "{line}");
+        if least_quoted(&local_part) {
+            let path = format!("MAIL FROM:{path}").into_bytes();
+            prop_assert!(written.unwrap().starts_with(&path), "{line}");
         }
     }
 
     #[test]
+    fn rcpt_commands(
+        local_part in LOCAL_PART,
+        domain in DOMAIN,
+        route in ROUTE,
+        space in " ?",
+        parameters in RCPT_PARAMETERS,
+    ) {
+        let path = format!("<{route}{local_part}@{domain}>");
+        let line = format!("rcpt to:{space}{path}{parameters}");
+        let written = round_trip(line.as_bytes());
+        prop_assert!(written.is_some(), "{line}");
+        if least_quoted(&local_part) {
+            let path = format!("RCPT TO:{path}").into_bytes();
+            prop_assert!(written.unwrap().starts_with(&path), "{line}");
+        }
+    }
+
+    #[test]
+    fn times_in_parameters(
+        time in DATE_TIME,
+        fraction in r"(\.[0-9]{1,4})?",
+        offset in "[+-]([01][0-9]|2[0-3]):[0-5][0-9]",
+    ) {
+        let line = format!("MAIL FROM:<> HOLDUNTIL={time}{fraction}Z");
+        prop_assert_eq!(round_trip(line.as_bytes()), Some(format!("{line}\r\n").into_bytes()));
+        let line = format!("RCPT TO:<a@b> RRVS={time}{offset};R");
+        prop_assert_eq!(round_trip(line.as_bytes()), Some(format!("{line}\r\n").into_bytes()));
+
+        let [utc, shifted] = ["Z", &offset].map(|zone| {
+            DateTime::parse(&format!("{time}{zone}")).unwrap().into_owned().unix_seconds()
+        });
+        let minutes = offset[1..3].parse::<i64>().unwrap() * 60 + offset[4..].parse::<i64>().unwrap();
+        let sign = if offset.starts_with('-') { -1 } else { 1 };
+        prop_assert_eq!(utc - shifted, sign * minutes * 60);
+    }
+
+    #[test]
+    fn times_of_seconds(unix_seconds in -62_167_219_200..=253_402_300_799_i64) {
+        let time = DateTime::from_unix_seconds(unix_seconds).unwrap();
+        prop_assert_eq!(&DateTime::parse(time.as_str()).unwrap(), &time);
+        prop_assert_eq!(time.unix_seconds(), unix_seconds);
+        prop_assert!(time.is_utc() && !time.has_fraction());
+    }
+
+    #[test]
     fn other_commands(
-        line in "(EHLO|helo|LHLO) [!-~ü]{1,30}|VRFY [!-~]( ?[!-~ж]){0,20}|BDAT [0-9]{1,19}( LAST)?|AUTH [A-Z0-9_-]{1,20}( [A-Za-z0-9+/=]{1,40})?|NOOP [ -~]{0,9}|HELP [ -~]{0,9}",
+        line in r"(EHLO|helo|LHLO) [!-~ü]{1,30}|VRFY [!-~]( ?[!-~ж]){0,20}|BDAT [0-9]{1,19}( LAST)?|AUTH [A-Z0-9_-]{1,20}( [A-Za-z0-9+/=]{1,40})?|NOOP [ -~]{0,9}|HELP [ -~]{0,9}|ETRN @?[a-z]{1,9}(\.[a-z]{1,3}){0,2}|ETRN #[!-~]{1,9}",
     ) {
         prop_assert!(round_trip(line.as_bytes()).is_some(), "{line}");
     }
@@ -136,9 +234,34 @@ proptest! {
     }
 
     #[test]
-    fn any_octets(verb in 0..15_usize, rest in prop::collection::vec(any::<u8>(), 0..80)) {
+    fn attributes_of_clients(
+        name in any::<String>(),
+        address in any::<std::net::IpAddr>(),
+        port in any::<u16>(),
+        login in "[ -~ж]{1,40}",
+        known in any::<bool>(),
+    ) {
+        let mut client = XClient::default();
+        client.name = Some(if known { Attribute::Known(name.as_str().into()) } else { Attribute::Unavailable });
+        client.address = Some(Attribute::Known(address));
+        client.port = Some(Attribute::Known(port));
+        client.login = Some(Attribute::Known(login.into()));
+        client.destination_address = Some(Attribute::TemporarilyUnavailable);
+        let written = encoded(&Command::XClient(Box::new(client.clone())));
+        prop_assert!(!written[..written.len() - 2].iter().any(|octet| !octet.is_ascii() || octet.is_ascii_control()));
+        let fits = xtext::encode(&name).len() <= 255 && !name.is_empty();
+        if !known || (fits && !name.contains(char::is_control)) {
+            prop_assert_eq!(round_trip(&written[..written.len() - 2]), Some(written.clone()));
+            let read = Command::parse(&written[..written.len() - 2]);
+            prop_assert_eq!(read, Ok(Command::XClient(Box::new(client))));
+        }
+    }
+
+    #[test]
+    fn any_octets(verb in 0..19_usize, rest in prop::collection::vec(any::<u8>(), 0..80)) {
         let verbs = ["EHLO ", "HELO ", "LHLO ", "MAIL FROM:<", "RCPT TO:<", "DATA", "BDAT ",
-            "RSET", "NOOP ", "QUIT", "STARTTLS", "AUTH ", "VRFY ", "EXPN ", ""];
+            "RSET", "NOOP ", "QUIT", "STARTTLS", "AUTH ", "VRFY ", "EXPN ",
+            "ETRN ", "XCLIENT NAME=", "XCLIENT ADDR=", "XFORWARD ", ""];
         round_trip(&[verbs[verb].as_bytes(), &rest].concat());
     }
 
@@ -193,6 +316,32 @@ proptest! {
         }
     }
 
+    // rows: 6533-3-c
+    #[test]
+    fn utf8_addresses_hold_any_text(text in any::<String>()) {
+        let (unitext, ascii) = (utf8_addr::encode_unitext(&text), utf8_addr::encode_xtext(&text));
+        for encoded in [&unitext, &ascii] {
+            let special = |c: char| c.is_ascii_control() || matches!(c, ' ' | '+' | '=');
+            prop_assert!(!encoded.contains(special), "{encoded}");
+            match utf8_addr::decode(encoded) {
+                Ok(decoded) => prop_assert_eq!(&decoded, &text),
+                Err(_) => prop_assert!(text.is_empty() || text.contains(char::is_control)),
+            }
+        }
+        prop_assert!(ascii.is_ascii());
+    }
+
+    #[test]
+    fn original_recipients_of_any_mailbox(local_part in LOCAL_PART, domain in DOMAIN) {
+        let text = format!("{local_part}@{domain}");
+        let orcpt = OriginalRecipient::of(&Mailbox::parse(&text).unwrap()).unwrap();
+        prop_assert_eq!(orcpt.address(), &*text);
+        prop_assert_eq!(&OriginalRecipient::new(orcpt.as_str()).unwrap(), &orcpt);
+        let ascii = orcpt.to_ascii().unwrap();
+        prop_assert!(ascii.is_ascii());
+        prop_assert_eq!(ascii.address(), &*text);
+    }
+
     #[test]
     fn initial_responses_hold_any_octets(octets in prop::collection::vec(any::<u8>(), 0..40)) {
         let response = InitialResponse::encode(&octets);
@@ -212,6 +361,30 @@ proptest! {
             let written = extension.to_string();
             prop_assert_eq!(Extension::parse(&written).unwrap(), extension);
         }
+    }
+
+    #[test]
+    fn any_ehlo_reply(
+        name in "[!-~]{1,20}",
+        greeting in prop::option::of("[ -~]{0,600}"),
+        lines in prop::collection::vec("[a-zA-Z0-9-]{1,12}( [!-~]{0,30}){0,20}", 0..8),
+    ) {
+        let mut octets = format!("250-{name}{}\r\n", greeting.map(|g| format!(" {g}")).unwrap_or_default());
+        for line in &lines {
+            octets.push_str(&format!("250-{line}\r\n"));
+        }
+        octets.push_str("250 DSN\r\n");
+        let (reply, _) = Reply::parse(octets.as_bytes()).unwrap().unwrap();
+        let read = EhloReply::parse(&reply).unwrap();
+        prop_assert_eq!(read.extensions.last(), Some(&Extension::Dsn));
+        let mut written = BytesMut::new();
+        read.to_reply().encode(&mut written);
+        prop_assert!(written.split_inclusive(|octet| *octet == b'\n').all(|line| line.len() <= 512));
+        let (reply, _) = Reply::parse(&written).unwrap().unwrap();
+        let again = EhloReply::parse(&reply).unwrap();
+        let fits = |extension: &&Extension<'_>| extension.to_string().len() <= 506;
+        prop_assert!(again.extensions.iter().eq(read.extensions.iter().filter(fits)));
+        prop_assert_eq!(again.server_name, read.server_name);
     }
 }
 
@@ -249,10 +422,29 @@ const PIECES: &[&str] = &[
     "SMTPUTF8",
     "AUTH=",
     "X=",
+    " RET=FULL",
+    " ENVID=",
+    " BY=",
+    "9;R",
+    " ORCPT=",
+    "utf-8;",
+    "rfc822;",
+    "\\x{434}",
+    " RRVS=",
+    "2014-04-03T23:01:00Z",
+    ";C",
+    " NOTIFY=",
+    "NEVER",
+    " HOLDFOR=",
+    " HOLDUNTIL=",
     "+3D",
     "=",
     "LAST",
     "PLAIN",
+    "XCLIENT ",
+    "ADDR=",
+    "IPV6:",
+    "ETRN ",
     "postmaster",
     "ü",
     "\t",

@@ -6,7 +6,11 @@
     reason = "a test, and what helps it, fails by panicking"
 )]
 
+mod dialect;
+mod ehlo;
 mod inverse;
+mod parameters;
 mod replies;
 mod rfc5321;
 mod splits;
+mod verbs;

@@ -10,6 +10,12 @@ fn encoded(reply: &Reply) -> Vec<u8> {
     out.to_vec()
 }
 
+fn encoded_utf8(reply: &Reply) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    reply.encode_utf8(&mut out);
+    out.to_vec()
+}
+
 fn code(value: u16) -> ReplyCode {
     ReplyCode::new(value).unwrap()
 }
@@ -139,6 +145,48 @@ fn c06_replies_that_cannot_be_followed() {
     assert_eq!(Reply::parse(&[&most[..], b"250 x\r\n"].concat()), Err(ReplyError::TooManyLines));
 }
 
+/// However long a server goes on, a client needs to hold no more than the limits before it is told.
+#[test]
+fn c06_replies_without_end_are_given_up_early() {
+    let gibibyte = 1 << 30;
+    for (piece, error) in [
+        (&b"250-x\r\n"[..], ReplyError::TooManyLines),
+        (b"250-\r\n", ReplyError::TooManyLines),
+        (
+            b"250-a long line of a reply without an end, so that the octets are too many\r\n",
+            ReplyError::TooLong,
+        ),
+        (b"x", ReplyError::TooLong),
+        (b"\n", ReplyError::TooLong),
+        (b"\r", ReplyError::TooLong),
+        (b"\0", ReplyError::TooLong),
+    ] {
+        // Each read is looked at, not each octet.
+        let read = piece.repeat(4_096 / piece.len());
+        let (mut held, mut sent) = (Vec::new(), 0);
+        let given_up = loop {
+            assert!(sent < gibibyte, "{piece:?}");
+            held.extend_from_slice(&read);
+            sent += read.len();
+            match Reply::parse(&held) {
+                Ok(None) => assert!(held.len() < limits::REPLY_BYTES_MAX),
+                other => break other,
+            }
+        };
+        assert_eq!(given_up, Err(error), "{piece:?}");
+    }
+}
+
+#[test]
+fn c06_text_is_optional_and_nul_is_none() {
+    for octets in ["250\r\n", "250 \r\n", "250-\r\n250\r\n"] {
+        assert_eq!(parsed(octets.as_bytes()).text().trim(), "", "{octets:?}");
+    }
+    assert_eq!(parsed(b"250 a\0b\r\n").text(), "a?b");
+    assert_eq!(Reply::parse(b"25\x00 a\r\n"), Err(ReplyError::Code));
+    assert_eq!(Reply::parse(b"250\0a\r\n"), Err(ReplyError::Code));
+}
+
 #[test]
 fn a_reply_is_whole_only_with_its_last_line_end() {
     let octets = b"250-mx.example\r\n250-SIZE 1000\r\n250 PIPELINING\r\n";
@@ -190,6 +238,15 @@ fn quoted_input_cannot_end_a_line() {
     assert_eq!(octets, b"550-5.1.1 x?\r\n550-5.1.1 250 2.0.0 Ok?\r\n550 5.1.1 ??[2J???\r\n");
 }
 
+// rows: 5321-4.2-c 6531-3.7.4.2-c
+#[test]
+fn text_beyond_ascii_is_written_only_for_a_client_that_asked_for_it() {
+    let reply = reply(250, Some((2, 1, 5)), "<дима@d.example>\nok");
+    assert_eq!(encoded(&reply), b"250-2.1.5 <????@d.example>\r\n250 2.1.5 ok\r\n");
+    let expected = "250-2.1.5 <дима@d.example>\r\n250 2.1.5 ok\r\n";
+    assert_eq!(encoded_utf8(&reply), expected.as_bytes());
+}
+
 #[test]
 fn a_reply_prints_on_one_line() {
     assert_eq!(
@@ -218,7 +275,8 @@ fn long_text_is_folded_behind_spaces_and_between_characters() {
     assert_eq!(octets, format!("550-{exact}\r\n550 y\r\n").as_bytes());
 
     let wide = "字".repeat(500);
-    let octets = encoded(&Reply::new(code(550), Some(EnhancedCode::new(5, 1, 1)), wide.clone()));
+    let reply = Reply::new(code(550), Some(EnhancedCode::new(5, 1, 1)), wide.clone());
+    let octets = encoded_utf8(&reply);
     assert_eq!(parsed(&octets).text().replace('\n', ""), wide);
 }
 
@@ -231,7 +289,8 @@ proptest! {
     ) {
         let enhanced = enhanced.then(|| EnhancedCode::new(5, 1, 999));
         let reply = Reply::new(code(value), enhanced, text.clone());
-        let octets = encoded(&reply);
+        prop_assert!(encoded(&reply).is_ascii());
+        let octets = encoded_utf8(&reply);
         let written = String::from_utf8(octets.clone()).unwrap();
         let lines: Vec<_> = written.strip_suffix("\r\n").unwrap().split("\r\n").collect();
         for (index, line) in lines.iter().enumerate() {
@@ -258,7 +317,7 @@ proptest! {
     ) {
         if let Ok(Some((reply, consumed))) = Reply::parse(octets.concat().as_bytes()) {
             prop_assert!(consumed <= octets.concat().len());
-            prop_assert_eq!(parsed(&encoded(&reply)), reply);
+            prop_assert_eq!(parsed(&encoded_utf8(&reply)), reply);
         }
     }
 
@@ -297,7 +356,7 @@ const PIECES: &[&str] = &[
     "2.0.0 2.0.0 ",
 ];
 
-static STOCK: [(Reply, &str); 61] = [
+static STOCK: [(Reply, &str); 64] = [
     (replies::OK, "250 2.0.0 "),
     (replies::SENDER_OK, "250 2.1.0 "),
     (replies::RECIPIENT_OK, "250 2.1.5 "),
@@ -308,6 +367,7 @@ static STOCK: [(Reply, &str); 61] = [
     (replies::CANNOT_VERIFY, "252 2.0.0 "),
     (replies::EXPN_NOT_IMPLEMENTED, "502 5.5.1 "),
     (replies::UNKNOWN_COMMAND, "500 5.5.1 "),
+    (replies::NOT_IMPLEMENTED, "502 5.5.1 "),
     (replies::LINE_TOO_LONG, "500 5.5.2 "),
     (replies::NOT_UTF8, "500 5.5.2 "),
     (replies::BARE_LINE_FEED, "550 5.5.2 "),
@@ -330,10 +390,12 @@ static STOCK: [(Reply, &str); 61] = [
     (replies::NO_VALID_RECIPIENTS, "554 5.5.1 "),
     (replies::AFTER_BDAT, "503 5.5.1 "),
     (replies::CHUNK_WITHOUT_TRANSACTION, "503 5.5.1 "),
+    (replies::CHUNKING_NOT_OFFERED, "521 5.5.1 "),
     (replies::TOO_MANY_RECIPIENTS, "452 4.5.3 "),
     (replies::ONE_RECIPIENT_PER_TRANSACTION, "452 4.5.3 "),
     (replies::MESSAGE_TOO_LARGE, "552 5.3.4 "),
     (replies::SMTPUTF8_REQUIRED, "553 5.6.7 "),
+    (replies::SENDER_NEEDS_SMTPUTF8, "550 5.6.7 "),
     (replies::RELAY_DENIED, "554 5.7.1 Relay access denied"),
     (replies::LOCAL_ERROR, "451 4.3.0 "),
     (replies::TLS_ALREADY_ACTIVE, "554 5.5.1 "),

@@ -5,10 +5,9 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use smtp_proto::{
-    AuthParam, BodyType, Chunk, ClientName, Command, Domain, Extension, ForwardPath,
-    InitialResponse, LocalPart, MailParams, Mailbox, Mechanism, Parameter, RcptParams, Response,
-    ReversePath, SyntaxError, SyntaxErrorKind, SyntaxErrorKind as Kind, Verb, challenge,
-    decode_response, xtext,
+    AuthParam, BodyType, Chunk, ClientName, Command, Domain, ForwardPath, InitialResponse,
+    LocalPart, MailParams, Mailbox, Mechanism, Parameter, Query, RcptParams, Response, ReversePath,
+    SyntaxError, SyntaxErrorKind, SyntaxErrorKind as Kind, Verb, challenge, decode_response, xtext,
 };
 
 fn parse(line: &str) -> Result<Command<'_>, SyntaxError> {
@@ -70,8 +69,8 @@ fn commands_of_the_rfc() {
         ("RSET", Command::Rset),
         ("QUIT", Command::Quit),
         ("NOOP", Command::Noop),
-        ("VRFY Crispin", Command::Vrfy("Crispin".into())),
-        ("EXPN Associates-List", Command::Expn("Associates-List".into())),
+        ("VRFY Crispin", Command::Vrfy(Query::new("Crispin"))),
+        ("EXPN Associates-List", Command::Expn(Query::new("Associates-List"))),
         ("HELP", Command::Help(None)),
         ("HELP MAIL", Command::Help(Some("MAIL".into()))),
         ("STARTTLS", Command::StartTls),
@@ -80,7 +79,7 @@ fn commands_of_the_rfc() {
         ("BDAT 18446744073709551615", Command::Bdat(Chunk { bytes: u64::MAX, last: false })),
     ] {
         assert_eq!(parsed(line), command, "{line}");
-        assert_eq!(Verb::of(line.as_bytes()), Some(command.verb()), "{line}");
+        assert_eq!(Verb::of(line.as_bytes()), command.verb(), "{line}");
     }
 }
 
@@ -182,7 +181,7 @@ fn c12_arguments_where_there_is_none_and_none_where_there_is_one() {
     refused("DATA x", Kind::UnexpectedArgument, 5);
     refused("STARTTLS now", Kind::UnexpectedArgument, 9);
     assert_eq!(parsed("NOOP x"), Command::Noop);
-    for verb in ["EHLO", "HELO", "LHLO", "MAIL", "RCPT", "BDAT", "AUTH", "VRFY", "EXPN"] {
+    for verb in ["EHLO", "HELO", "LHLO", "MAIL", "RCPT", "BDAT", "AUTH", "VRFY", "EXPN", "ETRN"] {
         refused(verb, Kind::MissingArgument, 4);
         refused(&format!("{verb}  "), Kind::MissingArgument, 4);
     }
@@ -202,8 +201,7 @@ fn other_protocols_and_other_verbs_are_unknown() {
         "NOOPX",
         "MAI",
         "STARTTLSX",
-        "TURN",
-        "ETRN",
+        "TURNS",
         "NOOP\u{a0}",
     ] {
         refused(line, Kind::UnknownCommand, 0);
@@ -281,10 +279,40 @@ fn client_names_are_claims() {
 
 // rows: 5321-4.1.1.3-a 5321-4.1.2-k
 #[test]
-fn source_routes_are_dropped() {
-    assert_eq!(parsed("RCPT TO:<@a.example,@b.example:u@d.example>"), rcpt("u@d.example"));
-    assert_eq!(parsed("MAIL FROM:<@a.example,@b.example:u@d.example>"), mail("u@d.example"));
-    assert_eq!(parsed("RCPT TO:<@[192.0.2.1]:u@d.example>"), rcpt("u@d.example"));
+fn e09_source_routes_are_told_apart_from_the_mailbox() {
+    for (text, route, domains) in [
+        ("<@a.example:u@d.example>", "@a.example", vec!["a.example"]),
+        ("<@a,@B.example:u@d.example>", "@a,@B.example", vec!["a", "B.example"]),
+        ("<@[192.0.2.1]:u@d.example>", "@[192.0.2.1]", vec!["[192.0.2.1]"]),
+        ("<@[x:a,@b],@c:u@d.example>", "@[x:a,@b],@c", vec!["[x:a,@b]", "c"]),
+        ("<@bücher.example:u@d.example>", "@bücher.example", vec!["bücher.example"]),
+    ] {
+        let reverse = format!("MAIL FROM:{text}");
+        let Command::Mail { from, .. } = parsed(&reverse) else { panic!("not MAIL") };
+        let forward = format!("RCPT TO:{text}");
+        let Command::Rcpt { to, .. } = parsed(&forward) else { panic!("not RCPT") };
+        assert_eq!(from.to_string(), text);
+        assert_eq!(to.to_string(), text);
+        let found = to.route().expect(text);
+        assert_eq!(from.route(), Some(found));
+        assert_eq!((found.as_str(), found.to_string().as_str()), (route, route));
+        let hosts: Vec<_> = found.domains().map(|domain| domain.to_string()).collect();
+        assert_eq!(hosts, domains, "{text}");
+
+        let end = mailbox("u@d.example");
+        assert_eq!((from.mailbox(), to.mailbox()), (Some(&end), Some(&end)));
+        assert_eq!((from.domain(), to.domain()), (Some(&end.domain), Some(&end.domain)));
+        assert_eq!((from.is_ascii(), to.is_ascii()), (text.is_ascii(), text.is_ascii()));
+        assert_eq!(from.without_route(), ReversePath::Mailbox(end.clone()));
+        assert_eq!(to.without_route(), ForwardPath::Mailbox(end));
+    }
+    assert_eq!(ReversePath::Null.without_route(), ReversePath::Null);
+    assert_eq!(ForwardPath::Postmaster.without_route(), ForwardPath::Postmaster);
+    assert_eq!(ForwardPath::Postmaster.route(), None);
+}
+
+#[test]
+fn e09_source_routes_that_break_the_grammar() {
     refused("RCPT TO:<@a.example u@d.example>", Kind::ForwardPath, 19);
     refused("RCPT TO:<@a.example,:u@d.example>", Kind::ForwardPath, 20);
     refused("RCPT TO:<@a.example,b.example:u@d.example>", Kind::ForwardPath, 20);
@@ -494,6 +522,13 @@ fn e12_names_compare_as_a_labels() {
         ("oﬀ.test", "off.test"),
         ("ｌocal.test", "local.test"),
         ("straße.test", "strasse.test"),
+        ("İ.test", "i.test"),
+        ("ı.test", "i.test"),
+        ("ſ.test", "s.test"),
+        // The signs for kelvin, ångström and ohm are letters to NFC.
+        ("\u{212a}im.test", "kim.test"),
+        ("\u{212b}.test", "å.test"),
+        ("\u{2126}.test", "ω.test"),
     ] {
         assert_ne!(domain(lookalike), domain(ascii), "{lookalike}");
     }
@@ -502,6 +537,35 @@ fn e12_names_compare_as_a_labels() {
         assert_eq!(domain(refused).to_ascii(), None, "{refused}");
         assert_eq!(domain(refused), domain(refused), "a name equals itself all the same");
     }
+}
+
+/// Whatever changes in lower case equals that only if it is its capital: no sign, no ligature, no other script.
+#[cfg(feature = "idna")]
+#[test]
+fn e12_letters_equal_their_capitals_alone() {
+    let mut equal = 0;
+    for capital in (char::MIN..=char::MAX).filter(|c| !c.to_lowercase().eq([*c])) {
+        let small: String = capital.to_lowercase().collect();
+        let (capitals, smalls) = (format!("{capital}.test"), format!("{small}.test"));
+        let (Ok(capitals), Ok(smalls)) = (Domain::parse(&capitals), Domain::parse(&smalls)) else {
+            continue;
+        };
+        if capitals == smalls {
+            equal += 1;
+            assert!(small.chars().flat_map(char::to_uppercase).eq([capital]), "{capital:?}");
+        }
+    }
+    assert!(1000 < equal, "{equal}");
+}
+
+/// Composed and decomposed, wide, in another script: a local-part equals what has the same characters.
+// rows: 5321-2.3.11-a
+#[test]
+fn e12_local_parts_are_compared_as_they_are() {
+    let forms =
+        ["\u{e9}", "e\u{301}", "e", "\u{ff45}", "\u{435}", "E", "\u{df}", "ss", "\u{fb00}", "ff"];
+    let set: HashSet<_> = forms.iter().map(|form| LocalPart::new(*form).unwrap()).collect();
+    assert_eq!(set.len(), forms.len());
 }
 
 // rows: 5321-4.5.3.1.1-a 5321-4.5.3.1.2-a 5321-4.5.3.1.3-a
@@ -587,20 +651,22 @@ fn c18_parameters_that_are_unknown_or_wrong() {
     refused("RCPT TO:<a@b.example> ORCPT=", Kind::Parameter, 28);
 }
 
-// rows: 8689-2-a 6531-3.3-a 6533-3-a
+// rows: 6531-3.3-a
 #[test]
 fn c18_unknown_parameters_are_kept_for_the_session() {
-    let params = mail_params("MAIL FROM:<a@b.example> REQUIRETLS X-1=a;b,c SIZE=1");
+    let params = mail_params("MAIL FROM:<a@b.example> NEW X-1=a;b,д SIZE=1");
     let seen: Vec<_> = params.other.iter().map(|p| (p.keyword(), p.value())).collect();
-    assert_eq!(seen, [("REQUIRETLS", None), ("X-1", Some("a;b,c"))]);
+    assert_eq!(seen, [("NEW", None), ("X-1", Some("a;b,д"))]);
     assert_eq!(params.size, Some(1));
+    assert_eq!(params.other[0], Parameter::new("new", None).unwrap());
 
-    let required = mail_params("MAIL FROM:<a@b.example> REQUIRETLS");
-    assert_eq!(required.other, [Parameter::new("requiretls", None).unwrap()]);
-
-    let line = "RCPT TO:<дима@d.example> ORCPT=utf-8;дима@d.example";
-    let Command::Rcpt { params, .. } = parsed(line) else { panic!("not RCPT") };
-    assert_eq!(params.other[0].value(), Some("utf-8;дима@d.example"));
+    // What is a parameter of the one command is none of the other.
+    let params = mail_params("MAIL FROM:<a@b.example> NOTIFY=NEVER");
+    assert_eq!(params.other, [Parameter::new("NOTIFY", Some("NEVER".into())).unwrap()]);
+    let Command::Rcpt { params, .. } = parsed("RCPT TO:<a@b.example> SIZE=1") else {
+        panic!("not RCPT")
+    };
+    assert_eq!(params.other, [Parameter::new("SIZE", Some("1".into())).unwrap()]);
 }
 
 // rows: 5321-4.1.2-i 3461-4-a
@@ -622,8 +688,7 @@ fn xtext_in_parameters() {
         assert_eq!(mail_params(&line).auth, Some(expected), "{line}");
     }
 
-    let params = mail_params("MAIL FROM:<a@b.example> ENVID=a+20b");
-    assert_eq!(xtext::decode(params.other[0].value().unwrap()).unwrap(), "a b");
+    assert_eq!(xtext::decode("a+20b").unwrap(), "a b");
     assert_eq!(xtext::encode("a b=c+д"), "a+20b+3Dc+2B+D0+B4");
     assert!(matches!(xtext::encode("plain(text)"), Cow::Borrowed("plain(text)")));
     for (encoded, kind) in [
@@ -640,7 +705,7 @@ fn xtext_in_parameters() {
     }
 }
 
-// rows: 6531-3.2-a 6531-3.7.4.2-a
+// rows: 6531-3.2-a
 #[test]
 fn utf8_is_parsed_and_told_apart() {
     let Command::Mail { from, params } = parsed("MAIL FROM:<дима@пример.example> SMTPUTF8")
@@ -652,7 +717,6 @@ fn utf8_is_parsed_and_told_apart() {
     assert!(!mailbox("user@bücher.example").is_ascii());
     assert!(mailbox("user@xn--bcher-kva.example").is_ascii());
     assert!(ReversePath::Null.is_ascii() && ForwardPath::Postmaster.is_ascii());
-    assert_eq!(parsed("VRFY дима SMTPUTF8"), Command::Vrfy("дима SMTPUTF8".into()));
 }
 
 // rows: 5321-4.1.2-l
@@ -660,9 +724,9 @@ fn utf8_is_parsed_and_told_apart() {
 fn verification_takes_atoms_quoted_strings_and_addresses() {
     for argument in ["\"Joe Smith\"", "smith", "smith@d.example", "<smith@d.example>"] {
         let line = format!("VRFY {argument}");
-        assert_eq!(parsed(&line), Command::Vrfy(argument.into()));
+        assert_eq!(parsed(&line), Command::Vrfy(Query::new(argument)));
         let line = format!("EXPN {argument}");
-        assert_eq!(parsed(&line), Command::Expn(argument.into()));
+        assert_eq!(parsed(&line), Command::Expn(Query::new(argument)));
     }
 }
 
@@ -730,58 +794,6 @@ fn challenges_are_one_line_of_base64() {
     let long = encoded(&[0; 3_000]);
     assert_eq!(long.len(), "334 ".len() + 4_000 + "\r\n".len());
     assert_eq!(long.iter().filter(|&&octet| octet == b'\n').count(), 1);
-}
-
-// rows: 5321-4.1.1.1-h 5321-4.1.1.1-i 1870-3-a 4954-3-a 9422-3-a 6531-3.1-a 3207-3-a
-#[test]
-fn extensions() {
-    let limits = |mail_max, rcpt_max, rcpt_domain_max| Extension::Limits {
-        mail_max,
-        rcpt_max,
-        rcpt_domain_max,
-    };
-    let other = |keyword: &'static str, arguments: &'static str| Extension::Other {
-        keyword: keyword.into(),
-        arguments: arguments.into(),
-    };
-    let auth = ["PLAIN", "SCRAM-SHA-256"].map(|name| Mechanism::new(name).unwrap()).to_vec();
-    for (text, extension) in [
-        ("PIPELINING", Extension::Pipelining),
-        ("pipelining", Extension::Pipelining),
-        ("SIZE", Extension::Size(None)),
-        ("SIZE 0", Extension::Size(Some(0))),
-        ("SIZE 10485760", Extension::Size(Some(10_485_760))),
-        ("8BITMIME", Extension::EightBitMime),
-        ("SMTPUTF8", Extension::SmtpUtf8),
-        ("SMTPUTF8 anything", Extension::SmtpUtf8),
-        ("STARTTLS", Extension::StartTls),
-        ("AUTH PLAIN SCRAM-SHA-256", Extension::Auth(auth.clone())),
-        ("AUTH PLAIN X!Y SCRAM-SHA-256 ", Extension::Auth(auth)),
-        ("AUTH", Extension::Auth(Vec::new())),
-        ("ENHANCEDSTATUSCODES", Extension::EnhancedStatusCodes),
-        ("CHUNKING", Extension::Chunking),
-        ("BINARYMIME", Extension::BinaryMime),
-        ("DSN", Extension::Dsn),
-        ("HELP", Extension::Help),
-        ("LIMITS RCPTMAX=20 MAILMAX=5", limits(Some(5), Some(20), None)),
-        ("LIMITS RCPTDOMAINMAX=1 NEW=x", limits(None, None, Some(1))),
-        ("LIMITS MAILMAX=0 RCPTMAX=1000000 RCPTDOMAINMAX=", limits(None, None, None)),
-        ("DELIVERBY 240", other("DELIVERBY", "240")),
-        ("X-NEW", other("X-NEW", "")),
-    ] {
-        assert_eq!(Extension::parse(text), Ok(extension), "{text}");
-    }
-    for (text, kind) in [
-        ("AUTH=LOGIN PLAIN", Kind::Parameter),
-        ("", Kind::Parameter),
-        (" SIZE", Kind::Parameter),
-        ("-X", Kind::Parameter),
-        ("SIZE 10k", Kind::ParameterValue),
-        ("SIZE 99999999999999999999", Kind::ParameterValue),
-        ("X\r\nY", Kind::ControlCharacter),
-    ] {
-        assert_eq!(Extension::parse(text).unwrap_err().kind, kind, "{text:?}");
-    }
 }
 
 #[test]

@@ -7,7 +7,7 @@
 
 use std::net::IpAddr;
 
-use smtp_proto::{Mailbox, ReversePath};
+use smtp_proto::{ForwardPath, Mailbox, ReversePath};
 
 /// The address, then its networks by octet (IPv4) or group (IPv6).
 pub(super) fn client_keys(ip: IpAddr) -> Vec<String> {
@@ -51,11 +51,13 @@ pub(super) fn mailbox_keys(mailbox: &Mailbox<'_>) -> Vec<String> {
     keys
 }
 
+pub(super) fn forward_path_keys(path: &ForwardPath<'_>) -> Vec<String> {
+    let postmaster = || vec!["postmaster".to_owned(), "postmaster@".to_owned()];
+    path.mailbox().map_or_else(postmaster, mailbox_keys)
+}
+
 pub(super) fn reverse_path_keys(path: &ReversePath<'_>) -> Vec<String> {
-    match path {
-        ReversePath::Null => vec!["<>".to_owned()],
-        ReversePath::Mailbox(mailbox) => mailbox_keys(mailbox),
-    }
+    path.mailbox().map_or_else(|| vec!["<>".to_owned()], mailbox_keys)
 }
 
 #[cfg(test)]

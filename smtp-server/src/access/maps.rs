@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use smtp_proto::{EnhancedCode, ForwardPath, Reply, ReplyCode};
+use smtp_proto::{EnhancedCode, Reply, ReplyCode};
 
 use super::ladder;
 use crate::header::HeaderField;
@@ -146,8 +146,7 @@ fn keys(stage: &Stage<'_>, info: &SessionInfo) -> Vec<String> {
         Stage::Client { .. } => info.peer.ip().map(ladder::client_keys).unwrap_or_default(),
         Stage::Hello { hello, .. } => ladder::domain_keys(hello.name.as_str()),
         Stage::Sender { envelope, .. } => ladder::reverse_path_keys(&envelope.reverse_path),
-        Stage::Recipient { to: ForwardPath::Mailbox(mailbox), .. } => ladder::mailbox_keys(mailbox),
-        Stage::Recipient { .. } => vec!["postmaster".to_owned(), "postmaster@".to_owned()],
+        Stage::Recipient { to, .. } => ladder::forward_path_keys(to),
         Stage::Data { .. } => Vec::new(),
     }
 }

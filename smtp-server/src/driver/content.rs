@@ -6,47 +6,30 @@
 //! * **Limits**: the session's for the client, the hook clock's for the delivery.
 //! * **Panics**: the delivery's are caught. **Spec**: RFC 5321 4.1.1.4, 4.2.5.
 
+use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::hook_clock::{Turn, call_in_turns};
+use super::hook_clock::{self, Turn};
 use super::wire::Wire;
 use super::{Connection, now};
 use crate::body::{Body, BodyError, PollChunk};
-use crate::hooks::{Event, HookKind};
+use crate::hooks::{Event, HookFailure, HookKind};
 use crate::info::SessionInfo;
 use crate::session::{ContentAction, Message, Session};
 use crate::time::Now;
-use crate::verdict::{Accepted, Receipt, Rejection};
+use crate::verdict::{Accepted, Delivered, Receipt, Rejection};
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Has the delivery take a message and tells the session what came of it.
-    pub(super) async fn deliver(&mut self, message: Message, info: &SessionInfo, now: Now) {
-        let Self { wire, session, context } = self;
+    pub(super) async fn deliver(&mut self, message: Box<Message>, info: &SessionInfo, now: Now) {
+        let queue_id = message.envelope.queue_id;
+        let outcome = self.call_delivery(message, info, now).await;
+        let Self { session, context, .. } = self;
         let hooks = &context.hooks;
-        let Message { envelope, fields } = message;
-        let queue_id = envelope.queue_id;
-        hooks.emit(&Event::MessageStarted { envelope: &envelope }, info);
-        let turn = Turn::default();
-        let mut source = Source {
-            wire,
-            session: &mut *session,
-            turn: &turn,
-            write_timeout: hooks.timeouts.write,
-            now,
-        };
-        let mut body = Body::new(&mut source, fields);
-        let outcome = call_in_turns(&hooks.timeouts, &turn, async {
-            if envelope.handling.discard {
-                body.drain().await?;
-                return Ok(Receipt::from(Accepted::new()));
-            }
-            hooks.delivery.deliver(envelope, &mut body, info).await
-        })
-        .await;
         let result = outcome.unwrap_or_else(|failure| {
             hooks.emit(&Event::HookFailed { hook: HookKind::Delivery, failure }, info);
             Err(Rejection::local_error())
@@ -57,6 +40,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if let Some(failure) = session.answer_message(result) {
             hooks.emit(&Event::HookFailed { hook: HookKind::Delivery, failure }, info);
         }
+        context.buffers.take_back(session.input());
+    }
+
+    async fn call_delivery(
+        &mut self,
+        mut message: Box<Message>,
+        info: &SessionInfo,
+        now: Now,
+    ) -> Result<Delivered, HookFailure> {
+        let Self { wire, session, context } = self;
+        let hooks = &context.hooks;
+        hooks.emit(&Event::MessageStarted { envelope: &message.envelope }, info);
+        context.buffers.lend(session.input());
+        let turn = Turn::default();
+        let write_timeout = hooks.timeouts.write;
+        let mut source = Source { wire, session, turn: &turn, write_timeout, now };
+        let mut body = Body::new(&mut source, std::mem::take(&mut message.fields));
+        let delivery = pin!(async {
+            if message.envelope.handling.discard {
+                body.drain().await?;
+                return Ok(Receipt::from(Accepted::new()));
+            }
+            hooks.delivery.deliver(message.envelope, &mut body, info).await
+        });
+        hook_clock::call(&hooks.timeouts, &turn, delivery).await
     }
 }
 
@@ -96,16 +104,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Source<'_, S> {
                         Poll::Ready(Err(_)) => self.session.handle_eof(),
                     }
                 }
-                ContentAction::Read => {
-                    let deadline = self.session.poll_timeout();
-                    match self.wire.poll_read(cx, self.session.input(), deadline) {
-                        Poll::Pending => return Poll::Pending,
-                        Poll::Ready(waited) => {
-                            self.now = now();
-                            waited.tell(self.session);
-                        }
+                ContentAction::Read => match self.wire.poll_read_content(cx, self.session) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(waited) => {
+                        self.now = now();
+                        waited.tell(self.session);
                     }
-                }
+                },
             }
         }
     }

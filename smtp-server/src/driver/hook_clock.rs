@@ -8,7 +8,7 @@
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -44,21 +44,14 @@ impl Turn {
     }
 }
 
-/// Calls a hook that waits for nobody but itself.
+/// Calls a hook that may wait for the client, as `turn` tells.
+///
+/// It is pinned by the caller: a future that takes another by value has room for it twice.
 pub(super) async fn call<T>(
     timeouts: &Timeouts,
-    hook: impl Future<Output = T>,
-) -> Result<T, HookFailure> {
-    call_in_turns(timeouts, &Turn::default(), hook).await
-}
-
-/// Calls a hook that may wait for the client, as `turn` tells.
-pub(super) async fn call_in_turns<T>(
-    timeouts: &Timeouts,
     turn: &Turn,
-    hook: impl Future<Output = T>,
+    mut hook: Pin<&mut impl Future<Output = T>>,
 ) -> Result<T, HookFailure> {
-    let mut hook = pin!(hook);
     let mut clock = HookClock::default();
     poll_fn(|cx| {
         turn.hook();

@@ -8,16 +8,18 @@
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 
-use smtp_proto::{ForwardPath, RcptParams};
+use smtp_proto::{ForwardPath, RcptParams, Reply, ServiceExtension, replies};
 
-use super::hook_clock;
+use super::hook_clock::{self, Turn};
 use crate::config::{EvaluateAt, Timeouts};
 use crate::envelope::{Envelope, Recipient, RecipientClass};
 use crate::hooks::{
-    AccessControl, Authenticator, CredentialAnswer, CredentialQuery, Delivery, Event, HookKind,
-    LookupError, Observer, RelayPolicy, SaslExchange, Stage, StageKind,
+    AccessControl, Authenticator, CredentialAnswer, CredentialQuery, Delivery, Event,
+    ExtensionHandler, HookFailure, HookKind, LookupError, Observer, RelayPolicy, SaslExchange,
+    Stage, StageKind,
 };
 use crate::info::SessionInfo;
 use crate::session::{Question, Session};
@@ -31,6 +33,7 @@ pub(crate) struct Hooks {
     pub(crate) delivery: Arc<dyn Delivery>,
     pub(crate) access: Option<Arc<dyn AccessControl>>,
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    pub(crate) extensions: Vec<(ServiceExtension, Arc<dyn ExtensionHandler>)>,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     pub(crate) evaluate_at: EvaluateAt,
     pub(crate) timeouts: Timeouts,
@@ -43,6 +46,7 @@ pub(super) enum Answer {
     Sender(Verdict),
     Recipient(Result<(RecipientClass, Effects), Rejection>),
     Data(Verdict),
+    Command(Reply),
     Mechanism(Option<Box<dyn SaslExchange>>),
     Credentials(CredentialAnswer),
     /// The question is not answered by `resolve`.
@@ -50,8 +54,10 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    pub(super) fn give(self, session: &mut Session) {
+    /// Gives it to the session, which may find that a hook went beyond its contract.
+    pub(super) fn give(self, session: &mut Session) -> Option<HookFailure> {
         match self {
+            Self::Command(reply) => return session.answer_command(reply),
             Self::Client(verdict) => session.answer_client(verdict),
             Self::Hello(verdict, mechanisms) => session.answer_hello(verdict, mechanisms),
             Self::Sender(verdict) => session.answer_sender(verdict),
@@ -61,6 +67,7 @@ impl Answer {
             Self::Credentials(answer) => session.answer_credentials(answer),
             Self::None => {}
         }
+        None
     }
 }
 
@@ -89,6 +96,9 @@ impl Hooks {
             }
             Question::Data(envelope) => {
                 Answer::Data(self.check(Stage::Data { now, envelope }, info).await)
+            }
+            Question::Command { verb, argument, envelope } => {
+                Answer::Command(self.command(verb, argument, envelope, info).await)
             }
             Question::Mechanism(mechanism) => Answer::Mechanism(self.exchange(mechanism, info)),
             Question::Credentials { query, mechanism } => {
@@ -164,6 +174,20 @@ impl Hooks {
         }
     }
 
+    async fn command(
+        &self,
+        verb: &str,
+        argument: &str,
+        envelope: Option<&Envelope>,
+        info: &SessionInfo,
+    ) -> Reply {
+        let registered = self.extensions.iter().find(|(one, _)| one.find_verb(verb).is_some());
+        let Some((_, handler)) = registered else { return replies::UNKNOWN_COMMAND };
+        let command = async { handler.command(verb, argument, envelope, info).await };
+        let reply = self.call(HookKind::Extension, info, command).await;
+        reply.unwrap_or_else(|rejection| rejection.reply().clone())
+    }
+
     fn mechanisms(&self, info: &SessionInfo) -> Vec<&'static str> {
         let Some(authenticator) = &self.authenticator else { return Vec::new() };
         // An authenticator that panics offers nothing.
@@ -207,7 +231,7 @@ impl Hooks {
         info: &SessionInfo,
         call: impl Future<Output = T>,
     ) -> Result<T, Rejection> {
-        hook_clock::call(&self.timeouts, call).await.map_err(|failure| {
+        hook_clock::call(&self.timeouts, &Turn::default(), pin!(call)).await.map_err(|failure| {
             self.emit(&Event::HookFailed { hook, failure }, info);
             Rejection::local_error()
         })

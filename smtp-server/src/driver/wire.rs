@@ -7,16 +7,23 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use bytes::BufMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Sleep;
 
+use super::buffers::CONTENT_BUFFER_BYTES;
 use crate::session::Session;
 use crate::time::{Now, UnixMillis};
+
+/// What one read of commands may bring.
+const COMMANDS_BYTES_MAX: usize = 8 * 1024;
+/// Less room than this is not worth a read of content.
+const CONTENT_ROOM_BYTES_MIN: usize = CONTENT_BUFFER_BYTES / 4;
 
 /// The clocks as the runtime sees them, so that a paused runtime pauses the session, too.
 #[expect(clippy::disallowed_methods, reason = "the driver is the clock")]
@@ -73,16 +80,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.stream = stream;
     }
 
-    pub(super) fn poll_read(
+    /// Reads commands, by way of the stack: a connection that waits for one holds no buffer.
+    pub(super) fn poll_read_commands(
         &mut self,
         cx: &mut Context<'_>,
-        input: &mut BytesMut,
+        session: &mut Session,
+    ) -> Poll<Waited> {
+        let mut octets = [const { MaybeUninit::uninit() }; COMMANDS_BYTES_MAX];
+        let mut buffer = ReadBuf::uninit(&mut octets);
+        let polled = self.poll_read(cx, &mut buffer, session.poll_timeout());
+        session.input().extend_from_slice(buffer.filled());
+        polled
+    }
+
+    /// Reads content, straight to where a delivery will see it.
+    pub(super) fn poll_read_content(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+    ) -> Poll<Waited> {
+        let deadline = session.poll_timeout();
+        let input = session.input();
+        if input.capacity() - input.len() < CONTENT_ROOM_BYTES_MIN {
+            // Reclaims the whole buffer if no chunk of it is alive.
+            input.reserve(CONTENT_BUFFER_BYTES);
+        }
+        self.poll_read(cx, input, deadline)
+    }
+
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut impl BufMut,
         deadline: Option<Instant>,
     ) -> Poll<Waited> {
         if self.unflushed && self.stream.poll_flush(cx).is_ready() {
             self.unflushed = false;
         }
-        match self.stream.poll_read(cx, input) {
+        match self.stream.poll_read(cx, buffer) {
             Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Waited::Ended),
             Poll::Ready(Ok(_)) => Poll::Ready(Waited::Read),
             Poll::Pending => {
@@ -126,11 +161,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
-    fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut BytesMut) -> Poll<io::Result<usize>> {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut impl BufMut,
+    ) -> Poll<io::Result<usize>> {
         match self {
-            Self::Plain(stream) => pin!(stream.read_buf(input)).poll(cx),
+            Self::Plain(stream) => pin!(stream.read_buf(buffer)).poll(cx),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => pin!(stream.read_buf(input)).poll(cx),
+            Self::Tls(stream) => pin!(stream.read_buf(buffer)).poll(cx),
             #[cfg(feature = "tls")]
             Self::Gone => Poll::Ready(Ok(0)),
         }

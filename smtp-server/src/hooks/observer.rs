@@ -141,6 +141,8 @@ pub enum HookKind {
     Verify,
     /// [`Delivery::deliver`](super::Delivery::deliver).
     Delivery,
+    /// [`ExtensionHandler`](super::ExtensionHandler).
+    Extension,
 }
 
 /// How a hook misbehaved.
@@ -155,6 +157,8 @@ pub enum HookFailure {
     AcknowledgedEarly,
     /// A delivery's receipt does not fit its envelope or its capabilities.
     MismatchedReceipt,
+    /// The reply to a command of a service extension is neither 2yz, 4yz nor 5yz.
+    UnfitReply,
 }
 
 /// Why a connection was closed.

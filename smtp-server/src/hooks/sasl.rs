@@ -115,6 +115,7 @@ pub enum CredentialAnswer {
 pub trait CredentialStore: Send + Sync + 'static {
     /// The identity of `user` if `password` is right, `None` if not.
     ///
+    /// Both are as the client sent them: a store that asks LDAP or SQL passes them as values, or escapes them.
     /// Do the same work for an unknown user as for a known one, or the time taken tells them apart.
     ///
     /// # Errors

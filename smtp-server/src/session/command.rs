@@ -83,6 +83,8 @@ impl Session {
     fn start_of_input(&mut self, bytes_max: usize) -> Start {
         match self.lines.decode(&self.input, bytes_max) {
             Line::Incomplete => Start::Incomplete,
+            // How many octets follow it is not known, so the stream cannot be kept in sync.
+            Line::Discard { .. } | Line::TooLong { .. } if self.begins_chunk() => Start::Endless,
             Line::Discard { consumed } => {
                 if self.discard_line_octets(consumed) {
                     Start::Incomplete
@@ -102,6 +104,11 @@ impl Session {
             }
             Line::Complete { bytes, consumed, .. } => Start::Line { bytes, consumed },
         }
+    }
+
+    /// Whether the over-long line, of which nothing was thrown away yet, is a BDAT.
+    fn begins_chunk(&self) -> bool {
+        self.discarded_line_bytes == 0 && Verb::of(&self.input) == Some(Verb::Bdat)
     }
 
     /// Throws octets of an over-long line away. False once they are too many.
@@ -130,7 +137,7 @@ impl Session {
         match self.take_state() {
             State::Exchange(exchange) => self.state = self.auth_response(exchange, line),
             State::Command(mail) => {
-                let parsed = Command::parse(line);
+                let parsed = self.config.dialect.parse(line);
                 if !is_last && self.is_out_of_turn(line, &parsed) {
                     return self.close_with(&replies::OUT_OF_TURN, CloseReason::OutOfTurn);
                 }
@@ -176,8 +183,9 @@ impl Session {
                 self.refuse(&replies::EXPN_NOT_IMPLEMENTED);
                 State::Command(mail)
             }
+            Command::Other { verb, argument } => self.extension_command(&verb, &argument, mail),
             _ => {
-                self.refuse(&replies::UNKNOWN_COMMAND);
+                self.refuse(&replies::NOT_IMPLEMENTED);
                 State::Command(mail)
             }
         }
@@ -197,7 +205,7 @@ impl Session {
     }
 
     fn handle_line_between_chunks(&mut self, line: &[u8], is_last: bool, content: &mut Content) {
-        let parsed = Command::parse(line);
+        let parsed = self.config.dialect.parse(line);
         if !is_last && self.is_out_of_turn(line, &parsed) {
             return content.close_with(replies::OUT_OF_TURN, CloseReason::OutOfTurn);
         }
@@ -211,17 +219,20 @@ impl Session {
     }
 }
 
-/// Whether octets may stand behind this command before its reply (RFC 2920 3.1; RFC 4954 4 for AUTH).
+/// Whether octets may stand behind this command before its reply (RFC 2920 3.1; RFC 4954 4 for AUTH;
+/// Postfix sends XFORWARD in one group with MAIL).
 fn may_be_followed(line: &[u8], parsed: &Result<Command<'_>, SyntaxError>) -> bool {
+    use Verb::{Bdat, Mail, Rcpt, Rset, XForward};
     match parsed {
         Ok(Command::Auth { initial_response, .. }) => initial_response.is_some(),
-        _ => matches!(Verb::of(line), Some(Verb::Mail | Verb::Rcpt | Verb::Rset | Verb::Bdat)),
+        _ => matches!(Verb::of(line), Some(Mail | Rcpt | Rset | Bdat | XForward)),
     }
 }
 
 fn reply_to_syntax_error(kind: SyntaxErrorKind, verb: Option<Verb>) -> Reply {
     match (kind, verb) {
         (SyntaxErrorKind::UnknownCommand, _) => replies::UNKNOWN_COMMAND,
+        (SyntaxErrorKind::NotImplemented, _) => replies::NOT_IMPLEMENTED,
         (SyntaxErrorKind::NotUtf8, _) => replies::NOT_UTF8,
         (SyntaxErrorKind::UnexpectedArgument, _) => replies::UNEXPECTED_ARGUMENT,
         (SyntaxErrorKind::MissingArgument, _) => replies::MISSING_ARGUMENT,

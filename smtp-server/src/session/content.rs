@@ -220,8 +220,13 @@ impl Session {
     }
 
     pub(super) fn handle_between_chunks(&mut self, command: Command<'_>, content: &mut Content) {
-        let verb = command.verb();
+        let mut hello = |verb, name: ClientName<'_>| {
+            content.abort(AbortedBy::Hello, NextCommand::Hello(verb, name.into_owned()));
+        };
         match command {
+            Command::Ehlo(name) => hello(Verb::Ehlo, name),
+            Command::Helo(name) => hello(Verb::Helo, name),
+            Command::Lhlo(name) => hello(Verb::Lhlo, name),
             Command::Bdat(chunk) => self.next_chunk(chunk, content),
             Command::Noop => {
                 self.guard.count_idle_command();
@@ -229,14 +234,14 @@ impl Session {
             }
             Command::Rset => content.abort(AbortedBy::Rset, NextCommand::Rset),
             Command::Quit => content.abort(AbortedBy::Quit, NextCommand::Quit),
-            Command::Ehlo(name) | Command::Helo(name) | Command::Lhlo(name) => {
-                content.abort(AbortedBy::Hello, NextCommand::Hello(verb, name.into_owned()));
-            }
             _ => self.refuse(&replies::AFTER_BDAT),
         }
     }
 
     fn next_chunk(&mut self, chunk: Chunk, content: &mut Content) {
+        if chunk.bytes == 0 && !chunk.last {
+            self.guard.count_idle_command();
+        }
         content.framing.next_chunk(chunk);
         if self.is_too_large(content.message.bytes.saturating_add(chunk.bytes)) {
             content.progress = Progress::Failed { error: BodyError::TooLarge, at_end: false };

@@ -2,13 +2,13 @@
 //!
 //! * **In**: the client's name; verdicts. **Out**: what is offered.
 //! * **Promises**: EHLO offers exactly what is honoured: limits that are enforced, mechanisms of the
-//!   authenticator, capabilities of the delivery. A refused EHLO changes nothing.
+//!   authenticator, capabilities of the delivery, extensions of the embedder. A refused EHLO changes nothing.
 //! * **Limits**: none of its own. **Panics**: never.
 //! * **Spec**: RFC 5321 3.1, 3.2, 4.1.1.1, 4.1.4; RFC 2033 4.1; RFC 3207 4; RFC 9422.
 
-use std::fmt::Write;
-
-use smtp_proto::{ClientName, Extension, Mechanism, Reply, ReplyCode, Verb, replies};
+use smtp_proto::{
+    ClientName, EhloReply, Extension, Mechanism, Reply, ReplyCode, ServiceExtension, Verb, replies,
+};
 
 use super::Session;
 use super::state::{Asked, Mail, State};
@@ -75,17 +75,12 @@ impl Session {
     }
 
     fn hello_reply(&self, extended: bool) -> Reply {
-        let mut text = self.config.server_name.to_string();
-        if extended {
-            for extension in self.extensions() {
-                // Writing to a string cannot fail.
-                let _ = write!(text, "\n{extension}");
-            }
-        }
-        Reply::new(ReplyCode::OK, None, text)
+        let extensions = if extended { self.extensions() } else { Vec::new() };
+        let server_name = (&*self.config.server_name).into();
+        EhloReply { server_name, greeting: None, extensions }.to_reply()
     }
 
-    fn extensions(&self) -> Vec<Extension<'static>> {
+    fn extensions(&self) -> Vec<Extension<'_>> {
         let config = &self.config;
         let mut offered = vec![
             Extension::Pipelining,
@@ -110,6 +105,7 @@ impl Session {
             let mechanisms = self.mechanisms.iter().filter_map(|name| Mechanism::new(*name).ok());
             offered.push(Extension::Auth(mechanisms.collect::<Vec<_>>()));
         }
+        offered.extend(config.dialect.extensions().iter().map(ServiceExtension::line));
         offered
     }
 

@@ -2,13 +2,14 @@
 //!
 //! * **In**: paths and parameters; verdicts. **Out**: an [`Envelope`] with accepted recipients only.
 //! * **Promises**: sequence, counts and parameters are judged before any hook is asked. A recipient
-//!   enters the envelope only with the class that the relay policy gave it.
+//!   enters the envelope only with the class that the relay policy gave it. No path in it has a source
+//!   route.
 //! * **Limits**: [`Limits::recipients_max`](crate::config::Limits::recipients_max),
 //!   [`Limits::message_bytes_max`](crate::config::Limits::message_bytes_max). **Panics**: never.
 //! * **Spec**: RFC 5321 3.3, 4.1.1.2, 4.1.1.3; RFC 1870 6; RFC 4954 5; RFC 6531 3.4.
 
 use smtp_proto::{
-    AuthParam, BodyType, ForwardPath, MailParams, RcptParams, Reply, ReversePath, replies,
+    AuthParam, ForwardPath, MailParams, Parameter, RcptParams, Reply, ReversePath, replies,
 };
 
 use super::Session;
@@ -23,6 +24,7 @@ impl Session {
         params: MailParams<'_>,
         mail: Mail,
     ) -> State {
+        let from = from.without_route();
         if let Err(reply) = self.judge_mail(&from, &params, &mail) {
             self.refuse_held(&reply);
             return State::Command(mail);
@@ -52,22 +54,30 @@ impl Session {
         if config.auth.required && self.info.identity.is_none() {
             return Err(replies::AUTH_REQUIRED);
         }
-        let body_refused = match params.body {
-            Some(BodyType::BinaryMime) => true,
-            Some(BodyType::EightBitMime) => !config.capabilities.eight_bit_mime,
-            _ => false,
-        };
-        let utf8_refused = params.smtputf8 && !config.capabilities.smtputf8;
-        let auth_refused = params.auth.is_some() && !config.auth.offered;
-        if body_refused || utf8_refused || auth_refused || !params.other.is_empty() {
+        let dialect = &self.config.dialect;
+        let unknown = |one: &Parameter<'_>| !dialect.takes_mail_parameter(one.keyword());
+        let unsupported = |keyword| !self.takes_parameters_of(keyword);
+        if params.other.iter().any(unknown) || params.extensions().any(unsupported) {
             return Err(replies::UNSUPPORTED_PARAMETER);
         }
         if !params.smtputf8 && !from.is_ascii() {
-            return Err(replies::SMTPUTF8_REQUIRED);
+            return Err(replies::SENDER_NEEDS_SMTPUTF8);
         }
         match (params.size, config.limits.message_bytes_max) {
             (Some(size), Some(max)) if max < size => Err(replies::MESSAGE_TOO_LARGE),
             _ => Ok(()),
+        }
+    }
+
+    /// Whether the parameters of an extension, named by its EHLO keyword, have a meaning here.
+    fn takes_parameters_of(&self, keyword: &str) -> bool {
+        let config = &self.config;
+        match keyword {
+            "SIZE" => true,
+            "8BITMIME" => config.capabilities.eight_bit_mime,
+            "SMTPUTF8" => config.capabilities.smtputf8,
+            "AUTH" => config.auth.offered,
+            _ => false,
         }
     }
 
@@ -100,6 +110,8 @@ impl Session {
                 return State::Command(other);
             }
         };
+        // RFC 5321 4.1.1.3: nothing is decided by a source route, so nobody behind this sees one.
+        let to = to.without_route();
         if let Err(reply) = self.judge_rcpt(&to, &params, &transaction) {
             return self.refuse_recipient(&reply, transaction);
         }
@@ -124,7 +136,10 @@ impl Session {
                 replies::TOO_MANY_RECIPIENTS
             });
         }
-        if !params.other.is_empty() {
+        let dialect = &self.config.dialect;
+        let unknown = |one: &Parameter<'_>| !dialect.takes_rcpt_parameter(one.keyword());
+        let unsupported = |keyword| !self.takes_parameters_of(keyword);
+        if params.other.iter().any(unknown) || params.extensions().any(unsupported) {
             return Err(replies::UNSUPPORTED_PARAMETER);
         }
         if !transaction.envelope.params.smtputf8 && !to.is_ascii() {

@@ -1,7 +1,8 @@
 //! How content begins: DATA, BDAT and the last question before it.
 //!
 //! * **In**: the command, a verdict. **Out**: 354 and the message question, or a refusal.
-//! * **Promises**: the octets of a refused chunk are read in any case: they are on their way already.
+//! * **Promises**: the octets of a refused chunk are read in any case: they are on their way already. Only where
+//!   BDAT was not offered (HELO) the connection closes instead.
 //! * **Limits**: [`Limits::message_bytes_max`](crate::config::Limits::message_bytes_max). **Panics**: never.
 //! * **Spec**: RFC 5321 4.1.1.4; RFC 3030 2; RFC 2033 4.2.
 
@@ -14,6 +15,7 @@ use super::pace::Pace;
 use super::state::{Asked, Mail, State, Transaction};
 use super::{Message, Next, Session};
 use crate::envelope::Envelope;
+use crate::hooks::CloseReason;
 use crate::in_flight::Share;
 use crate::trace;
 use crate::verdict::{Rejection, Verdict};
@@ -33,8 +35,13 @@ impl Session {
         }
     }
 
-    /// The octets of a refused chunk are on their way already, so they are read in any case.
+    /// The octets of a refused chunk are on their way already, so they are read.
     pub(super) fn bdat(&mut self, chunk: Chunk, mail: Mail) -> State {
+        if self.info.hello.as_ref().is_some_and(|hello| !hello.extended) {
+            // To a client that knows no extensions these octets are something else than a chunk.
+            self.output.push(&replies::CHUNKING_NOT_OFFERED);
+            return State::Closing(CloseReason::Refused);
+        }
         let framing = Framing::chunk(chunk);
         let after_refusal = framing.after_refusal();
         let (refusal, mail) = match mail {
@@ -107,17 +114,18 @@ impl Session {
         let replies = self.replies_expected(&envelope);
         let facts = MessageFacts::new(replies, envelope.queue_id);
         let pace = Pace::new(&self.config, self.now.monotonic);
-        let content = Content::new(framing, facts, pace);
-        State::Asked(Asked::Message(Box::new((Message { envelope, fields }, content))))
+        State::Asked(Asked::Message {
+            message: Box::new(Message { envelope, fields }),
+            content: Box::new(Content::new(framing, facts, pace)),
+        })
     }
 
     /// Moves the message out; from here on `poll_content` is called.
     pub(super) fn begin_message(&mut self) -> Next {
         match self.take_state() {
-            State::Asked(Asked::Message(asked)) => {
-                let (message, content) = *asked;
-                self.state = State::Content(Box::new(content));
-                Next::Message(Box::new(message))
+            State::Asked(Asked::Message { message, content }) => {
+                self.state = State::Content(content);
+                Next::Message(message)
             }
             other => {
                 self.state = other;

@@ -8,6 +8,8 @@ use bytes::{Buf, BytesMut};
 use smtp_proto::Reply;
 
 const HELD_BYTES_MAX: usize = 16 * 1024;
+/// What is kept of the memory while there is nothing to say.
+const IDLE_BYTES_MAX: usize = 128;
 
 #[derive(Default)]
 pub(super) struct Output {
@@ -48,6 +50,9 @@ impl Output {
     }
 
     pub(super) fn clear(&mut self) {
+        if IDLE_BYTES_MAX < self.bytes.capacity() {
+            self.bytes = BytesMut::new();
+        }
         self.bytes.clear();
         self.urgent = false;
     }

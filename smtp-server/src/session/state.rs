@@ -75,6 +75,11 @@ pub(super) enum Asked {
         transaction: Box<Transaction>,
         framing: Framing,
     },
+    Command {
+        verb: String,
+        argument: String,
+        mail: Mail,
+    },
     Mechanism {
         mechanism: &'static str,
         initial_response: Option<Vec<u8>>,
@@ -83,15 +88,23 @@ pub(super) enum Asked {
         exchange: Exchange,
         query: CredentialQuery,
     },
-    Message(Box<(Message, Content)>),
+    Message {
+        message: Box<Message>,
+        content: Box<Content>,
+    },
+}
+
+impl Mail {
+    /// The envelope of the open transaction.
+    pub(super) fn envelope(&self) -> Option<&Envelope> {
+        match self {
+            Self::Open(transaction) => Some(&transaction.envelope),
+            _ => None,
+        }
+    }
 }
 
 impl State {
-    /// Whether large reads are expected.
-    pub(super) fn is_content(&self) -> bool {
-        matches!(self, Self::Content(_) | Self::Draining(_))
-    }
-
     /// The open question, unless it is the one that moves the message out.
     pub(super) fn question(&self) -> Option<Question<'_>> {
         let Self::Asked(asked) = self else { return None };
@@ -103,11 +116,14 @@ impl State {
                 Question::Recipient { to, params, envelope: &transaction.envelope }
             }
             Asked::Data { transaction, .. } => Question::Data(&transaction.envelope),
+            Asked::Command { verb, argument, mail } => {
+                Question::Command { verb, argument, envelope: mail.envelope() }
+            }
             Asked::Mechanism { mechanism, .. } => Question::Mechanism(mechanism),
             Asked::Credentials { exchange, query } => {
                 Question::Credentials { query, mechanism: exchange.mechanism() }
             }
-            Asked::Message(_) => return None,
+            Asked::Message { .. } => return None,
         })
     }
 }

@@ -6,6 +6,7 @@ mod buffers;
 mod configuration;
 mod driving;
 mod dropping;
+mod extension;
 mod facts;
 mod failures;
 mod final_reply;

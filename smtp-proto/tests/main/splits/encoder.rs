@@ -89,6 +89,24 @@ fn a20_nothing_bare_is_sent_and_every_dot_line_is_stuffed() {
     }
 }
 
+/// Content that came in is never passed on as it came: even to a server that takes anything for a line ending,
+/// what is encoded again has one end.
+#[test]
+fn a21_content_is_encoded_again_and_has_one_end() {
+    let endings: [&[u8]; 4] = [b"\r\n", b"\n", b"\r", b"\r\r\n"];
+    for (before, after) in endings.iter().flat_map(|one| endings.map(|other| (one, other))) {
+        for dots in [&b"."[..], b"..", b"..."] {
+            let body = [b"Subject: a\r\n\r\nbody", *before, dots, after, b"MAIL FROM:<evil@x>\r\n"];
+            let came_in = decode(&[&[body.concat(), b".\r\n".to_vec()].concat()]);
+            let wire = encode(&[&came_in.content]);
+            let lines = wire.split(|octet| b"\r\n".contains(octet));
+            let ends = lines.filter(|line| *line == b".").count();
+            assert_eq!(ends, 1, "{}", wire.escape_ascii());
+            assert!(decode(&[&wire]).consumed == wire.len(), "{}", wire.escape_ascii());
+        }
+    }
+}
+
 /// Content as files, other programs and attackers make it.
 fn stretch() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![

@@ -2,6 +2,7 @@
 //!
 //! * **In**: content chunks. **Out**: the same with lines that end in LF, in memory or in a file below `tmp/`.
 //! * **Promises**: dropped, it leaves no file. The header fields are not in it: they may be known only at the end.
+//!   Content that begins with white space has an empty line before it.
 //! * **Limits**: 256 KiB in memory; a larger message is written in pieces of that size on the blocking pool.
 //! * **Panics**: never. **Spec**: maildir(5).
 
@@ -61,6 +62,11 @@ impl Staging {
     }
 
     fn append(&mut self, chunk: &[u8]) {
+        let is_first = self.buffer.is_empty() && self.file.is_none() && !self.held_cr;
+        if is_first && matches!(chunk.first(), Some(b' ' | b'\t')) {
+            // It would continue the last of the fields above, which is our own.
+            self.buffer.push(b'\n');
+        }
         let mut rest = chunk;
         if self.held_cr && rest.first() != Some(&b'\n') {
             self.release_held_cr();

@@ -1,8 +1,8 @@
-//! Rows C3 to C20: the command stream.
+//! Rows C3 to C20, those of a server: the command stream.
 
 use smtp_server::proto::limits;
 
-use super::runtime;
+use super::{at_every_cut, runtime};
 use crate::support::hooks::{Behaviour, Scripted, rejection};
 use crate::support::mail::after_envelope;
 use crate::support::octets::codes;
@@ -31,6 +31,29 @@ fn c03_another_protocol_is_told_so_and_closed() {
         let (got, closed) = told(&format!("{line}\r\n\r\nEHLO a\r\nMAIL FROM:<a@b.test>\r\n"));
         assert_eq!((got, closed), (vec!["221 2.7.0".to_owned()], true), "{line}");
     }
+}
+
+/// A browser that was told to post a form to our port: the first line ends it, whatever the form holds.
+#[test]
+fn c04_a_form_full_of_commands_is_closed_at_its_first_line() {
+    let form =
+        "EHLO a\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<kim@local.test>\r\nDATA\r\nhi\r\n.\r\nQUIT\r\n";
+    let post = format!(
+        "POST / HTTP/1.1\r\nHost: mx.test:25\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    let (setup, delivery) = Setup::accepting();
+    let run = at_every_cut(&setup, &[Turn::send(&post)]);
+    assert_eq!((codes(&run.output[1]), run.closed), (vec!["221 2.7.0".to_owned()], true));
+    runtime().block_on(async {
+        let running = Running::start(&setup).await;
+        let mut client = Client::direct(running.address).await;
+        client.write(post.as_bytes()).await;
+        let got = codes(&client.rest().await);
+        assert!(!got.iter().any(|code| code.starts_with("250")), "{got:?}");
+        running.stop().await;
+    });
+    assert!(delivery.log().is_empty());
 }
 
 #[test]

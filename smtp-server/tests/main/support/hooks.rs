@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use ipnet::IpNet;
-use smtp_server::proto::{ForwardPath, Reply};
+use smtp_server::proto::{EnhancedCode, ForwardPath, Reply, ReplyCode, ServiceExtension, replies};
 use smtp_server::{
     Accepted, AccessControl, Authenticator, Body, BodyError, Capabilities, CredentialAnswer,
-    CredentialQuery, CredentialStore, Delivery, Envelope, Identity, LookupError, Outcome, Receipt,
-    Recipient, Rejection, RelayDecision, RelayPolicy, SaslExchange, SessionInfo, Stage, Verdict,
+    CredentialQuery, CredentialStore, Delivery, Envelope, ExtensionHandler, Identity, LookupError,
+    Outcome, Receipt, Recipient, Rejection, RelayDecision, RelayPolicy, SaslExchange, SessionInfo,
+    Stage, Verdict,
 };
 
 /// What a delivery does with each message.
@@ -215,5 +216,65 @@ impl Authenticator for SharedAuthenticator {
 
     async fn look_up(&self, query: &CredentialQuery, info: &SessionInfo) -> CredentialAnswer {
         self.0.look_up(query, info).await
+    }
+}
+
+/// A service extension that several servers use.
+#[derive(Clone)]
+pub(crate) struct SharedExtension(pub(crate) Arc<dyn ExtensionHandler>);
+
+#[async_trait]
+impl ExtensionHandler for SharedExtension {
+    fn definition(&self) -> ServiceExtension {
+        self.0.definition()
+    }
+
+    async fn command(
+        &self,
+        verb: &str,
+        argument: &str,
+        envelope: Option<&Envelope>,
+        info: &SessionInfo,
+    ) -> Reply {
+        self.0.command(verb, argument, envelope, info).await
+    }
+}
+
+/// `XWHO` and `XSAY`: what the handler is told, and a reply as the client wishes.
+pub(crate) struct Who;
+
+#[async_trait]
+impl ExtensionHandler for Who {
+    fn definition(&self) -> ServiceExtension {
+        ServiceExtension::new("X-WHO")
+            .with_arguments("XWHO XSAY")
+            .with_verb("XWHO")
+            .with_verb("XSAY")
+            .with_mail_parameter("XTICKET")
+            .with_rcpt_parameter("XROOM")
+    }
+
+    async fn command(
+        &self,
+        verb: &str,
+        argument: &str,
+        envelope: Option<&Envelope>,
+        info: &SessionInfo,
+    ) -> Reply {
+        if verb == "XSAY" {
+            let code = argument.parse().ok().and_then(ReplyCode::new);
+            return code.map_or(replies::SYNTAX_ERROR, |code| {
+                Reply::new(code, Some(EnhancedCode::new(2, 0, 0)), "As you say")
+            });
+        }
+        let hello = info.hello.as_ref().map_or("nobody", |hello| hello.name.as_str());
+        let parameters = envelope.map(|envelope| {
+            let all = envelope.recipients.iter().flat_map(|one| &one.params.other);
+            let all = envelope.params.other.iter().chain(all);
+            all.map(|one| format!("{}={}", one.keyword(), one.value().unwrap_or(""))).collect()
+        });
+        let parameters: Vec<String> = parameters.unwrap_or_default();
+        let text = format!("{verb} '{argument}' {hello} {}", parameters.join(","));
+        Reply::new(ReplyCode::OK, Some(EnhancedCode::new(2, 0, 0)), text)
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use smtp_server::proto::{ForwardPath, RcptParams, replies};
+use smtp_server::proto::{ForwardPath, RcptParams, Reply, replies};
 use smtp_server::session::Message;
 use smtp_server::{
     Accepted, Action, Body, BodyError, CloseReason, ContentAction, CredentialAnswer, Effects,
@@ -214,6 +214,7 @@ enum Answer {
     Sender(Verdict),
     Recipient(Result<(RecipientClass, Effects), Rejection>),
     Data(Verdict),
+    Command(Reply),
     Mechanism(&'static str),
     Credentials(CredentialAnswer),
 }
@@ -264,6 +265,10 @@ impl Driver<'_> {
             Answer::Sender(verdict) => session.answer_sender(verdict),
             Answer::Recipient(decision) => session.answer_recipient(decision),
             Answer::Data(verdict) => session.answer_data(verdict),
+            Answer::Command(reply) => {
+                let failure = session.answer_command(reply);
+                self.link.run.failures.extend(failure);
+            }
             Answer::Mechanism(mechanism) => {
                 let info = session.info();
                 let exchange = self.setup.authenticator.as_ref();
@@ -312,6 +317,10 @@ fn resolve(setup: &Setup, question: &Question<'_>, info: &SessionInfo, now: Now)
             Answer::Recipient(all)
         }
         Question::Data(envelope) => Answer::Data(check(setup, Stage::Data { now, envelope }, info)),
+        Question::Command { verb, argument, envelope } => {
+            let hook = setup.extension.as_ref().unwrap();
+            Answer::Command(block_on(hook.command(verb, argument, *envelope, info)))
+        }
         Question::Mechanism(mechanism) => Answer::Mechanism(mechanism),
         Question::Credentials { query, .. } => {
             let hook = setup.authenticator.as_ref().unwrap();

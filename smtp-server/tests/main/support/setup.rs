@@ -4,14 +4,16 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use smtp_server::config::Timeouts;
+use smtp_server::proto::Dialect;
 use smtp_server::relay::LocalDomains;
 use smtp_server::{
-    AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, EvaluateAt, Limits, NulPolicy,
-    Observer, OutOfTurn, Peer, RelayPolicy, Server, Service, ServiceConfig, SessionConfig,
+    AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, EvaluateAt, ExtensionHandler,
+    Limits, NulPolicy, Observer, OutOfTurn, Peer, RelayPolicy, Server, Service, ServiceConfig,
+    SessionConfig,
 };
 
 use super::events::Events;
-use super::hooks::{Scripted, SharedAccess, SharedAuthenticator, SharedRelay};
+use super::hooks::{Scripted, SharedAccess, SharedAuthenticator, SharedExtension, SharedRelay};
 use super::tls;
 
 /// The server under test: `mx.test`, where `local.test` is local.
@@ -31,10 +33,13 @@ pub(crate) struct Setup {
     pub(crate) access: Option<Arc<dyn AccessControl>>,
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) delivery: Arc<dyn Delivery>,
+    pub(crate) extension: Option<Arc<dyn ExtensionHandler>>,
     pub(crate) auth_in_clear: bool,
     pub(crate) auth_required: bool,
     pub(crate) tls: bool,
     pub(crate) client: IpAddr,
+    /// The address that the client connected to, in a session that is driven by hand.
+    pub(crate) address: IpAddr,
     pub(crate) events: Events,
 }
 
@@ -54,10 +59,12 @@ impl Setup {
             access: None,
             authenticator: None,
             delivery: Arc::new(delivery),
+            extension: None,
             auth_in_clear: false,
             auth_required: false,
             tls: false,
             client: Ipv4Addr::LOCALHOST.into(),
+            address: Ipv4Addr::LOCALHOST.into(),
             events: Events::default(),
         }
     }
@@ -69,7 +76,7 @@ impl Setup {
     }
 
     pub(crate) fn peer(&self) -> Peer {
-        let local = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 25);
+        let local = SocketAddr::new(self.address, 25);
         Peer::new(SocketAddr::new(self.client, 40_000), local)
     }
 
@@ -84,6 +91,9 @@ impl Setup {
         config.nul = self.nul;
         config.early_talk = self.early_talk;
         config.pipelining = self.pipelining;
+        if let Some(extension) = &self.extension {
+            config.dialect = Dialect::STANDARD.with(extension.definition()).unwrap();
+        }
         config.capabilities = self.delivery.capabilities();
         config.starttls = self.tls && self.service != Service::Submissions;
         let mut auth = AuthConfig::default();
@@ -128,6 +138,9 @@ impl Setup {
         }
         if let Some(authenticator) = &self.authenticator {
             builder = builder.authenticator(SharedAuthenticator(authenticator.clone()));
+        }
+        if let Some(extension) = &self.extension {
+            builder = builder.extension(SharedExtension(extension.clone()));
         }
         if self.tls {
             builder = builder.tls(tls::server());

@@ -1,0 +1,184 @@
+//! From a line to a command.
+//!
+//! * **In**: a line without its ending, a dialect. **Out**: [`Command`], or where and why it is none.
+//! * **Promises**: a standard verb never looks at what the dialect registers. **Limits**: as
+//!   [`command`](super). **Panics**: never. **Spec**: RFC 5321 4.1.1, and as [`command`](super).
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+
+use super::Command;
+use crate::address_syntax::AddressSyntax;
+use crate::chunk::Chunk;
+use crate::class;
+use crate::client_name::ClientName;
+use crate::cursor::Cursor;
+use crate::dialect::Dialect;
+use crate::error::{SyntaxError, SyntaxErrorKind};
+use crate::etrn::EtrnArgument;
+use crate::params::{MailParams, RcptParams, parse_size};
+use crate::path::{ForwardPath, ReversePath};
+use crate::query::Query;
+use crate::sasl::{InitialResponse, Mechanism};
+use crate::verb::{Verb, first_word, is_unimplemented};
+use crate::xclient::XClient;
+use crate::xforward::XForward;
+
+pub(crate) fn parse<'a>(line: &'a [u8], dialect: &Dialect) -> Result<Command<'a>, SyntaxError> {
+    let Some(verb) = Verb::of(line) else { return parse_other(line, dialect) };
+    let line = parse_text(line)?;
+    let mut cursor = Cursor::at(line, verb.as_str().len());
+    cursor.skip_spaces();
+    parse_argument(verb, &mut cursor, dialect.address_syntax())
+}
+
+/// A line that begins with none of our verbs.
+fn parse_other<'a>(line: &'a [u8], dialect: &Dialect) -> Result<Command<'a>, SyntaxError> {
+    let word = first_word(line);
+    let registered = core::str::from_utf8(word).ok().and_then(|word| dialect.find_verb(word));
+    if registered.is_none() {
+        let kind = if is_unimplemented(word) {
+            SyntaxErrorKind::NotImplemented
+        } else {
+            SyntaxErrorKind::UnknownCommand
+        };
+        return Err(SyntaxError::new(kind, 0));
+    }
+    let line = parse_text(line)?;
+    let mut cursor = Cursor::new(line);
+    let verb = cursor.take(class::PRINTABLE);
+    cursor.skip_spaces();
+    Ok(Command::Other { verb: Cow::Borrowed(verb), argument: Cow::Borrowed(cursor.rest()) })
+}
+
+fn parse_text(line: &[u8]) -> Result<&str, SyntaxError> {
+    let line = core::str::from_utf8(line)
+        .map_err(|error| SyntaxError::new(SyntaxErrorKind::NotUtf8, error.valid_up_to()))?
+        .trim_end_matches([' ', '\t']);
+    match class::find_control(line) {
+        Some(offset) => Err(SyntaxError::new(SyntaxErrorKind::ControlCharacter, offset)),
+        None => Ok(line),
+    }
+}
+
+fn parse_argument<'a>(
+    verb: Verb,
+    cursor: &mut Cursor<'a>,
+    syntax: AddressSyntax,
+) -> Result<Command<'a>, SyntaxError> {
+    match verb {
+        Verb::Ehlo => parse_client_name(cursor).map(Command::Ehlo),
+        Verb::Helo => parse_client_name(cursor).map(Command::Helo),
+        Verb::Lhlo => parse_client_name(cursor).map(Command::Lhlo),
+        Verb::Mail => {
+            expect_keyword(cursor, "FROM:", SyntaxErrorKind::ReversePath)?;
+            let from = ReversePath::read(cursor, syntax)?;
+            Ok(Command::Mail { from, params: MailParams::read(cursor)? })
+        }
+        Verb::Rcpt => {
+            expect_keyword(cursor, "TO:", SyntaxErrorKind::ForwardPath)?;
+            let to = ForwardPath::read(cursor, syntax)?;
+            Ok(Command::Rcpt { to, params: RcptParams::read(cursor)? })
+        }
+        Verb::Bdat => parse_chunk(cursor).map(Command::Bdat),
+        Verb::Auth => parse_auth(cursor),
+        Verb::Vrfy => parse_query(cursor).map(Command::Vrfy),
+        Verb::Expn => parse_query(cursor).map(Command::Expn),
+        Verb::Help => {
+            let topic = cursor.rest();
+            Ok(Command::Help((!topic.is_empty()).then_some(Cow::Borrowed(topic))))
+        }
+        Verb::Noop => Ok(Command::Noop),
+        Verb::Data => alone(cursor, Command::Data),
+        Verb::Rset => alone(cursor, Command::Rset),
+        Verb::Quit => alone(cursor, Command::Quit),
+        Verb::StartTls => alone(cursor, Command::StartTls),
+        Verb::Etrn => {
+            expect_argument(cursor)?;
+            let argument = EtrnArgument::read(cursor)?;
+            alone(cursor, Command::Etrn(argument))
+        }
+        Verb::XClient => {
+            expect_argument(cursor)?;
+            Ok(Command::XClient(Box::new(XClient::read(cursor)?)))
+        }
+        Verb::XForward => {
+            expect_argument(cursor)?;
+            Ok(Command::XForward(Box::new(XForward::read(cursor)?)))
+        }
+    }
+}
+
+fn parse_client_name<'a>(cursor: &mut Cursor<'a>) -> Result<ClientName<'a>, SyntaxError> {
+    expect_argument(cursor)?;
+    let start = cursor.offset();
+    let name = cursor.take(class::PRINTABLE);
+    let client = ClientName::new(name).map_err(|error| error.shifted(start))?;
+    // RFC 5321 4.1.1.1: old clients put text behind an address literal, which may be ignored.
+    let literal = name.starts_with('[') && name.ends_with(']');
+    if literal || cursor.is_at_end() {
+        Ok(client)
+    } else {
+        Err(cursor.error(SyntaxErrorKind::ClientName))
+    }
+}
+
+/// RFC 3030 2: whoever misreads the size takes content for commands, so nothing is forgiven here.
+fn parse_chunk(cursor: &mut Cursor<'_>) -> Result<Chunk, SyntaxError> {
+    expect_argument(cursor)?;
+    let error = cursor.error(SyntaxErrorKind::ChunkSize);
+    let bytes = parse_size(cursor.take(class::PRINTABLE)).ok_or(error)?;
+    let last = cursor.accept_word(" LAST");
+    if cursor.is_at_end() {
+        Ok(Chunk { bytes, last })
+    } else {
+        Err(cursor.error(SyntaxErrorKind::ChunkSize))
+    }
+}
+
+fn parse_auth<'a>(cursor: &mut Cursor<'a>) -> Result<Command<'a>, SyntaxError> {
+    expect_argument(cursor)?;
+    let start = cursor.offset();
+    let mechanism =
+        Mechanism::new(cursor.take(class::PRINTABLE)).map_err(|error| error.shifted(start))?;
+    let initial_response = if cursor.skip_spaces() {
+        let start = cursor.offset();
+        let response = InitialResponse::new(cursor.take(class::PRINTABLE));
+        Some(response.map_err(|error| error.shifted(start))?)
+    } else {
+        None
+    };
+    alone(cursor, Command::Auth { mechanism, initial_response })
+}
+
+fn parse_query<'a>(cursor: &mut Cursor<'a>) -> Result<Query<'a>, SyntaxError> {
+    expect_argument(cursor)?;
+    Ok(Query::of(cursor.rest()))
+}
+
+fn expect_argument(cursor: &Cursor<'_>) -> Result<(), SyntaxError> {
+    if cursor.is_at_end() {
+        return Err(cursor.error(SyntaxErrorKind::MissingArgument));
+    }
+    Ok(())
+}
+
+fn expect_keyword(
+    cursor: &mut Cursor<'_>,
+    keyword: &str,
+    kind: SyntaxErrorKind,
+) -> Result<(), SyntaxError> {
+    expect_argument(cursor)?;
+    if !cursor.accept_word(keyword) {
+        return Err(cursor.error(kind));
+    }
+    Ok(())
+}
+
+fn alone<'a>(cursor: &Cursor<'_>, command: Command<'a>) -> Result<Command<'a>, SyntaxError> {
+    if cursor.is_at_end() {
+        Ok(command)
+    } else {
+        Err(cursor.error(SyntaxErrorKind::UnexpectedArgument))
+    }
+}
