@@ -80,14 +80,6 @@ impl SessionConfig {
         }
     }
 
-    /// How many recipients one transaction may have (RFC 5321 4.5.3.1.10, RFC 9422 RCPTMAX).
-    ///
-    /// One, on SMTP, for a delivery that answers for each recipient: a mixed result could not be told.
-    #[must_use]
-    pub fn recipients_max(&self) -> Option<usize> {
-        if self.takes_one_recipient() { Some(1) } else { self.limits.recipients_max }
-    }
-
     /// What a bare line feed of this client means.
     pub(crate) fn bare_newline_of(&self, peer: &Peer) -> BareNewline {
         let is_exempt = peer
@@ -96,8 +88,9 @@ impl SessionConfig {
         if is_exempt { BareNewline::Normalize } else { self.bare_newline }
     }
 
-    pub(crate) fn takes_one_recipient(&self) -> bool {
-        self.capabilities.outcome == Outcome::Each && !self.is_lmtp()
+    /// Whether one reply for all recipients could not tell the delivery's results.
+    pub(crate) fn has_results_for_each(&self) -> bool {
+        self.capabilities.outcome == Outcome::Each
     }
 
     pub(crate) fn is_lmtp(&self) -> bool {

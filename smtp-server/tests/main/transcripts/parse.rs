@@ -105,6 +105,7 @@ impl Transcript {
         for (key, value) in &self.headers {
             match key.as_str() {
                 "deliver" => delivery.behaviour = behaviour(value)?,
+                "binary-mime" => delivery.binary_mime = value == "yes",
                 "unknown" => delivery.unknown.push(value.clone()),
                 _ => {}
             }
@@ -125,7 +126,7 @@ impl Transcript {
 fn apply(setup: &mut Setup, key: &str, value: &str) -> Result<(), String> {
     let number = || value.parse::<u32>().map_err(|_| format!("{key} is a number"));
     match (key, value) {
-        ("deliver" | "unknown", _) => {}
+        ("deliver" | "unknown" | "binary-mime", _) => {}
         ("service", "smtp") => setup.service = Service::Smtp,
         ("service", "lmtp") => setup.service = Service::Lmtp,
         ("service", "submission") => {
