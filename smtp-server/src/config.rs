@@ -93,6 +93,11 @@ impl SessionConfig {
         self.capabilities.outcome == Outcome::Each
     }
 
+    /// Whether a message without Date or Message-ID gets them: only from those who write it (RFC 6409 8).
+    pub(crate) fn completes_header(&self) -> bool {
+        matches!(self.service, Service::Submission | Service::Submissions)
+    }
+
     pub(crate) fn is_lmtp(&self) -> bool {
         self.service == Service::Lmtp
     }
@@ -118,6 +123,9 @@ pub struct Limits {
     /// Octets swallowed after a refusal, so that the stream stays in sync, before the connection is
     /// closed. No RFC minimum. Default 100 MiB.
     pub discarded_bytes_max: Option<u64>,
+    /// `Received` fields of a message before it is taken for one that goes in circles, and refused with
+    /// `554 5.4.0` at its true end; at least 100 by RFC 5321 6.3. Default 100.
+    pub hops_max: Option<u32>,
     /// Octets per second that content comes at, at the least, while the client is waited for. It may fall
     /// behind this by [`Timeouts::content_idle`]; then it gets `421 4.4.2`. No RFC speaks of it.
     /// Default 100: a tenth of what a modem had.
@@ -150,6 +158,7 @@ impl Default for Limits {
             errors_max: Some(20),
             idle_commands_max: Some(100),
             discarded_bytes_max: Some(100 << 20),
+            hops_max: Some(100),
             content_bytes_per_second_min: Some(100),
             connections_max: Some(10_000),
             connections_per_client_max: Some(50),

@@ -356,7 +356,7 @@ const PIECES: &[&str] = &[
     "2.0.0 2.0.0 ",
 ];
 
-static STOCK: [(Reply, &str); 68] = [
+static STOCK: [(Reply, &str); 69] = [
     (replies::OK, "250 2.0.0 "),
     (replies::SENDER_OK, "250 2.1.0 "),
     (replies::RECIPIENT_OK, "250 2.1.5 "),
@@ -403,6 +403,7 @@ static STOCK: [(Reply, &str); 68] = [
     (replies::TLS_IN_TRANSACTION, "503 5.5.1 "),
     (replies::TLS_PIPELINED, "554 5.5.0 "),
     (replies::OUT_OF_TURN, "554 5.5.0 "),
+    (replies::TOO_MANY_HOPS, "554 5.4.0 "),
     (replies::CONTENT_ANALYSIS_STARTED, "353 "),
     (replies::REFUSED_FOR_ALL, "550 5.0.0 "),
     (replies::DEFERRED_FOR_ALL, "451 4.0.0 "),

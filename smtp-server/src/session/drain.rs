@@ -13,6 +13,7 @@ use super::framing::Framing;
 use super::pace::Pace;
 use super::state::{Mail, State};
 use super::{FinalReply, Session, prdr};
+use crate::content::HeaderPeek;
 use crate::envelope::QueueId;
 use crate::hooks::{CloseReason, HookFailure};
 use crate::verdict::{Accepted, Receipt, Rejection};
@@ -38,14 +39,18 @@ pub(super) struct MessageFacts {
     /// How many recipients get a reply each under PRDR, before the one for all.
     prdr: Option<usize>,
     pub(super) queue_id: Option<QueueId>,
+    pub(super) header: HeaderPeek,
 }
 
 impl MessageFacts {
     pub(super) fn new(replies: usize, prdr: Option<usize>, queue_id: Option<QueueId>) -> Self {
-        Self { replies, bytes: 0, flaws: Flaws::default(), prdr, queue_id }
+        let (flaws, header) = (Flaws::default(), HeaderPeek::default());
+        Self { replies, bytes: 0, flaws, prdr, queue_id, header }
     }
 
-    pub(super) fn count(&mut self, decoded: &Decoded) {
+    /// Takes note of what was decoded at the front of `input`.
+    pub(super) fn count(&mut self, decoded: &Decoded, input: &[u8]) {
+        self.header.scan(input.get(..decoded.content).unwrap_or_default());
         self.bytes = self.bytes.saturating_add(decoded.content as u64);
         self.flaws |= decoded.flaws;
     }
@@ -109,8 +114,8 @@ impl Session {
             }
         };
         let decoded = draining.framing.decode(&mut self.input);
+        draining.message.count(&decoded, &self.input);
         self.input.advance(decoded.consumed);
-        draining.message.count(&decoded);
         if 0 < decoded.consumed {
             draining.pace.received(decoded.consumed, self.now.monotonic);
         }

@@ -137,6 +137,7 @@ fn apply(setup: &mut Setup, key: &str, value: &str) -> Result<(), String> {
         ("bare-newline", "normalize") => setup.bare_newline = BareNewline::Normalize,
         ("size", _) => setup.limits.message_bytes_max = Some(number()?.into()),
         ("recipients", _) => setup.limits.recipients_max = Some(number()? as usize),
+        ("hops", _) => setup.limits.hops_max = Some(number()?),
         ("errors", _) => setup.limits.errors_max = Some(number()?),
         ("idle-commands", _) => setup.limits.idle_commands_max = Some(number()?),
         ("discarded", _) => setup.limits.discarded_bytes_max = Some(number()?.into()),
