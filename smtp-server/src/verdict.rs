@@ -207,6 +207,9 @@ impl Effects {
 
     /// Adds the effects of a later hook.
     pub fn merge(&mut self, later: Self) {
+        if later.is_empty() {
+            return;
+        }
         self.session.merge(later.session);
         self.transaction.merge(later.transaction);
         self.handling.merge(later.handling);

@@ -176,6 +176,9 @@ impl Session {
     }
 
     pub(super) fn keep_effects(&mut self, mut effects: Effects, transaction: &mut Transaction) {
+        if effects.is_empty() {
+            return;
+        }
         self.keep_session_effects(&mut effects);
         transaction.envelope.extensions.merge(effects.transaction);
         transaction.envelope.handling.merge(effects.handling);
