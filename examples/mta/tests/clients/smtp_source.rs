@@ -4,7 +4,6 @@
 //! * **Promises**: nothing of Postfix but this program runs. **Limits**: as `tool`.
 //! * **Panics**: if smtp-source fails. **Spec**: smtp-source(1).
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use super::site::Site;
@@ -96,21 +95,9 @@ fn expect_generated(context: &str, message: &[u8]) {
     assert_eq!(payload, generated, "{context}");
 }
 
-/// Installed with Postfix, or unpacked by `scripts/install-peers`, its libraries beside it.
 fn smtp_source() -> Command {
-    let unpacked = tool::unpacked_peers().into_iter().map(|peers| peers.join("postfix"));
-    let unpacked = unpacked.map(|root| (root.join("usr/sbin"), Some(root.join("usr/lib/postfix"))));
-    let installed = [(PathBuf::from("/usr/sbin"), None)];
-    let places = installed.into_iter().chain(unpacked);
-    let found = places
-        .map(|(directory, libraries)| (directory.join("smtp-source"), libraries))
-        .find(|(program, _)| program.is_file());
-    let Some((program, libraries)) = found else {
-        panic!("smtp-source is not installed: run scripts/test");
-    };
-    let mut command = tool::at(&program);
-    if let Some(libraries) = libraries {
-        command.env("LD_LIBRARY_PATH", libraries);
-    }
+    let postfix = tool::peer("postfix");
+    let mut command = tool::at(&postfix.join("usr/sbin/smtp-source"));
+    command.env("LD_LIBRARY_PATH", postfix.join("usr/lib/postfix"));
     command
 }

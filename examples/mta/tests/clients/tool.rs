@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
+use super::site::{PASSWORD, Site, USER};
+use super::{Way, text};
+
 /// A client is ended after this time; the slowest sends 20 MB in a few.
 pub(super) const SECONDS_MAX: u32 = 120;
 
@@ -73,9 +76,34 @@ pub(super) fn at(program: &Path) -> Command {
     command
 }
 
-/// The directory into which `scripts/install-peers` unpacks what it does not install.
-pub(super) fn unpacked_peers() -> Vec<PathBuf> {
-    Path::new(env!("CARGO_BIN_EXE_mta")).ancestors().map(|above| above.join("peers")).collect()
+/// What `scripts/install-peers` put below `TARGET/peers`.
+#[track_caller]
+pub(super) fn peer(name: &str) -> PathBuf {
+    let above = Path::new(env!("CARGO_BIN_EXE_mta")).ancestors();
+    match above.map(|above| above.join("peers").join(name)).find(|path| path.exists()) {
+        Some(path) => path,
+        None => panic!("{name} is not there: run scripts/test"),
+    }
+}
+
+/// Adds what every small program of these tests is told: how and where to send which file, and to whom.
+pub(super) fn add_letter(
+    command: &mut Command,
+    site: &Site,
+    way: Way,
+    recipient: &str,
+    file: &Path,
+) {
+    let kind = match way {
+        Way::Clear => "clear",
+        Way::StartTls | Way::Submission => "starttls",
+        Way::Submissions => "tls",
+    };
+    command.args([kind, &site.address(way).port().to_string(), text(site.certificate())]);
+    command.args(["ann@example.org", recipient, text(file)]);
+    if way.authenticates() {
+        command.env("SMTP_USER", USER).env("SMTP_PASSWORD", PASSWORD);
+    }
 }
 
 /// Runs to the end, without input.
