@@ -10,9 +10,11 @@ mod site;
 
 mod bodies;
 mod difference;
+mod relay;
 mod tool;
 
 mod curl;
+mod exim;
 mod go;
 mod lettre;
 mod mail_send;
@@ -20,6 +22,7 @@ mod msmtp;
 mod mutt;
 mod nodemailer;
 mod openssl;
+mod postfix;
 mod s_nail;
 mod smtp_source;
 mod smtplib;

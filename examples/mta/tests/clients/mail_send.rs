@@ -65,7 +65,7 @@ fn a_message_arrives_over_lmtp_from_mail_send() {
     let builder = builder(&site, site.lmtp()).lmtp(true);
     block_on(async {
         let client = builder.connect_plain().await?;
-        transfer(client, Verb::Bdat, &format!("kim@{DOMAIN}"), &content).await
+        transfer(client, Verb::Bdat, &[&format!("kim@{DOMAIN}")], &content).await
     })
     .expect("mail-send sends");
     difference::check("LMTP", &site.only_message("kim"), &content);
@@ -80,6 +80,17 @@ fn a_wrong_password_is_refused_to_mail_send() {
     let error = refused.expect_err("the password is wrong");
     assert!(matches!(&error, Error::AuthenticationFailed(reply) if reply.code == 535), "{error}");
     site.expect_no_message("kim");
+}
+
+/// Sends a content in clear, in one chunk, to any server.
+pub(super) fn submit(address: SocketAddr, recipients: &[&str], content: &[u8]) {
+    block_on(async {
+        let mut client = SmtpClient::connect(address, TIMEOUT).await?;
+        client.read().await?;
+        client.ehlo("client.example.org").await?;
+        transfer(client, Verb::Bdat, recipients, content).await
+    })
+    .expect("mail-send sends");
 }
 
 fn send_data(site: &Site, letter: &Letter<'_>) {
@@ -103,9 +114,10 @@ fn send(site: &Site, letter: &Letter<'_>, verb: Verb) {
     }
     block_on(async {
         if way == Way::Clear {
-            transfer(builder.connect_plain().await?, verb, &letter.recipient, letter.content).await
+            transfer(builder.connect_plain().await?, verb, &[&letter.recipient], letter.content)
+                .await
         } else {
-            transfer(builder.connect().await?, verb, &letter.recipient, letter.content).await
+            transfer(builder.connect().await?, verb, &[&letter.recipient], letter.content).await
         }
     })
     .expect("mail-send sends");
@@ -114,11 +126,20 @@ fn send(site: &Site, letter: &Letter<'_>, verb: Verb) {
 async fn transfer(
     mut client: SmtpClient<impl AsyncRead + AsyncWrite + Unpin>,
     verb: Verb,
-    recipient: &str,
+    recipients: &[&str],
     content: &[u8],
 ) -> mail_send::Result<()> {
-    client.mail_from("ann@example.org", &Parameters::new()).await?;
-    client.rcpt_to(recipient, &Parameters::new()).await?;
+    let mut parameters = Parameters::new();
+    if !content.is_ascii() {
+        parameters.add(("BODY", "8BITMIME"));
+    }
+    if !recipients.iter().all(|recipient| recipient.is_ascii()) {
+        parameters.add("SMTPUTF8");
+    }
+    client.mail_from("ann@example.org", &parameters).await?;
+    for recipient in recipients {
+        client.rcpt_to(recipient, &Parameters::new()).await?;
+    }
     match verb {
         Verb::Data => client.data(content).await?,
         Verb::Bdat => client.bdat(content).await?,
