@@ -48,7 +48,8 @@ fn a_wrong_password_is_refused_to_mutt() {
     let site = Site::start();
     let mut command = mutt(&site, Way::Submissions, "kim");
     set(&mut command, "smtp_pass", "not-it");
-    run(&mut command, "kim", &bodies::short()).expect_code(1);
+    let outcome = run(&mut command, "kim", &bodies::short()).expect_code(1);
+    outcome.expect_said("SASL authentication failed");
     site.expect_no_message("kim");
 }
 
@@ -78,7 +79,7 @@ fn expect_copy(site: &Site, context: &str, user: &str) {
     let (date, below) =
         copy.split_at(copy.iter().position(|octet| *octet == b'\n').expect("a line") + 1);
     assert!(date.starts_with(b"Date: "), "{context}: {}", date.escape_ascii());
-    // A text may lack what a message has not without.
+    // Its copy may lack the end of the last line, as the text does; on the wire each line ends.
     let sent = if below.ends_with(b"\n") { below.to_vec() } else { [below, b"\n"].concat() };
     difference::check_below("Date: ", context, &site.only_message(user), &sent);
 }

@@ -2,8 +2,8 @@
 //!
 //! * **In**: messages from mail-send. **Out**: Postfix's log. **Promises**: the certificate and its name are verified;
 //!   Postfix is not set up: it runs from where it was unpacked, with its queue in a directory of its own, and ends with the value.
-//! * **Limits**: [`PATIENCE`] for each delivery. It has no BDAT in its client. **Panics**: if Postfix does not run, which it
-//!   does for root only, or does not deliver.
+//! * **Limits**: [`PATIENCE`] for each delivery; DATA, never BDAT. **Panics**: if Postfix does not run, which it does for root
+//!   only, or does not deliver.
 //! * **Spec**: postconf(5), master(5), master(8).
 
 use std::fs;
@@ -52,6 +52,7 @@ const QUEUES: [&str; 13] = [
     "private", "public", "saved", "trace",
 ];
 
+/// Beside the places and the next hop: it relays whatever comes from this machine, changes nothing, and logs to the test.
 const PARAMETERS: &str = "compatibility_level = 3.6
 mail_owner = daemon
 setgid_group = mail

@@ -1,7 +1,7 @@
 //! s-nail, which resends a message of a folder as it is.
 //!
 //! * **In**: a letter. **Out**: s-nail's exit code. **Promises**: the certificate and its name are verified.
-//! * **Limits**: as `tool`; a message that is empty is none to it. **Panics**: if s-nail fails.
+//! * **Limits**: as `tool`; no message without a line. **Panics**: if s-nail fails.
 //! * **Spec**: s-nail(1), the command `Resend`, "On URL syntax and credential lookup".
 
 use std::fs;

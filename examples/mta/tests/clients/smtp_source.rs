@@ -4,13 +4,18 @@
 //! * **Promises**: nothing of Postfix but this program runs. **Limits**: as `tool`.
 //! * **Panics**: if smtp-source fails. **Spec**: smtp-source(1).
 
+use std::net::SocketAddr;
 use std::process::Command;
 
 use super::site::Site;
 use super::with_final_line_ending;
-use super::{Client, DOMAIN, Letter, Way, difference, every_body_arrives, text, tool};
+use super::{
+    Client, DOMAIN, Letter, Way, difference, every_body_arrives, every_small_body_arrives, text,
+    tool,
+};
 
 const SMTP_SOURCE: Client = Client { send, sends };
+const SMTP_SOURCE_LMTP: Client = Client { send: send_over_lmtp, sends };
 
 /// Octets of the content below the header section of a generated message.
 const PAYLOAD_OCTETS: usize = 4096;
@@ -21,6 +26,11 @@ const LINE_OCTETS: usize = 80;
 #[test]
 fn every_body_arrives_from_smtp_source() {
     every_body_arrives(&SMTP_SOURCE, Way::Clear);
+}
+
+#[test]
+fn every_small_body_arrives_over_lmtp_from_smtp_source() {
+    every_small_body_arrives(&SMTP_SOURCE_LMTP, Way::Clear);
 }
 
 #[test]
@@ -61,13 +71,19 @@ fn every_recipient_of_parallel_sessions_gets_mail_over_lmtp_from_smtp_source() {
 }
 
 fn send(site: &Site, letter: &Letter<'_>) {
+    send_to(site, site.address(letter.way), letter, &mut smtp_source());
+}
+
+fn send_over_lmtp(site: &Site, letter: &Letter<'_>) {
+    send_to(site, site.lmtp(), letter, smtp_source().arg("-L"));
+}
+
+fn send_to(site: &Site, address: SocketAddr, letter: &Letter<'_>, command: &mut Command) {
     // It reads lines as a Unix file has them.
     let file = site.file("unix-lines", &difference::with_unix_lines(letter.content));
-    let mut command = smtp_source();
     command.args(["-M", "client.example.org", "-f", "ann@example.org", "-t", &letter.recipient]);
-    command.args(["-F", text(&file)]);
-    command.arg(format!("inet:{}", site.address(letter.way)));
-    tool::run(&mut command).expect_code(0);
+    command.args(["-F", text(&file)]).arg(format!("inet:{address}"));
+    tool::run(command).expect_code(0);
 }
 
 /// An empty line follows the last of a file; in place of an empty file it says something.

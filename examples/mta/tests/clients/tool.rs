@@ -1,6 +1,6 @@
 //! Running a client program.
 //!
-//! * **In**: a program's name and arguments. **Out**: its exit code and what it said.
+//! * **In**: a program's name and arguments, or a letter. **Out**: its exit code and what it said.
 //! * **Promises**: a program that is not there is a failure with a clear line; one that hangs is ended.
 //! * **Limits**: [`SECONDS_MAX`] per process. **Panics**: if the program is missing or cannot be run.
 //! * **Spec**: timeout(1) of coreutils.
