@@ -208,6 +208,19 @@ pub(crate) fn messages_in(maildir: &Path) -> Vec<Vec<u8>> {
     paths.iter().map(|path| fs::read(path).expect("a message")).collect()
 }
 
+/// The lines that come out of a pipe, as they come.
+pub(crate) fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
 fn mta(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mta"));
     command.env_remove("RUST_LOG").arg("--data").arg(data);
@@ -233,16 +246,4 @@ fn run_with_input(command: &mut Command, input: &str) -> Output {
     drop(ended);
     guard.join().expect("the guard ends");
     output
-}
-
-fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }

@@ -15,7 +15,18 @@ const SHOWN: usize = 60;
 /// Panics unless `file` is the trace fields and then `sent`.
 #[track_caller]
 pub(super) fn check(context: &str, file: &[u8], sent: &[u8]) {
-    let delivered = without_trace(context, file);
+    check_content(context, without_trace(context, file), sent);
+}
+
+/// The same, where the client is known to write one field above what the test told it to send.
+#[track_caller]
+pub(super) fn check_below(field: &str, context: &str, file: &[u8], sent: &[u8]) {
+    let content = without_trace(context, file);
+    check_content(context, without_fields(context, content, &[(field, true)]), sent);
+}
+
+#[track_caller]
+fn check_content(context: &str, delivered: &[u8], sent: &[u8]) {
     let expected = with_unix_lines(sent);
     if delivered == expected {
         return;
@@ -30,11 +41,24 @@ pub(super) fn check(context: &str, file: &[u8], sent: &[u8]) {
     );
 }
 
+/// Panics unless the field that the server put in has `clause`, such as `with ESMTPS `.
+#[track_caller]
+pub(super) fn check_received(file: &[u8], clause: &str) {
+    let above = &file[..file.len() - without_trace("Received", file).len()];
+    let above = String::from_utf8_lossy(above);
+    assert!(above.contains(clause), "{clause:?} is not in:\n{above}");
+}
+
 /// The file below its trace fields.
 #[track_caller]
 pub(super) fn without_trace<'a>(context: &str, file: &'a [u8]) -> &'a [u8] {
+    without_fields(context, file, &TRACE_FIELDS)
+}
+
+#[track_caller]
+fn without_fields<'a>(context: &str, file: &'a [u8], fields: &[(&str, bool)]) -> &'a [u8] {
     let mut rest = file;
-    for (name, required) in TRACE_FIELDS {
+    for (name, required) in fields {
         if rest.starts_with(name.as_bytes()) {
             rest = &rest[field_len(rest)..];
         } else {

@@ -7,6 +7,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -69,6 +70,17 @@ impl Site {
     /// The server's self-signed certificate, in PEM.
     pub(super) fn certificate(&self) -> &Path {
         &self.certificate
+    }
+
+    /// Lets a client that looks up [`HOST`] find this machine.
+    pub(super) fn resolve_host(&self, command: &mut Command) {
+        let hosts = self.file("hosts", format!("127.0.0.1 {HOST}\n").as_bytes());
+        command.env("LD_PRELOAD", "libnss_wrapper.so").env("NSS_WRAPPER_HOSTS", hosts);
+    }
+
+    /// Where a client may keep files.
+    pub(super) fn work(&self) -> &Path {
+        self.work.path()
     }
 
     /// Writes a file for a client to read.
