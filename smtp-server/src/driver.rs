@@ -28,12 +28,12 @@ use crate::envelope::Recipient;
 use crate::hooks::{CloseReason, Event};
 use crate::info::SessionInfo;
 use crate::session::{Action, FinalReply, Question, Session};
+#[cfg(feature = "tls")]
+use crate::tls::ListenerTls;
 
 pub(crate) use admission::Admission;
 pub(crate) use resolve::Hooks;
 pub(crate) use shutdown::Shutdown;
-#[cfg(feature = "tls")]
-pub use tls::{TlsConfig, TlsConfigError};
 pub(crate) use wire::now;
 
 use resolve::Answer;
@@ -43,7 +43,7 @@ use wire::{Waited, Wire};
 pub(crate) struct Context {
     pub(crate) hooks: Arc<Hooks>,
     #[cfg(feature = "tls")]
-    pub(crate) tls: Option<TlsConfig>,
+    pub(crate) tls: Option<Arc<ListenerTls>>,
     pub(crate) shutdown: Shutdown,
 }
 

@@ -3,7 +3,8 @@
 //! * **In**: the session's facts, the envelope, the time. **Out**: `Received` and `Return-Path`.
 //! * **Promises**: what the client claimed stands where a reader expects a claim, and cannot leave its place.
 //! * **Limits**: folded below 78 columns where the values allow it. **Panics**: never.
-//! * **Spec**: RFC 5321 4.4; RFC 3848 and RFC 6531 3.7.3 (the `with` keywords); RFC 5322 3.3.
+//! * **Spec**: RFC 5321 4.4; RFC 3848 and RFC 6531 3.7.3 (the `with` keywords); RFC 8314 4.3 (the `tls`
+//!   clause); RFC 5322 3.3.
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -19,7 +20,8 @@ use crate::time::UnixMillis;
 
 /// The `Received` field of a message that arrived in this session.
 ///
-/// The sender's login is not in it: only that there was one (`ESMTPSA`). A single recipient is named.
+/// The sender's login is not in it: only that there was one (`ESMTPSA`). A single recipient is named, and
+/// the cipher suite of TLS.
 #[must_use]
 pub fn received(info: &SessionInfo, envelope: &Envelope, now: UnixMillis) -> HeaderField {
     // One allocation in nearly all cases; it is made for each message.
@@ -39,6 +41,9 @@ pub fn received(info: &SessionInfo, envelope: &Envelope, now: UnixMillis) -> Hea
     }
     if let [recipient] = envelope.recipients.as_slice() {
         let _ = write!(value, "\r\n\tfor {}", recipient.path);
+    }
+    if let Some(cipher) = info.tls.as_ref().map(|tls| &tls.cipher).filter(|name| is_word(name)) {
+        let _ = write!(value, "\r\n\ttls {cipher}");
     }
     let _ = write!(value, ";\r\n\t{}", date(now));
     HeaderField::trusted("Received", value)
@@ -78,6 +83,11 @@ fn protocol(info: &SessionInfo, envelope: &Envelope) -> &'static str {
         _ => ["SMTP"; 4],
     };
     names[usize::from(info.tls.is_some()) + 2 * usize::from(info.identity.is_some())]
+}
+
+/// Whether the name of a cipher suite is one; whoever drives the session has it from some library.
+fn is_word(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'_')
 }
 
 /// A character of a client name that cannot open or close a comment, or end the clause it stands in.
