@@ -15,6 +15,7 @@ mod tool;
 mod curl;
 mod lettre;
 mod openssl;
+mod reload;
 mod smtp_source;
 mod smtplib;
 mod swaks;

@@ -10,5 +10,6 @@ mod listening;
 mod parameters;
 mod passwd;
 mod shutdown;
+mod unix_socket;
 
 mod clients;
