@@ -135,6 +135,9 @@ pub const RELAY_DENIED: Reply =
 pub const LOCAL_ERROR: Reply =
     stock(ReplyCode::LOCAL_ERROR, (4, 3, 0), "Local error: try again later");
 
+/// Anything else before STARTTLS where TLS is required.
+pub const TLS_REQUIRED: Reply =
+    stock(ReplyCode::AUTH_REQUIRED, (5, 7, 0), "Must issue STARTTLS first");
 /// STARTTLS inside TLS.
 pub const TLS_ALREADY_ACTIVE: Reply =
     stock(ReplyCode::TRANSACTION_FAILED, (5, 5, 1), "TLS is already active");

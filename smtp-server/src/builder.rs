@@ -11,8 +11,6 @@ use smtp_proto::{ClientName, Dialect};
 
 use crate::config::{AuthConfig, BareNewline, EvaluateAt, Limits, SessionConfig, Timeouts};
 use crate::driver::Hooks;
-#[cfg(feature = "tls")]
-use crate::driver::TlsConfig;
 use crate::envelope::IdSource;
 use crate::error::ConfigError;
 use crate::hooks::{
@@ -21,6 +19,8 @@ use crate::hooks::{
 use crate::info::Service;
 use crate::relay::check_coverage;
 use crate::server::Server;
+#[cfg(feature = "tls")]
+use crate::tls::TlsConfig;
 
 /// A server in the making; `State` says which decision it waits for.
 #[derive(Debug)]
@@ -154,7 +154,7 @@ impl ServerBuilder<Ready> {
         self
     }
 
-    /// The certificate; STARTTLS is offered with it.
+    /// The certificates; STARTTLS is offered with them. Keep a clone to [`replace`](TlsConfig::replace) them.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: TlsConfig) -> Self {
         self.state.tls = Some(tls);

@@ -36,6 +36,8 @@ pub struct SessionConfig {
     pub capabilities: Capabilities,
     /// Offer STARTTLS while the session is in clear.
     pub starttls: bool,
+    /// Refuse everything but EHLO, LHLO, STARTTLS, NOOP and QUIT with `530 5.7.0` while the session is in clear.
+    pub tls_required: bool,
     /// When AUTH is offered and required.
     pub auth: AuthConfig,
     /// Gives each message its queue id.
@@ -55,6 +57,7 @@ impl SessionConfig {
             dialect: Dialect::default(),
             capabilities: Capabilities::default(),
             starttls: false,
+            tls_required: false,
             auth: AuthConfig::default(),
             ids: Arc::new(IdSource::default()),
         }
@@ -95,7 +98,7 @@ pub struct Limits {
     pub discarded_bytes_max: Option<u64>,
     /// Connections of all listeners together. Default 10,000.
     pub connections_max: Option<usize>,
-    /// Connections of one client address. Default 50.
+    /// Connections of one client address; a client on a Unix socket has none. Default 50.
     pub connections_per_client_max: Option<usize>,
 }
 

@@ -31,13 +31,13 @@ use crate::hooks::{CloseReason, Event, HookKind};
 use crate::info::Service;
 use crate::info::SessionInfo;
 use crate::session::{Action, FinalReply, Question, Session};
+#[cfg(feature = "tls")]
+use crate::tls::ListenerTls;
 
-pub(crate) use admission::Admission;
+pub(crate) use admission::{Admission, Permit};
 pub(crate) use buffers::Buffers;
 pub(crate) use resolve::Hooks;
 pub(crate) use shutdown::Shutdown;
-#[cfg(feature = "tls")]
-pub use tls::{TlsConfig, TlsConfigError};
 pub(crate) use wire::now;
 
 use resolve::Answer;
@@ -47,7 +47,7 @@ use wire::{Waited, Wire};
 pub(crate) struct Context {
     pub(crate) hooks: Arc<Hooks>,
     #[cfg(feature = "tls")]
-    pub(crate) tls: Option<TlsConfig>,
+    pub(crate) tls: Option<Arc<ListenerTls>>,
     pub(crate) buffers: Arc<Buffers>,
     pub(crate) shutdown: Shutdown,
 }

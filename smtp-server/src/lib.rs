@@ -89,6 +89,8 @@ mod error;
 mod events;
 #[cfg(feature = "tokio")]
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 
 /// Writes the hooks' `async fn`s; re-exported so that an embedder needs no further crate.
 pub use async_trait::async_trait;
@@ -98,8 +100,6 @@ pub use body::{AbortedBy, Body, BodyError, ContentFilter, PollChunk};
 #[cfg(feature = "tokio")]
 pub use builder::{Ready, ServerBuilder, WantsDelivery, WantsRelayPolicy};
 pub use config::{AuthConfig, BareNewline, EvaluateAt, Limits, SessionConfig, Timeouts};
-#[cfg(feature = "tls")]
-pub use driver::{TlsConfig, TlsConfigError};
 pub use envelope::{Envelope, Handling, IdSource, QueueId, Recipient, RecipientClass, RelayReason};
 pub use error::ConfigError;
 #[cfg(feature = "tracing")]
@@ -110,10 +110,14 @@ pub use hooks::{
     CredentialStore, Delivery, Event, ExtensionHandler, HookFailure, HookKind, LookupError,
     Observer, Outcome, RelayPolicy, SaslExchange, SaslStep, Stage, StageKind,
 };
-pub use info::{Extensions, Hello, Identity, Peer, Service, SessionInfo, TlsInfo};
+pub use info::{
+    ClientCertificate, Extensions, Hello, Identity, Peer, Service, SessionInfo, TlsInfo,
+};
 pub use relay::RelayPolicyExt;
 #[cfg(feature = "tokio")]
 pub use server::{Server, ServiceConfig, ShutdownReport};
 pub use session::{Action, ContentAction, Question, Session};
 pub use time::{Now, UnixMillis};
+#[cfg(feature = "tls")]
+pub use tls::{Certificates, ClientCertificates, TlsConfig, TlsConfigError};
 pub use verdict::{Accepted, Delivered, Effects, Receipt, Rejection, RelayDecision, Verdict};

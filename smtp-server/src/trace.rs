@@ -3,7 +3,8 @@
 //! * **In**: the session's facts, the envelope, the time. **Out**: `Received` and `Return-Path`.
 //! * **Promises**: what the client claimed stands where a reader expects a claim, and cannot leave its place.
 //! * **Limits**: folded below 78 columns where the values allow it. **Panics**: never.
-//! * **Spec**: RFC 5321 4.4; RFC 3848 and RFC 6531 3.7.3 (the `with` keywords); RFC 5322 3.3.
+//! * **Spec**: RFC 5321 4.4; RFC 3848 and RFC 6531 3.7.3 (the `with` keywords); RFC 8314 4.3 (the `tls`
+//!   clause); RFC 5322 3.3.
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -19,7 +20,8 @@ use crate::time::UnixMillis;
 
 /// The `Received` field of a message that arrived in this session.
 ///
-/// The sender's login is not in it: only that there was one (`ESMTPSA`). A single recipient is named.
+/// The sender's login is not in it: only that there was one (`ESMTPSA`). A single recipient is named, and
+/// the cipher suite of TLS.
 #[must_use]
 pub fn received(info: &SessionInfo, envelope: &Envelope, now: UnixMillis) -> HeaderField {
     // One allocation in nearly all cases; it is made for each message.
@@ -37,6 +39,9 @@ pub fn received(info: &SessionInfo, envelope: &Envelope, now: UnixMillis) -> Hea
     }
     if let [recipient] = envelope.recipients.as_slice() {
         let _ = write!(value, "\r\n\tfor {}", recipient.path);
+    }
+    if let Some(cipher) = info.tls.as_ref().map(|tls| &tls.cipher).filter(|name| is_word(name)) {
+        let _ = write!(value, "\r\n\ttls {cipher}");
     }
     let _ = write!(value, ";\r\n\t{}", date(now));
     HeaderField::trusted("Received", value)
@@ -115,4 +120,9 @@ fn push_decimal(value: &mut String, number: u8) {
         [number / 100, number / 10 % 10, number % 10].map(|digit| char::from(b'0' + digit));
     let leading = usize::from(number < 100) + usize::from(number < 10);
     value.extend(&digits[leading..]);
+}
+
+/// Whether the name of a cipher suite is one; whoever drives the session has it from some library.
+fn is_word(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'_')
 }

@@ -23,6 +23,7 @@ mod mutt;
 mod nodemailer;
 mod openssl;
 mod postfix;
+mod reload;
 mod s_nail;
 mod smtp_source;
 mod smtplib;

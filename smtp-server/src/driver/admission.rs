@@ -1,8 +1,8 @@
 //! How many connections, in all and from one client.
 //!
-//! * **In**: a client's address. **Out**: a permit that counts until it is dropped.
+//! * **In**: a client's address, if it has one. **Out**: a permit that counts until it is dropped.
 //! * **Promises**: all listeners of a server share the counts. An IPv6 client is its /64, which is what
-//!   one household or host has.
+//!   one household or host has; clients without an address are counted in all only.
 //! * **Limits**: [`Limits::connections_max`](crate::config::Limits::connections_max) and
 //!   [`Limits::connections_per_client_max`](crate::config::Limits::connections_per_client_max).
 //! * **Panics**: never. **Spec**: RFC 5321 7.8.
@@ -28,7 +28,7 @@ struct Counts {
 /// One admitted connection.
 pub(crate) struct Permit {
     admission: Arc<Admission>,
-    client: IpAddr,
+    client: Option<IpAddr>,
 }
 
 impl Admission {
@@ -41,15 +41,20 @@ impl Admission {
     }
 
     /// A permit, unless a limit is reached.
-    pub(crate) fn admit(self: &Arc<Self>, ip: IpAddr) -> Option<Permit> {
-        let client = client_of(ip.to_canonical());
+    pub(crate) fn admit(self: &Arc<Self>, ip: Option<IpAddr>) -> Option<Permit> {
+        let client = ip.map(client_of);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_client = counts.clients.get(&client).copied().unwrap_or(0);
-        if self.connections_max <= counts.all || self.per_client_max <= of_client {
+        if self.connections_max <= counts.all {
             return None;
         }
+        if let Some(client) = client {
+            let of_client = counts.clients.get(&client).copied().unwrap_or(0);
+            if self.per_client_max <= of_client {
+                return None;
+            }
+            counts.clients.insert(client, of_client + 1);
+        }
         counts.all += 1;
-        counts.clients.insert(client, of_client + 1);
         Some(Permit { admission: self.clone(), client })
     }
 }
@@ -58,18 +63,19 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut counts = self.admission.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.all = counts.all.saturating_sub(1);
-        if let Some(of_client) = counts.clients.get_mut(&self.client) {
+        let Some(client) = self.client else { return };
+        if let Some(of_client) = counts.clients.get_mut(&client) {
             *of_client = of_client.saturating_sub(1);
             if *of_client == 0 {
-                counts.clients.remove(&self.client);
+                counts.clients.remove(&client);
             }
         }
     }
 }
 
 fn client_of(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.into(),
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 64)).into(),
     }
 }

@@ -144,6 +144,9 @@ impl Session {
     }
 
     fn handle_command(&mut self, command: Command<'_>, mail: Mail, is_last: bool) -> State {
+        if self.must_wait_for_tls(&command) {
+            return self.refuse_in_clear(&command, mail);
+        }
         match command {
             Command::Ehlo(name) => self.hello(Verb::Ehlo, name, mail),
             Command::Helo(name) => self.hello(Verb::Helo, name, mail),

@@ -1,4 +1,4 @@
-//! How a session begins: the greeting, EHLO, HELO, LHLO and STARTTLS.
+//! How a session begins: the greeting, EHLO, HELO, LHLO and STARTTLS, and what has to wait for it.
 //!
 //! * **In**: the client's name; verdicts. **Out**: what is offered.
 //! * **Promises**: EHLO offers exactly what is honoured: limits that are enforced, mechanisms of the
@@ -7,14 +7,16 @@
 //! * **Spec**: RFC 5321 3.1, 3.2, 4.1.1.1, 4.1.4; RFC 2033 4.1; RFC 3207 4; RFC 9422.
 
 use smtp_proto::{
-    ClientName, EhloReply, Extension, Mechanism, Reply, ReplyCode, ServiceExtension, Verb, replies,
+    ClientName, Command, EhloReply, Extension, Mechanism, Reply, ReplyCode, ServiceExtension, Verb,
+    replies,
 };
 
 use super::Session;
+use super::framing::Framing;
 use super::state::{Asked, Mail, State};
 use crate::hooks::CloseReason;
 use crate::info::Hello;
-use crate::verdict::Verdict;
+use crate::verdict::{Rejection, Verdict};
 
 impl Session {
     /// Answers [`Question::Client`](super::Question::Client): greets, or refuses and closes.
@@ -112,7 +114,31 @@ impl Session {
     /// Whether AUTH is offered now: there is a mechanism, and nobody reads along or it was allowed.
     pub(super) fn offers_auth(&self) -> bool {
         let auth = &self.config.auth;
-        auth.offered && (auth.in_clear || self.info.tls.is_some()) && !self.mechanisms.is_empty()
+        let private = self.info.tls.is_some() || (auth.in_clear && !self.config.tls_required);
+        auth.offered && private && !self.mechanisms.is_empty()
+    }
+
+    /// Whether TLS has to come before this command.
+    pub(super) fn must_wait_for_tls(&self, command: &Command<'_>) -> bool {
+        let may_come_first = matches!(
+            command,
+            Command::Ehlo(_) | Command::Lhlo(_) | Command::StartTls | Command::Noop | Command::Quit
+        );
+        self.config.tls_required && self.info.tls.is_none() && !may_come_first
+    }
+
+    pub(super) fn refuse_in_clear(&mut self, command: &Command<'_>, mail: Mail) -> State {
+        let refusal = replies::TLS_REQUIRED;
+        if let Command::Bdat(chunk) = command {
+            return self.drain_from_here(
+                Framing::chunk(*chunk),
+                Rejection::stock(refusal),
+                mail,
+                1,
+            );
+        }
+        self.refuse(&refusal);
+        State::Command(mail)
     }
 
     pub(super) fn starttls(&mut self, mail: Mail, is_last: bool) -> State {
@@ -135,7 +161,7 @@ impl Session {
     }
 
     /// Refuses on behalf of a hook and goes on with `mail`, or closes if the hook says so.
-    pub(super) fn refuse_with(&mut self, rejection: &crate::verdict::Rejection, mail: Mail) {
+    pub(super) fn refuse_with(&mut self, rejection: &Rejection, mail: Mail) {
         self.refuse(rejection.reply());
         self.state = if rejection.closes() {
             State::Closing(CloseReason::Refused)

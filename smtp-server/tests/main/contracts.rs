@@ -16,6 +16,9 @@ mod patience;
 mod queue_id;
 mod shutdown;
 mod timeouts;
+mod tls;
+#[cfg(unix)]
+mod unix;
 
 use std::future::Future;
 use std::time::Duration;

@@ -125,7 +125,7 @@ fn only(whose: &str, mut messages: Vec<Vec<u8>>) -> Vec<u8> {
 }
 
 /// As openssl shows it: what any client could see.
-fn certificate_of(address: SocketAddr) -> String {
+pub(super) fn certificate_of(address: SocketAddr) -> String {
     const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     const END: &str = "-----END CERTIFICATE-----";
     let mut command = tool::installed("openssl");

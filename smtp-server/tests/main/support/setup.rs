@@ -31,6 +31,7 @@ pub(crate) struct Setup {
     pub(crate) auth_in_clear: bool,
     pub(crate) auth_required: bool,
     pub(crate) tls: bool,
+    pub(crate) tls_required: bool,
     pub(crate) client: IpAddr,
     /// The address that the client connected to, in a session that is driven by hand.
     pub(crate) address: IpAddr,
@@ -53,6 +54,7 @@ impl Setup {
             auth_in_clear: false,
             auth_required: false,
             tls: false,
+            tls_required: false,
             client: Ipv4Addr::LOCALHOST.into(),
             address: Ipv4Addr::LOCALHOST.into(),
             events: Events::default(),
@@ -81,6 +83,7 @@ impl Setup {
         }
         config.capabilities = self.delivery.capabilities();
         config.starttls = self.tls && self.service != Service::Submissions;
+        config.tls_required = self.tls_required;
         let mut auth = AuthConfig::default();
         auth.offered = self.authenticator.is_some() && self.service != Service::Lmtp;
         auth.in_clear = self.auth_in_clear;
@@ -96,7 +99,7 @@ impl Setup {
             Service::Lmtp => ServiceConfig::lmtp(),
             _ => ServiceConfig::smtp(),
         };
-        service.require_auth(self.auth_required)
+        service.require_auth(self.auth_required).require_tls(self.tls_required)
     }
 
     pub(crate) fn server(&self) -> Server {
