@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use smtp_proto::{
-    BodyType, ByMode, Command, DateTime, DeliverBy, EnvelopeId, Hold, MailParams, Mailbox,
-    MtPriority, NoSupportAction, Notify, OriginalRecipient, Parameter, RcptParams, Ret, Rrvs,
-    SyntaxError, SyntaxErrorKind as Kind, limits, utf8_addr,
+    BodyType, ByMode, Command, DateTime, DeliverBy, EnvelopeId, Hold, Line, LineDecoder,
+    MailParams, Mailbox, MtPriority, NoSupportAction, Notify, OriginalRecipient, Parameter,
+    RcptParams, Ret, Rrvs, SyntaxError, SyntaxErrorKind as Kind, limits, utf8_addr,
 };
 
 const MAIL: &str = "MAIL FROM:<a@b.example> ";
@@ -573,4 +573,33 @@ fn the_longest_lines_have_room() {
         + " RRVS=2014-04-03T23:01:00+00:00;C".len();
     assert!(1_036.max(512 + longest) <= limits::RCPT_LINE_BYTES_MAX);
     assert_eq!(limits::command_line_bytes_max(b"RCPT TO:<"), limits::RCPT_LINE_BYTES_MAX);
+}
+
+// rows: 5321-4.5.3.1.4-a
+#[test]
+fn a_line_of_all_parameters_at_their_longest_is_read() {
+    let domain = format!("{}.{}.{}", "d".repeat(63), "d".repeat(63), "d".repeat(61));
+    let path = format!("<{}@{domain}>", "l".repeat(64));
+    assert_eq!(path.len(), limits::PATH_BYTES_MAX);
+    let envid = "e".repeat(limits::ENVID_BYTES_MAX);
+    let auth = format!("{}@{domain}", "+6C".repeat(64));
+    let orcpt = format!("rfc822;{}", "o".repeat(limits::ORCPT_BYTES_MAX - "rfc822;".len()));
+    for line in [
+        format!(
+            "MAIL FROM:{path} SIZE=18446744073709551615 BODY=BINARYMIME SMTPUTF8 AUTH={auth} \
+             RET=HDRS ENVID={envid} REQUIRETLS MT-PRIORITY=-9 BY=-999999999;NT \
+             HOLDUNTIL=2030-01-01T00:00:00.00Z\r\n"
+        ),
+        format!(
+            "RCPT TO:{path} NOTIFY=SUCCESS,FAILURE,DELAY ORCPT={orcpt} \
+             RRVS=2014-04-03T23:01:00+00:00;C\r\n"
+        ),
+    ] {
+        let octets_max = limits::command_line_bytes_max(line.as_bytes());
+        let decoded = LineDecoder::default().decode(line.as_bytes(), octets_max);
+        let Line::Complete { bytes, .. } = decoded else { panic!("{decoded:?}") };
+        let command = Command::parse(&line.as_bytes()[..bytes]).unwrap();
+        // The octets of AUTH that need no escape lose it.
+        assert_eq!(written(&command), line.replace("+6C", "l"));
+    }
 }

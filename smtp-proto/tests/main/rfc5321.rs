@@ -534,6 +534,29 @@ fn e12_names_compare_as_a_labels() {
     }
 }
 
+// rows: 5321-4.1.2-f 6531-3.2-a
+#[test]
+fn e12_utf8_in_addresses() {
+    refused("MAIL FROM:<a@xn--->", Kind::ReversePath, 17);
+    refused("MAIL FROM:<a\0@x>", Kind::ControlCharacter, 12);
+    refused("MAIL FROM:<a\u{85}@x>", Kind::ControlCharacter, 12);
+    refused("RCPT TO:<a@\u{80}x>", Kind::ControlCharacter, 11);
+    let lines: [&[u8]; 2] = [b"MAIL FROM:<\xc1\x81@x>", b"MAIL FROM:<\xed\xa0\x80@x>"];
+    for line in lines {
+        assert_eq!(Command::parse(line).unwrap_err().kind, Kind::NotUtf8, "{line:?}");
+    }
+    // Whatever is no control character stands for itself in a local-part; nothing is mapped.
+    for text in ["ü@x", "e\u{301}@x", "а@x", "ﬀ@x", "İ@x", "ß@x", "a\u{202e}b@x"] {
+        let parsed = mailbox(text);
+        assert_eq!(parsed.to_string(), text);
+        assert!(!parsed.is_ascii(), "{text}: for the session to refuse without SMTPUTF8");
+    }
+    for (one, other) in [("é", "e\u{301}"), ("а", "a"), ("ﬀ", "ff"), ("İ", "i"), ("ß", "ss")]
+    {
+        assert_ne!(mailbox(&format!("{one}@x")), mailbox(&format!("{other}@x")), "{one} {other}");
+    }
+}
+
 // rows: 5321-4.5.3.1.1-a 5321-4.5.3.1.2-a 5321-4.5.3.1.3-a
 #[test]
 fn e11_lengths() {

@@ -33,6 +33,7 @@ fn c03_another_protocol_is_told_so_and_closed() {
     }
 }
 
+// rows: 5321-4.5.3.1.4-a
 #[test]
 fn c05_a_command_line_has_512_octets() {
     for (length, code) in [(512, "250 2.0.0"), (513, "500 5.5.2"), (60_000, "500 5.5.2")] {
