@@ -49,7 +49,7 @@ fn stock_replies_have_the_codes_that_sessions_rely_on() {
     assert!(in_content.text().contains("bare <CR> or bare <LF> received"));
 }
 
-// rows: 5321-4.2-b 5321-4.2.1-a 2034-3-a 2034-4-b
+// rows: 5321-4.2-b, 5321-4.2.1-a, 2034-3-a, 2034-4-b
 #[test]
 fn lines_that_are_written() {
     for (reply, lines) in [
@@ -71,7 +71,7 @@ fn lines_that_are_written() {
     }
 }
 
-// rows: 5321-4.1.1.1-f 5321-4.1.1.1-g 5321-4.2-d 5321-4.2-i 5321-4.2-j
+// rows: 5321-4.1.1.1-f, 5321-4.1.1.1-g, 5321-4.2-d, 5321-4.2-i, 5321-4.2-j
 #[test]
 fn lines_that_are_read() {
     for (octets, value, enhanced, text) in [
@@ -197,7 +197,7 @@ fn a_reply_is_whole_only_with_its_last_line_end() {
     assert_eq!(consumed, octets.len());
 }
 
-// rows: 2034-3-b 2034-4-a 3463-2-a
+// rows: 2034-3-b, 2034-4-a, 3463-2-a
 #[test]
 fn enhanced_codes_agree_with_codes() {
     assert_eq!(reply(550, Some((4, 1, 1)), "x").enhanced(), Some(EnhancedCode::new(5, 1, 1)));
@@ -238,7 +238,7 @@ fn quoted_input_cannot_end_a_line() {
     assert_eq!(octets, b"550-5.1.1 x?\r\n550-5.1.1 250 2.0.0 Ok?\r\n550 5.1.1 ??[2J???\r\n");
 }
 
-// rows: 5321-4.2-c 6531-3.7.4.2-c
+// rows: 5321-4.2-c, 6531-3.7.4.2-c
 #[test]
 fn text_beyond_ascii_is_written_only_for_a_client_that_asked_for_it() {
     let reply = reply(250, Some((2, 1, 5)), "<дима@d.example>\nok");
