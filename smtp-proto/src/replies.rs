@@ -40,7 +40,9 @@ pub const EXPN_NOT_IMPLEMENTED: Reply =
     stock(ReplyCode::NOT_IMPLEMENTED, (5, 5, 1), "EXPN is not implemented");
 
 /// No command that we know.
-pub const UNKNOWN_COMMAND: Reply = stock(ReplyCode::SYNTAX_ERROR, (5, 5, 1), "Unknown command");
+pub const UNKNOWN_COMMAND: Reply = stock(ReplyCode::SYNTAX_ERROR, (5, 5, 2), "Unknown command");
+/// A command of RFC 821 that no server offers any more.
+pub const NOT_IMPLEMENTED: Reply = stock(ReplyCode::NOT_IMPLEMENTED, (5, 5, 1), "Not implemented");
 /// A command line over its limit.
 pub const LINE_TOO_LONG: Reply = stock(ReplyCode::SYNTAX_ERROR, (5, 5, 2), "Line too long");
 /// A command line that is not UTF-8.
@@ -87,6 +89,9 @@ pub const BAD_CHUNK: Reply = stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 5, 4), 
 /// A command that needs EHLO before it.
 pub const NEED_HELLO: Reply =
     stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Need EHLO, HELO or LHLO first");
+/// Any command but QUIT after a greeting of 554.
+pub const NO_SERVICE: Reply =
+    stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "No service here: only QUIT is left");
 /// EHLO or HELO on LMTP, LHLO on SMTP.
 pub const WRONG_HELLO: Reply =
     stock(ReplyCode::SYNTAX_ERROR, (5, 5, 1), "Not the hello of this protocol");
@@ -116,12 +121,18 @@ pub const ONE_RECIPIENT_PER_TRANSACTION: Reply =
 /// Content, or its announced size, over the limit.
 pub const MESSAGE_TOO_LARGE: Reply =
     stock(ReplyCode::STORAGE_EXCEEDED, (5, 3, 4), "Message too large");
-/// A non-ASCII address without SMTPUTF8.
-pub const SMTPUTF8_REQUIRED: Reply =
-    stock(ReplyCode::MAILBOX_NAME_NOT_ALLOWED, (5, 6, 7), "Non-ASCII address needs SMTPUTF8");
+/// A non-ASCII address where SMTPUTF8 is not offered.
+pub const NOT_ASCII: Reply =
+    stock(ReplyCode::SYNTAX_ERROR, (5, 5, 2), "Non-ASCII address: SMTPUTF8 is not offered");
+/// A non-ASCII reverse-path without SMTPUTF8.
+pub const SENDER_NEEDS_SMTPUTF8: Reply =
+    stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 6, 7), "Non-ASCII sender needs SMTPUTF8");
+/// A non-ASCII forward-path without SMTPUTF8.
+pub const RECIPIENT_NEEDS_SMTPUTF8: Reply =
+    stock(ReplyCode::MAILBOX_NAME_NOT_ALLOWED, (5, 6, 7), "Non-ASCII recipient needs SMTPUTF8");
 /// A recipient that is neither ours nor one this client may send to.
 pub const RELAY_DENIED: Reply =
-    stock(ReplyCode::TRANSACTION_FAILED, (5, 7, 1), "Relay access denied");
+    stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 7, 1), "Relay access denied");
 /// Something failed on our side.
 pub const LOCAL_ERROR: Reply =
     stock(ReplyCode::LOCAL_ERROR, (4, 3, 0), "Local error: try again later");
@@ -153,7 +164,7 @@ pub const AUTH_UNKNOWN_MECHANISM: Reply =
     stock(ReplyCode::ARGUMENT_NOT_IMPLEMENTED, (5, 5, 4), "Unknown authentication mechanism");
 /// A mechanism that shows the password, outside TLS.
 pub const AUTH_ENCRYPTION_REQUIRED: Reply =
-    stock(ReplyCode::ENCRYPTION_REQUIRED, (5, 7, 11), "Encryption required for this mechanism");
+    stock(ReplyCode::ARGUMENT_NOT_IMPLEMENTED, (5, 5, 4), "Encryption required for this mechanism");
 /// AUTH after AUTH.
 pub const AUTH_ALREADY_DONE: Reply =
     stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Already authenticated");

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use smtp_proto::replies;
+use smtp_proto::{Reply, replies};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -275,7 +275,9 @@ impl Endpoint {
     /// Turns a client away without a session; one that does not take the reply at once does without.
     fn refuse(&self, stream: TcpStream, peer: Peer) {
         let info = SessionInfo::new(self.session.server_name.clone(), self.session.service, peer);
-        let reply = replies::TOO_MANY_CONNECTIONS;
+        let stock = replies::TOO_MANY_CONNECTIONS;
+        let text = format!("{} {}", self.session.server_name, stock.text());
+        let reply = Reply::new(stock.code(), None, text);
         if self.session.service != Service::Submissions {
             let mut octets = BytesMut::new();
             reply.encode(&mut octets);

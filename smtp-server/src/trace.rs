@@ -26,7 +26,8 @@ pub fn received(info: &SessionInfo, envelope: &Envelope, now: UnixMillis) -> Hea
     let mut value = String::with_capacity(256);
     value.push_str("from ");
     let claimed = info.hello.as_ref().map_or("unknown", |hello| hello.name.as_str());
-    value.extend(claimed.chars().map(without_syntax));
+    let utf8 = envelope.params.smtputf8;
+    value.extend(claimed.chars().map(|character| harmless(character, utf8)));
     // Writing to a string cannot fail.
     let _ = match info.peer.ip() {
         Some(IpAddr::V4(ip)) => write!(value, " ([{ip}])"),
@@ -80,7 +81,9 @@ fn protocol(info: &SessionInfo, envelope: &Envelope) -> &'static str {
     names[usize::from(info.tls.is_some()) + 2 * usize::from(info.identity.is_some())]
 }
 
-/// A character of a client name that cannot open or close a comment, or end the clause it stands in.
-fn without_syntax(character: char) -> char {
-    if "()\\;<>\",".contains(character) { '?' } else { character }
+/// A character of a client name that cannot open or close a comment, or end the clause it stands in; ASCII,
+/// unless the message may have UTF-8 in its header (RFC 6531 3.7.3).
+fn harmless(character: char, utf8: bool) -> char {
+    let allowed = (utf8 || character.is_ascii()) && !"()\\;<>\",".contains(character);
+    if allowed { character } else { '?' }
 }

@@ -57,13 +57,13 @@ impl Session {
             Some(BodyType::EightBitMime) => !config.capabilities.eight_bit_mime,
             _ => false,
         };
-        let utf8_refused = params.smtputf8 && !config.capabilities.smtputf8;
+        let utf8_refused = params.smtputf8 && !config.offers_smtputf8();
         let auth_refused = params.auth.is_some() && !config.auth.offered;
         if body_refused || utf8_refused || auth_refused || !params.other.is_empty() {
             return Err(replies::UNSUPPORTED_PARAMETER);
         }
         if !params.smtputf8 && !from.is_ascii() {
-            return Err(replies::SMTPUTF8_REQUIRED);
+            return Err(self.refusal_of_utf8(replies::SENDER_NEEDS_SMTPUTF8));
         }
         match (params.size, config.limits.message_bytes_max) {
             (Some(size), Some(max)) if max < size => Err(replies::MESSAGE_TOO_LARGE),
@@ -128,7 +128,7 @@ impl Session {
             return Err(replies::UNSUPPORTED_PARAMETER);
         }
         if !transaction.envelope.params.smtputf8 && !to.is_ascii() {
-            return Err(replies::SMTPUTF8_REQUIRED);
+            return Err(self.refusal_of_utf8(replies::RECIPIENT_NEEDS_SMTPUTF8));
         }
         Ok(())
     }
@@ -164,6 +164,11 @@ impl Session {
         self.keep_session_effects(&mut effects);
         transaction.envelope.extensions.merge(effects.transaction);
         transaction.envelope.handling.merge(effects.handling);
+    }
+
+    /// RFC 5321 2.4 where the client could not have asked for SMTPUTF8, RFC 6531 3.5 where it did not.
+    fn refusal_of_utf8(&self, undeclared: Reply) -> Reply {
+        if self.config.offers_smtputf8() { undeclared } else { replies::NOT_ASCII }
     }
 
     fn refuse_held(&mut self, reply: &Reply) {

@@ -116,7 +116,7 @@ fn c11_data_without_mail_or_recipients() {
     assert_eq!(told("EHLO a\r\nDATA\r\n").0, ["250", "503 5.5.1"]);
     assert_eq!(told("EHLO a\r\nMAIL FROM:<>\r\nDATA\r\n").0, ["250", "250 2.1.0", "503 5.5.1"]);
     let got = told("EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<v@ext.test>\r\nDATA\r\n").0;
-    assert_eq!(got, ["250", "250 2.1.0", "554 5.7.1", "554 5.5.1"]);
+    assert_eq!(got, ["250", "250 2.1.0", "550 5.7.1", "554 5.5.1"]);
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn a_listener_may_have_a_relay_policy_of_its_own() {
     let (setup, _) = Setup::accepting();
     runtime().block_on(async {
         let running = Running::start(&setup).await;
-        assert!(rcpt(&running, "v@ext.test").await.starts_with("554 5.7.1"));
+        assert!(rcpt(&running, "v@ext.test").await.starts_with("550 5.7.1"));
         running.stop().await;
         let inside = Networks::new(["127.0.0.0/8"]).unwrap();
         let service = ServiceConfig::smtp().relay_policy(inside);
