@@ -100,6 +100,7 @@ impl Session {
     fn extensions(&self) -> Vec<Extension<'static>> {
         let config = &self.config;
         let mut offered = vec![
+            Extension::Help,
             Extension::Pipelining,
             Extension::Size(config.limits.message_bytes_max),
             Extension::EnhancedStatusCodes,
