@@ -338,6 +338,7 @@ static STOCK: &[(Reply, &str)] = &[
     (replies::NOT_ASCII, "500 5.5.2 "),
     (replies::SENDER_NEEDS_SMTPUTF8, "550 5.6.7 "),
     (replies::RECIPIENT_NEEDS_SMTPUTF8, "553 5.6.7 "),
+    (replies::UNQUALIFIED_DOMAIN, "554 5.1.0 "),
     (replies::RELAY_DENIED, "550 5.7.1 Relay access denied"),
     (replies::LOCAL_ERROR, "451 4.3.0 "),
     (replies::TLS_ALREADY_ACTIVE, "554 5.5.1 "),

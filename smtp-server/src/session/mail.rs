@@ -5,10 +5,10 @@
 //!   enters the envelope only with the class that the relay policy gave it.
 //! * **Limits**: [`Limits::recipients_max`](crate::config::Limits::recipients_max),
 //!   [`Limits::message_bytes_max`](crate::config::Limits::message_bytes_max). **Panics**: never.
-//! * **Spec**: RFC 5321 3.3, 4.1.1.2, 4.1.1.3; RFC 1870 6; RFC 4954 5; RFC 6531 3.4.
+//! * **Spec**: RFC 5321 3.3, 4.1.1.2, 4.1.1.3; RFC 1870 6; RFC 4954 5; RFC 6409 4.2; RFC 6531 3.4.
 
 use smtp_proto::{
-    AuthParam, BodyType, ForwardPath, MailParams, RcptParams, Reply, ReversePath, replies,
+    AuthParam, BodyType, Domain, ForwardPath, MailParams, RcptParams, Reply, ReversePath, replies,
 };
 
 use super::Session;
@@ -65,6 +65,7 @@ impl Session {
         if !params.smtputf8 && !from.is_ascii() {
             return Err(self.refusal_of_utf8(replies::SENDER_NEEDS_SMTPUTF8));
         }
+        self.judge_submitted_domain(from.domain())?;
         match (params.size, config.limits.message_bytes_max) {
             (Some(size), Some(max)) if max < size => Err(replies::MESSAGE_TOO_LARGE),
             _ => Ok(()),
@@ -130,7 +131,7 @@ impl Session {
         if !transaction.envelope.params.smtputf8 && !to.is_ascii() {
             return Err(self.refusal_of_utf8(replies::RECIPIENT_NEEDS_SMTPUTF8));
         }
-        Ok(())
+        self.judge_submitted_domain(to.domain())
     }
 
     /// Answers [`Question::Recipient`](super::Question::Recipient): the class that the relay policy gave,
@@ -164,6 +165,15 @@ impl Session {
         self.keep_session_effects(&mut effects);
         transaction.envelope.extensions.merge(effects.transaction);
         transaction.envelope.handling.merge(effects.handling);
+    }
+
+    /// RFC 6409 4.2: nobody behind a submission server could tell which host a single label means.
+    fn judge_submitted_domain(&self, domain: Option<&Domain<'_>>) -> Result<(), Reply> {
+        let is_qualified = |domain: &Domain<'_>| domain.as_str().contains(['.', '[']);
+        if !self.config.is_submission() || domain.is_none_or(is_qualified) {
+            return Ok(());
+        }
+        Err(replies::UNQUALIFIED_DOMAIN)
     }
 
     /// RFC 5321 2.4 where the client could not have asked for SMTPUTF8, RFC 6531 3.5 where it did not.
