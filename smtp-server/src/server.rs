@@ -161,13 +161,14 @@ impl Server {
     /// Serves `service` on a bound listener, once the server runs.
     ///
     /// # Errors
-    /// [`ConfigError`] if the service needs a certificate or an authenticator that the server lacks, or
-    /// its own relay policy leaves nobody out.
+    /// [`ConfigError`] if the service needs a certificate or an authenticator that the server lacks,
+    /// its own relay policy leaves nobody out, or it is LMTP on port 25.
     pub fn listen(
         &mut self,
         listener: TcpListener,
         service: ServiceConfig,
     ) -> Result<(), ConfigError> {
+        refuse_lmtp_on_port_25(&service, listener.local_addr().ok())?;
         let endpoint = self.endpoint(service)?;
         self.listeners.push((listener, Arc::new(endpoint)));
         Ok(())
@@ -212,6 +213,7 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
+        refuse_lmtp_on_port_25(&service, peer.local)?;
         let endpoint = self.endpoint(service)?;
         let (_signal, down) = watch::channel(false);
         // The signal must outlive the session, which would take its end for a shutdown.
@@ -286,6 +288,17 @@ impl Endpoint {
         }
         self.hooks.emit(&Event::ConnectionRefused { reply: &reply }, &info);
     }
+}
+
+fn refuse_lmtp_on_port_25(
+    config: &ServiceConfig,
+    local: Option<SocketAddr>,
+) -> Result<(), ConfigError> {
+    let on_port_25 = local.is_some_and(|address| address.port() == 25);
+    if on_port_25 && config.service == Service::Lmtp {
+        return Err(ConfigError::LmtpOnPort25);
+    }
+    Ok(())
 }
 
 /// Accepts until the server shuts down; gives back the connections that are still open.

@@ -163,6 +163,7 @@ fn enhanced_codes_agree_with_codes() {
     }
 }
 
+// rows: 5321-4.2-g
 #[test]
 fn codes_from_200_to_599() {
     for value in [0, 99, 100, 199, 600, 999, u16::MAX] {

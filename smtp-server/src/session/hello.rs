@@ -102,7 +102,8 @@ impl Session {
         let mut offered = vec![
             Extension::Help,
             Extension::Pipelining,
-            Extension::Size(config.limits.message_bytes_max),
+            // Without a number a client may rely on our having looked whether there is room (RFC 1870 7).
+            Extension::Size(Some(config.limits.message_bytes_max.unwrap_or(0))),
             Extension::EnhancedStatusCodes,
             Extension::Chunking,
         ];

@@ -24,6 +24,7 @@ fn every_body_arrives_from_smtp_source() {
     every_body_arrives(&SMTP_SOURCE, Way::Clear);
 }
 
+// rows: 5321-4.5.4.2-a
 #[test]
 fn every_message_of_parallel_sessions_arrives_from_smtp_source() {
     let site = Site::start();

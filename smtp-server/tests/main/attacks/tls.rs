@@ -32,6 +32,7 @@ async fn greeted(running: &Running) -> Client {
     client
 }
 
+// rows: 3207-4.2-b
 #[test]
 fn b01_commands_behind_starttls_are_never_answered() {
     let smuggled = b"STARTTLS\r\nEHLO evil\r\nMAIL FROM:<x@y>\r\n";

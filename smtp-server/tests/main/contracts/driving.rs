@@ -53,6 +53,7 @@ fn octets_are_written_until_they_are_reported() {
     assert!(matches!(hand.session.poll(hand.now), Action::Read));
 }
 
+// rows: 2920-3.2-b, 2920-3.2-f
 #[test]
 fn the_replies_of_a_group_leave_in_one_write() {
     let (setup, _) = Setup::accepting();

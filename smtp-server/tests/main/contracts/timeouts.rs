@@ -17,6 +17,7 @@ fn hand() -> ByHand {
     hand
 }
 
+// rows: 5321-4.5.3.2.7-a
 #[test]
 fn a_command_has_five_minutes_however_slowly_it_comes() {
     let mut hand = hand();
