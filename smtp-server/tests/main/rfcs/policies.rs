@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use smtp_server::delivery::Memory;
-use smtp_server::proto::AuthParam;
+use smtp_server::proto::{AuthParam, BodyType};
 use smtp_server::sasl::Passwords;
 use smtp_server::{AccessControl, SessionInfo, Stage, Verdict};
 
@@ -114,4 +114,31 @@ fn names_and_passwords_have_255_octets() {
     let turn = Turn::send(format!("EHLO a\r\nAUTH PLAIN {}\r\n", response.as_str()));
     let run = pure::run(&setup, &[turn], Cuts::None);
     assert_eq!(codes(&run.output[1])[1..], ["235 2.7.0"]);
+}
+
+/// Has no room for content of eight bits for the time being.
+struct SevenBitNow;
+
+#[async_trait]
+impl AccessControl for SevenBitNow {
+    async fn check(&self, stage: Stage<'_>, _: &SessionInfo) -> Verdict {
+        match stage {
+            Stage::Sender { envelope, .. }
+                if envelope.params.body == Some(BodyType::EightBitMime) =>
+            {
+                rejection("455 4.5.0 BODY=8BITMIME not just now").into()
+            }
+            _ => Verdict::Accept,
+        }
+    }
+}
+
+// rows: 5321-4.1.1.11-b
+#[test]
+fn a_parameter_may_be_refused_for_now() {
+    let (mut setup, _) = Setup::accepting();
+    setup.access = Some(Arc::new(SevenBitNow));
+    let turn = Turn::send("EHLO a\r\nMAIL FROM:<> BODY=8BITMIME\r\nMAIL FROM:<> BODY=7BIT\r\n");
+    let run = pure::run(&setup, &[turn], Cuts::None);
+    assert_eq!(codes(&run.output[1])[1..], ["455 4.5.0", "250 2.1.0"]);
 }

@@ -1,11 +1,20 @@
 //! Sessions whose timing, size or end matters.
 
+use std::sync::Arc;
+
+use smtp_server::ServiceConfig;
+use smtp_server::sasl::Passwords;
+use tokio::net::TcpStream;
+
+use crate::contracts::runtime;
 use crate::support::by_hand::ByHand;
-use crate::support::hooks::{Behaviour, Scripted, rejection};
+use crate::support::hooks::{Behaviour, OneUser, Scripted, rejection};
 use crate::support::mail::after_envelope;
 use crate::support::octets::codes;
 use crate::support::pure::{self, Cuts, Turn};
 use crate::support::setup::Setup;
+use crate::support::tcp::{Client, Running};
+use crate::support::tls;
 
 // rows: 5321-2.4-d
 #[test]
@@ -72,4 +81,25 @@ fn content_of_64_k_octets_in_lines_of_1000_is_taken() {
     let run = pure::run(&setup, &turns, Cuts::None);
     assert_eq!(codes(&run.output[4]), ["250 2.0.0"]);
     assert!(delivery.log()[0].ends_with(&content.escape_default().to_string()));
+}
+
+// rows: 8314-3.3-b
+#[test]
+fn port_465_has_the_rules_of_submission() {
+    let (mut setup, _) = Setup::accepting();
+    setup.tls = true;
+    let store = OneUser { user: "kim".to_owned(), password: "secret".to_owned() };
+    setup.authenticator = Some(Arc::new(Passwords::new(store)));
+    runtime().block_on(async {
+        let running = Running::with(setup.server(), ServiceConfig::submissions()).await;
+        let stream = TcpStream::connect(running.address).await.unwrap();
+        let mut client = Client::new(Box::new(tls::connect(stream, &[]).await.unwrap()));
+        assert!(client.reply().await.starts_with("220 mx.test"));
+        assert!(client.ask("EHLO a\r\n").await.contains("AUTH PLAIN LOGIN\r\n"));
+        assert!(client.ask("MAIL FROM:<kim@local.test>\r\n").await.starts_with("530 5.7.0 "));
+        assert!(client.ask("AUTH PLAIN AGtpbQBzZWNyZXQ=\r\n").await.starts_with("235 2.7.0 "));
+        assert!(client.ask("MAIL FROM:<kim@mailhost>\r\n").await.starts_with("554 5.1.0 "));
+        assert!(client.ask("MAIL FROM:<kim@local.test>\r\n").await.starts_with("250 2.1.0 "));
+        running.stop().await;
+    });
 }
