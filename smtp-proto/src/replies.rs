@@ -130,7 +130,8 @@ pub const SENDER_NEEDS_SMTPUTF8: Reply =
 /// A non-ASCII forward-path without SMTPUTF8.
 pub const RECIPIENT_NEEDS_SMTPUTF8: Reply =
     stock(ReplyCode::MAILBOX_NAME_NOT_ALLOWED, (5, 6, 7), "Non-ASCII recipient needs SMTPUTF8");
-/// A domain that is a single label, in a submitted message (RFC 6409 4.2).
+/// A sender or recipient whose domain is a single label, in a submitted message that would leave this host
+/// (RFC 6409 4.2).
 pub const UNQUALIFIED_DOMAIN: Reply =
     stock(ReplyCode::TRANSACTION_FAILED, (5, 1, 0), "Domain is not fully qualified");
 /// A recipient that is neither ours nor one this client may send to.

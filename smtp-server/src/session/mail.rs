@@ -65,7 +65,6 @@ impl Session {
         if !params.smtputf8 && !from.is_ascii() {
             return Err(self.refusal_of_utf8(replies::SENDER_NEEDS_SMTPUTF8));
         }
-        self.judge_submitted_domain(from.domain())?;
         match (params.size, config.limits.message_bytes_max) {
             (Some(size), Some(max)) if max < size => Err(replies::MESSAGE_TOO_LARGE),
             _ => Ok(()),
@@ -131,7 +130,7 @@ impl Session {
         if !transaction.envelope.params.smtputf8 && !to.is_ascii() {
             return Err(self.refusal_of_utf8(replies::RECIPIENT_NEEDS_SMTPUTF8));
         }
-        self.judge_submitted_domain(to.domain())
+        Ok(())
     }
 
     /// Answers [`Question::Recipient`](super::Question::Recipient): the class that the relay policy gave,
@@ -142,6 +141,11 @@ impl Session {
             other => return self.state = other,
         };
         match decision {
+            Ok((RecipientClass::Relay { .. }, _))
+                if self.is_unqualified(path.domain(), &transaction.envelope) =>
+            {
+                self.state = self.refuse_recipient(&replies::UNQUALIFIED_DOMAIN, transaction);
+            }
             Ok((class, effects)) => {
                 self.keep_effects(effects, &mut transaction);
                 let envelope = &mut transaction.envelope;
@@ -167,13 +171,12 @@ impl Session {
         transaction.envelope.handling.merge(effects.handling);
     }
 
-    /// RFC 6409 4.2: nobody behind a submission server could tell which host a single label means.
-    fn judge_submitted_domain(&self, domain: Option<&Domain<'_>>) -> Result<(), Reply> {
-        let is_qualified = |domain: &Domain<'_>| domain.as_str().contains(['.', '[']);
-        if !self.config.is_submission() || domain.is_none_or(is_qualified) {
-            return Ok(());
-        }
-        Err(replies::UNQUALIFIED_DOMAIN)
+    /// Whether a submitted message would leave this host with a single label in its envelope, of which nobody
+    /// else could tell what host it means (RFC 6409 4.2).
+    fn is_unqualified(&self, to: Option<&Domain<'_>>, envelope: &Envelope) -> bool {
+        let is_label = |domain: &Domain<'_>| !domain.as_str().contains(['.', '[']);
+        let from = envelope.reverse_path.domain();
+        self.config.is_submission() && (to.is_some_and(is_label) || from.is_some_and(is_label))
     }
 
     /// RFC 5321 2.4 where the client could not have asked for SMTPUTF8, RFC 6531 3.5 where it did not.

@@ -98,7 +98,6 @@ fn port_465_has_the_rules_of_submission() {
         assert!(client.ask("EHLO a\r\n").await.contains("AUTH PLAIN LOGIN\r\n"));
         assert!(client.ask("MAIL FROM:<kim@local.test>\r\n").await.starts_with("530 5.7.0 "));
         assert!(client.ask("AUTH PLAIN AGtpbQBzZWNyZXQ=\r\n").await.starts_with("235 2.7.0 "));
-        assert!(client.ask("MAIL FROM:<kim@mailhost>\r\n").await.starts_with("554 5.1.0 "));
         assert!(client.ask("MAIL FROM:<kim@local.test>\r\n").await.starts_with("250 2.1.0 "));
         running.stop().await;
     });
