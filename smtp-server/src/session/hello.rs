@@ -21,6 +21,7 @@ impl Session {
     ///
     /// A transient refusal is 421 and closes. A permanent one is 554 and leaves the client to QUIT (RFC 5321 3.1);
     /// 521 stays 521, since it says that the host takes no mail at all (RFC 7504), but for submission (RFC 6409 7).
+    /// Either way the connection stays open, also for a rejection that closes.
     pub fn answer_client(&mut self, verdict: Verdict) {
         if !matches!(self.state, State::Asked(Asked::Client)) {
             return;
