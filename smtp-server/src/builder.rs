@@ -170,7 +170,7 @@ impl ServerBuilder<Ready> {
         let Self { server_name, state } = self;
         let is_name =
             ClientName::new(server_name.as_str()).is_ok_and(|name| name.domain().is_some());
-        if !is_name {
+        if !is_name || !server_name.is_ascii() {
             return Err(ConfigError::ServerName(server_name));
         }
         check_coverage(&state.hooks.relay.granted_networks())?;

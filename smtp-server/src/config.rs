@@ -75,6 +75,15 @@ impl SessionConfig {
         self.capabilities.outcome == Outcome::Each && !self.is_lmtp()
     }
 
+    /// RFC 6531 3.1: SMTPUTF8 is nothing without 8BITMIME.
+    pub(crate) fn offers_smtputf8(&self) -> bool {
+        self.capabilities.smtputf8 && self.capabilities.eight_bit_mime
+    }
+
+    pub(crate) fn is_submission(&self) -> bool {
+        matches!(self.service, Service::Submission | Service::Submissions)
+    }
+
     pub(crate) fn is_lmtp(&self) -> bool {
         self.service == Service::Lmtp
     }
@@ -182,7 +191,7 @@ pub struct AuthConfig {
 /// When the client, hello and sender stages are evaluated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EvaluateAt {
-    /// Each at its own stage: a refused client gets no session.
+    /// Each at its own stage: a refused client gets no service.
     #[default]
     OwnStage,
     /// All at RCPT, so that the log shows who was refused what (Postfix's `smtpd_delay_reject`).

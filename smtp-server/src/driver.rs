@@ -116,12 +116,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     now = wire::now();
                 }
                 Action::Ask(question) => {
+                    let recipients = recipients(&question);
                     let (answer, waited) = {
                         let hooks = &self.context.hooks;
                         let resolving = pin!(hooks.resolve(question, &info, now.wall));
                         noting_wait(resolving).await
                     };
-                    self.answer(answer, &info);
+                    self.answer(answer, recipients, &info);
                     info = self.session.info();
                     if waited {
                         now = wire::now();
@@ -144,16 +145,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    fn answer(&mut self, answer: Answer, info: &SessionInfo) {
-        let recipient_accepted = matches!(answer, Answer::Recipient(Ok(_)));
+    /// Gives the answer and tells of the recipients that it added to the `known` ones.
+    fn answer(&mut self, answer: Answer, known: usize, info: &SessionInfo) {
         if let Some(failure) = answer.give(&mut self.session) {
             self.emit(&Event::HookFailed { hook: HookKind::Extension, failure }, info);
         }
-        if !recipient_accepted || self.context.hooks.observers.is_empty() {
+        if self.context.hooks.observers.is_empty() {
             return;
         }
         let Some(envelope) = self.session.envelope() else { return };
-        if let Some(Recipient { path, class, .. }) = envelope.recipients.last() {
+        for Recipient { path, class, .. } in envelope.recipients.iter().skip(known) {
             let queue_id = envelope.queue_id;
             let accepted = Event::RecipientAccepted { to: path, class, queue_id };
             self.emit(&accepted, info);
@@ -183,6 +184,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     fn emit(&self, event: &Event<'_>, info: &SessionInfo) {
         self.context.hooks.emit(event, info);
+    }
+}
+
+/// How many recipients the envelope has before the question is answered; only one about a recipient adds any.
+fn recipients(question: &Question<'_>) -> usize {
+    match question {
+        Question::Recipient { envelope, .. } => envelope.recipients.len(),
+        _ => usize::MAX,
     }
 }
 

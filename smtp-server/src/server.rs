@@ -11,11 +11,12 @@ mod listener;
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use smtp_proto::replies;
+use smtp_proto::{Reply, replies};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 #[cfg(unix)]
@@ -178,13 +179,14 @@ impl Server {
     /// Serves `service` on a bound listener, once the server runs.
     ///
     /// # Errors
-    /// [`ConfigError`] if the service needs a certificate or an authenticator that the server lacks, or
-    /// its own relay policy leaves nobody out.
+    /// [`ConfigError`] if the service needs a certificate or an authenticator that the server lacks,
+    /// its own relay policy leaves nobody out, or it is LMTP on port 25.
     pub fn listen(
         &mut self,
         listener: TcpListener,
         service: ServiceConfig,
     ) -> Result<(), ConfigError> {
+        refuse_lmtp_on_port_25(&service, listener.local_addr().ok())?;
         self.add(Listener::Tcp(listener), service)
     }
 
@@ -241,6 +243,7 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
+        refuse_lmtp_on_port_25(&service, peer.local)?;
         let endpoint = self.endpoint(service)?;
         let (_signal, down) = watch::channel(false);
         // The signal must outlive the session, which would take its end for a shutdown.
@@ -308,7 +311,9 @@ impl Endpoint {
     /// Turns a client away without a session; one that does not take the reply at once does without.
     fn refuse(&self, socket: Socket, peer: Peer) {
         let info = SessionInfo::new(self.session.server_name.clone(), self.session.service, peer);
-        let reply = replies::TOO_MANY_CONNECTIONS;
+        let stock = replies::TOO_MANY_CONNECTIONS;
+        let text = format!("{} {}", self.session.server_name, stock.text());
+        let reply = Reply::new(stock.code(), None, text);
         if self.session.service != Service::Submissions {
             let mut octets = BytesMut::new();
             reply.encode(&mut octets);
@@ -316,6 +321,17 @@ impl Endpoint {
         }
         self.hooks.emit(&Event::ConnectionRefused { reply: &reply }, &info);
     }
+}
+
+fn refuse_lmtp_on_port_25(
+    config: &ServiceConfig,
+    local: Option<SocketAddr>,
+) -> Result<(), ConfigError> {
+    let on_port_25 = local.is_some_and(|address| address.port() == 25);
+    if on_port_25 && config.service == Service::Lmtp {
+        return Err(ConfigError::LmtpOnPort25);
+    }
+    Ok(())
 }
 
 /// Accepts until the server shuts down; gives back the connections that are still open.

@@ -199,13 +199,13 @@ impl Session {
         let info = SessionInfo::new(config.server_name.clone(), config.service, peer);
         Self {
             guard: Guard::new(&config.limits),
+            output: Output::new(config.server_name.clone()),
             config,
             info: Arc::new(info),
             client_extensions: Extensions::default(),
             mechanisms: Vec::new(),
             input: BytesMut::new(),
             lines: LineDecoder::default(),
-            output: Output::default(),
             state: State::Asked(Asked::Client),
             now,
             deadline: None,

@@ -28,7 +28,7 @@ pub fn received(info: &SessionInfo, envelope: &Envelope, now: UnixMillis) -> Hea
     let mut value = String::with_capacity(256);
     value.push_str("from ");
     let claimed = info.hello.as_ref().map_or("unknown", |hello| hello.name.as_str());
-    push_claim(&mut value, claimed);
+    push_claim(&mut value, claimed, envelope.params.smtputf8);
     push_address(&mut value, info.peer.ip());
     for text in ["\r\n\tby ", &info.server_name, " with ", protocol(info, envelope)] {
         value.push_str(text);
@@ -84,13 +84,14 @@ fn protocol(info: &SessionInfo, envelope: &Envelope) -> &'static str {
 }
 
 /// What the client says of itself, without the characters that could open or close a comment or end the
-/// clause it stands in.
-fn push_claim(value: &mut String, claimed: &str) {
-    const SYNTAX: &[char] = &['(', ')', '\\', ';', '<', '>', '"', ','];
+/// clause it stands in; ASCII, unless the message may have UTF-8 in its header (RFC 6531 3.7.3).
+fn push_claim(value: &mut String, claimed: &str, utf8: bool) {
+    let is_refused =
+        |character: char| (!utf8 && !character.is_ascii()) || "()\\;<>\",".contains(character);
     if claimed.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-')) {
         value.push_str(claimed);
     } else {
-        value.push_str(&claimed.replace(SYNTAX, "?"));
+        value.push_str(&claimed.replace(is_refused, "?"));
     }
 }
 

@@ -506,12 +506,13 @@ fn literals_compare_by_address() {
     assert_eq!(domain("[192.0.2.1]").to_ascii(), None);
 }
 
-// rows: 5890-2.3.2.1-a, 5891-3.1-a, 5891-5.4-a
+// rows: 5890-2.3.2.1-a, 5891-3.1-a, 5891-5.4-a, 6531-3.2-b
 #[cfg(feature = "idna")]
 #[test]
 fn e12_names_compare_as_a_labels() {
     assert_eq!(domain("bücher.example").to_ascii().unwrap(), "xn--bcher-kva.example");
     assert_eq!(domain("BÜCHER.Example"), domain("XN--BCHER-KVA.example"));
+    assert_eq!(domain("пример.example").to_ascii().unwrap(), "xn--e1afmkfd.example");
     assert_eq!(domain("D.Example").to_ascii().unwrap(), "d.example");
     let set = HashSet::from([domain("bücher.example"), domain("xn--Bcher-kva.EXAMPLE")]);
     assert_eq!(set.len(), 1);
@@ -692,7 +693,7 @@ fn c18_unknown_parameters_are_kept_for_the_session() {
     assert_eq!(params.other, [Parameter::new("SIZE", Some("1".into())).unwrap()]);
 }
 
-// rows: 5321-4.1.2-i, 3461-4-a
+// rows: 5321-4.1.2-i, 3461-4-a, 3461-4-b
 #[test]
 fn xtext_in_parameters() {
     let params = mail_params("MAIL FROM:<a@b.example> AUTH=e+3Dmc2@b.example");
@@ -712,6 +713,8 @@ fn xtext_in_parameters() {
     }
 
     assert_eq!(xtext::decode("a+20b").unwrap(), "a b");
+    // Parentheses make no comment.
+    assert_eq!(xtext::decode("a(b)c").unwrap(), "a(b)c");
     assert_eq!(xtext::encode("a b=c+д"), "a+20b+3Dc+2B+D0+B4");
     assert!(matches!(xtext::encode("plain(text)"), Cow::Borrowed("plain(text)")));
     for (encoded, kind) in [

@@ -133,6 +133,9 @@ impl Session {
     fn handle_line(&mut self, line: &[u8], is_last: bool) {
         match self.take_state() {
             State::Exchange(exchange) => self.state = self.auth_response(exchange, line),
+            State::Command(Mail::NoService(answer)) => {
+                self.state = self.answer_without_service(line, answer, is_last);
+            }
             State::Command(mail) => {
                 self.state = match self.config.dialect.parse(line) {
                     Ok(command) => self.handle_command(command, mail, is_last),
@@ -140,6 +143,22 @@ impl Session {
                 }
             }
             state => self.state = state,
+        }
+    }
+
+    /// After a greeting that refuses service QUIT ends the session, and all else is refused (RFC 5321 3.1).
+    fn answer_without_service(&mut self, line: &[u8], answer: Reply, is_last: bool) -> State {
+        match Command::parse(line) {
+            Ok(command @ (Command::Quit | Command::Bdat(_))) => {
+                self.handle_command(command, Mail::NoService(answer), is_last)
+            }
+            Err(error) if Verb::of(line) == Some(Verb::Bdat) => {
+                self.refuse_syntax(line, error, Mail::NoService(answer))
+            }
+            _ => {
+                self.refuse(&answer);
+                State::Command(Mail::NoService(answer))
+            }
         }
     }
 
@@ -181,7 +200,7 @@ impl Session {
             self.output.push(&replies::NOT_SMTP);
             return State::Closing(CloseReason::Refused);
         }
-        self.refuse(&reply_to_syntax_error(error.kind, Verb::of(line)));
+        self.refuse(&reply_to_syntax_error(error.kind, line));
         if Verb::of(line) == Some(Verb::Bdat) {
             // How many octets follow is not known, so the stream cannot be kept in sync.
             return State::Closing(CloseReason::Refused);
@@ -193,13 +212,14 @@ impl Session {
         match self.config.dialect.parse(line) {
             Ok(command) => self.handle_between_chunks(command, content),
             Err(_) if Verb::of(line) == Some(Verb::Bdat) => content.close_with(replies::BAD_CHUNK),
-            Err(error) => self.refuse(&reply_to_syntax_error(error.kind, Verb::of(line))),
+            Err(error) => self.refuse(&reply_to_syntax_error(error.kind, line)),
         }
     }
 }
 
-fn reply_to_syntax_error(kind: SyntaxErrorKind, verb: Option<Verb>) -> Reply {
-    match (kind, verb) {
+fn reply_to_syntax_error(kind: SyntaxErrorKind, line: &[u8]) -> Reply {
+    let reply = match (kind, Verb::of(line)) {
+        (SyntaxErrorKind::UnknownCommand, _) if is_of_rfc_821(line) => replies::NOT_IMPLEMENTED,
         (SyntaxErrorKind::UnknownCommand, _) => replies::UNKNOWN_COMMAND,
         (SyntaxErrorKind::NotImplemented, _) => replies::NOT_IMPLEMENTED,
         (SyntaxErrorKind::NotUtf8, _) => replies::NOT_UTF8,
@@ -217,5 +237,16 @@ fn reply_to_syntax_error(kind: SyntaxErrorKind, verb: Option<Verb>) -> Reply {
         (_, Some(Verb::Mail)) => replies::BAD_SENDER,
         (_, Some(Verb::Rcpt)) => replies::BAD_RECIPIENT,
         _ => replies::SYNTAX_ERROR,
+    };
+    match Verb::of(line) {
+        Some(Verb::Ehlo | Verb::Helo | Verb::Lhlo) => reply.without_enhanced_code(),
+        _ => reply,
     }
+}
+
+/// Commands that a client may know and that RFC 5321 4.2.4 and F.6 tell apart from unknown ones.
+fn is_of_rfc_821(line: &[u8]) -> bool {
+    const VERBS: [&[u8]; 4] = [b"SEND", b"SOML", b"SAML", b"TURN"];
+    let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+    VERBS.iter().any(|verb| verb.eq_ignore_ascii_case(word))
 }

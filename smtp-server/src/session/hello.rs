@@ -19,7 +19,11 @@ use crate::info::Hello;
 use crate::verdict::{Rejection, Verdict};
 
 impl Session {
-    /// Answers [`Question::Client`](super::Question::Client): greets, or refuses and closes.
+    /// Answers [`Question::Client`](super::Question::Client): greets, or refuses service.
+    ///
+    /// A transient refusal is 421 and closes. A permanent one is 554 and leaves the client to QUIT (RFC 5321 3.1);
+    /// 521 stays 521, since it says that the host takes no mail at all (RFC 7504), but for submission (RFC 6409 7).
+    /// Either way the connection stays open, also for a rejection that closes.
     pub fn answer_client(&mut self, verdict: Verdict) {
         if !matches!(self.state, State::Asked(Asked::Client)) {
             return;
@@ -33,23 +37,32 @@ impl Session {
                 self.output.push(&Reply::new(ReplyCode::READY, None, text));
                 self.state = State::Command(Mail::None);
             }
-            Err(rejection) => {
-                // The greeting carries no enhanced code: EHLO has not offered them yet.
-                let reply = rejection.reply();
-                let code = if reply.code().is_permanent() {
-                    ReplyCode::TRANSACTION_FAILED
-                } else {
-                    ReplyCode::SERVICE_NOT_AVAILABLE
-                };
-                let greeting = Reply::new(code, None, reply.text().to_owned());
-                self.close_with(&greeting, CloseReason::Refused);
-            }
+            Err(rejection) => self.refuse_service(rejection.reply()),
         }
+    }
+
+    /// The greeting carries no enhanced code: EHLO has not offered them yet.
+    fn refuse_service(&mut self, refusal: &Reply) {
+        let text = refusal.text().to_owned();
+        if refusal.code().is_transient() {
+            let greeting = Reply::new(ReplyCode::SERVICE_NOT_AVAILABLE, None, text);
+            return self.close_with(&greeting, CloseReason::Refused);
+        }
+        let takes_no_mail =
+            refusal.code() == ReplyCode::NO_MAIL_SERVICE && !self.config.is_submission();
+        let code =
+            if takes_no_mail { ReplyCode::NO_MAIL_SERVICE } else { ReplyCode::TRANSACTION_FAILED };
+        let text = format!("{} {text}", self.config.server_name);
+        let greeting = Reply::new(code, None, text);
+        self.output.push(&greeting);
+        let answer =
+            if takes_no_mail { greeting } else { replies::NO_SERVICE.without_enhanced_code() };
+        self.state = State::Command(Mail::NoService(answer));
     }
 
     pub(super) fn hello(&mut self, verb: Verb, name: ClientName<'_>, mail: Mail) -> State {
         if self.config.is_lmtp() != (verb == Verb::Lhlo) {
-            self.refuse(&replies::WRONG_HELLO);
+            self.refuse(&replies::WRONG_HELLO.without_enhanced_code());
             return State::Command(mail);
         }
         self.guard.count_idle_command();
@@ -72,7 +85,7 @@ impl Session {
                 self.output.push(&reply);
                 self.state = State::Command(Mail::None);
             }
-            Err(rejection) => self.refuse_with(&rejection, mail),
+            Err(rejection) => self.refuse_with(&rejection.without_enhanced_code(), mail),
         }
     }
 
@@ -85,15 +98,17 @@ impl Session {
     fn extensions(&self) -> Vec<Extension<'_>> {
         let config = &self.config;
         let mut offered = vec![
+            Extension::Help,
             Extension::Pipelining,
-            Extension::Size(config.limits.message_bytes_max),
+            // Without a number a client may rely on our having looked whether there is room (RFC 1870 7).
+            Extension::Size(Some(config.limits.message_bytes_max.unwrap_or(0))),
             Extension::EnhancedStatusCodes,
             Extension::Chunking,
         ];
         if config.capabilities.eight_bit_mime {
             offered.push(Extension::EightBitMime);
         }
-        if config.capabilities.smtputf8 {
+        if config.offers_smtputf8() {
             offered.push(Extension::SmtpUtf8);
         }
         if let Some(recipients_max) = config.recipients_max() {

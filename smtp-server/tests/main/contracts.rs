@@ -39,7 +39,7 @@ fn paused<F: Future>(future: F) -> F::Output {
         .block_on(future)
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 

@@ -28,6 +28,7 @@ fn every_body_arrives_from_smtp_source() {
     every_body_arrives(&SMTP_SOURCE, Way::Clear);
 }
 
+// rows: 5321-4.5.4.2-a
 #[test]
 fn every_small_body_arrives_over_lmtp_from_smtp_source() {
     every_small_body_arrives(&SMTP_SOURCE_LMTP, Way::Clear);

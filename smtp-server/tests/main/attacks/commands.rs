@@ -236,6 +236,7 @@ fn c19_octets_that_are_not_utf8() {
     assert_eq!(codes(&run.output[1]), ["250", "500 5.5.2", "500 5.5.2"]);
 }
 
+// rows: 5321-4.5.3.1.8-a, 5321-4.5.3.1.8-b
 #[test]
 fn c20_a_thousand_recipients_and_one_more() {
     let (setup, delivery) = Setup::accepting();

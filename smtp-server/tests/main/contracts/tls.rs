@@ -37,7 +37,7 @@ impl AccessControl for Noting {
         };
         self.0.lock().unwrap().push(tls.clone());
         if tls.protocol == "TLSv1.2" {
-            return Verdict::Reject(rejection("554 5.7.0 Refused for lack of security"));
+            return Verdict::Reject(rejection("554 Refused for lack of security"));
         }
         Verdict::Accept
     }
@@ -286,9 +286,9 @@ fn a_policy_may_refuse_a_handshake_that_is_not_good_enough() {
         let mut client = connect(&weak, running.address).await.unwrap();
         client.reply().await;
         for (command, expected) in [
-            ("EHLO client.test\r\n", "554 5.7.0 Refused for lack of security"),
+            ("EHLO client.test\r\n", "554 Refused for lack of security"),
             ("MAIL FROM:<a@client.test>\r\n", "503 5.5.1"),
-            ("HELO client.test\r\n", "554 5.7.0 Refused for lack of security"),
+            ("HELO client.test\r\n", "554 Refused for lack of security"),
             ("QUIT\r\n", "221 "),
         ] {
             let reply = client.ask(command).await;

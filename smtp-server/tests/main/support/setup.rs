@@ -68,7 +68,8 @@ impl Setup {
     }
 
     pub(crate) fn peer(&self) -> Peer {
-        let local = SocketAddr::new(self.address, 25);
+        let port = if self.service == Service::Lmtp { 24 } else { 25 };
+        let local = SocketAddr::new(self.address, port);
         Peer::new(SocketAddr::new(self.client, 40_000), local)
     }
 
