@@ -161,6 +161,10 @@ pub const TLS_IN_TRANSACTION: Reply =
 pub const TLS_PIPELINED: Reply =
     stock(ReplyCode::TRANSACTION_FAILED, (5, 5, 0), "Input behind STARTTLS");
 
+/// Octets that came before their turn: ahead of the greeting, or behind a command that ends a group.
+pub const OUT_OF_TURN: Reply =
+    stock(ReplyCode::TRANSACTION_FAILED, (5, 5, 0), "SMTP protocol synchronization");
+
 /// Authenticated.
 pub const AUTH_SUCCEEDED: Reply =
     stock(ReplyCode::AUTH_SUCCEEDED, (2, 7, 0), "Authentication succeeded");

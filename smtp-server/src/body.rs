@@ -55,6 +55,9 @@ pub enum BodyError {
     /// A NUL octet (RFC 5321 4.1.1.4 allows the ASCII characters 1 to 127).
     #[error("the message has a NUL octet")]
     Nul,
+    /// All sessions together hold [`Limits::bytes_in_flight_max`](crate::config::Limits::bytes_in_flight_max).
+    #[error("there is no room for more content in flight")]
+    InsufficientStorage,
     /// The client took too long.
     #[error("the client was too slow")]
     Slow,
@@ -83,6 +86,7 @@ impl From<BodyError> for Rejection {
             BodyError::TooLarge => Self::stock(replies::MESSAGE_TOO_LARGE),
             BodyError::BareNewline => Self::stock(replies::BARE_NEWLINE_IN_CONTENT),
             BodyError::Nul => Self::stock(replies::NUL_IN_CONTENT),
+            BodyError::InsufficientStorage => Self::insufficient_storage(),
             BodyError::Slow => Self::stock(replies::TIMED_OUT).and_close(),
             BodyError::Refused(rejection) => rejection,
             BodyError::Aborted(_) | BodyError::Disconnected => Self::local_error(),

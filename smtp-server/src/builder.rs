@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use smtp_proto::{ClientName, Dialect};
 
-use crate::config::{AuthConfig, BareNewline, EvaluateAt, Limits, SessionConfig, Timeouts};
+use crate::config::{
+    BareNewline, EvaluateAt, Limits, NulPolicy, OutOfTurn, SessionConfig, Timeouts,
+};
 use crate::driver::Hooks;
 use crate::envelope::IdSource;
 use crate::error::ConfigError;
@@ -17,7 +19,7 @@ use crate::hooks::{
     AccessControl, Authenticator, Delivery, ExtensionHandler, Observer, RelayPolicy,
 };
 use crate::info::Service;
-use crate::relay::check_coverage;
+use crate::relay::{check_coverage, parse_network};
 use crate::server::Server;
 #[cfg(feature = "tls")]
 use crate::tls::TlsConfig;
@@ -42,10 +44,7 @@ pub struct WantsDelivery {
 /// Every decision that has no safe default is made.
 pub struct Ready {
     hooks: Hooks,
-    limits: Limits,
-    bare_newline: BareNewline,
-    auth_in_clear: bool,
-    ids: Arc<IdSource>,
+    session: SessionConfig,
     #[cfg(feature = "tls")]
     tls: Option<TlsConfig>,
 }
@@ -82,10 +81,7 @@ impl ServerBuilder<WantsDelivery> {
         };
         let state = Ready {
             hooks,
-            limits: Limits::default(),
-            bare_newline: BareNewline::default(),
-            auth_in_clear: false,
-            ids: Arc::new(IdSource::default()),
+            session: SessionConfig::new(self.server_name.as_str(), Service::Smtp),
             #[cfg(feature = "tls")]
             tls: None,
         };
@@ -114,7 +110,7 @@ impl ServerBuilder<Ready> {
 
     /// Offers AUTH without TLS, too: whoever can read the network reads the passwords.
     pub fn auth_in_clear(mut self, allowed: bool) -> Self {
-        self.state.auth_in_clear = allowed;
+        self.state.session.auth.in_clear = allowed;
         self
     }
 
@@ -126,7 +122,7 @@ impl ServerBuilder<Ready> {
 
     /// Sizes and counts.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.state.limits = limits;
+        self.state.session.limits = limits;
         self
     }
 
@@ -144,13 +140,46 @@ impl ServerBuilder<Ready> {
 
     /// What a bare line feed means.
     pub fn bare_newline(mut self, policy: BareNewline) -> Self {
-        self.state.bare_newline = policy;
+        self.state.session.bare_newline = policy;
+        self
+    }
+
+    /// Client networks, such as `192.0.2.0/24`, for which a bare line feed has the meaning of
+    /// [`BareNewline::Normalize`] in any case: old appliances among clients that are refused otherwise.
+    ///
+    /// # Errors
+    /// [`ConfigError::Network`] for text that is none.
+    pub fn bare_newline_exempt<N: AsRef<str>>(
+        mut self,
+        networks: impl IntoIterator<Item = N>,
+    ) -> Result<Self, ConfigError> {
+        let networks = networks.into_iter().map(|network| parse_network(network.as_ref()));
+        self.state.session.bare_newline_exempt = networks.collect::<Result<_, _>>()?;
+        Ok(self)
+    }
+
+    /// What a NUL octet in content means.
+    pub fn nul(mut self, policy: NulPolicy) -> Self {
+        self.state.session.nul = policy;
+        self
+    }
+
+    /// What follows from octets that come before the greeting. By default they are tolerated, and an
+    /// [`Event::EarlyTalk`](crate::hooks::Event::EarlyTalk).
+    pub fn early_talk(mut self, policy: OutOfTurn) -> Self {
+        self.state.session.early_talk = policy;
+        self
+    }
+
+    /// What follows from octets behind a command that ends a group. By default they are refused.
+    pub fn pipelining(mut self, policy: OutOfTurn) -> Self {
+        self.state.session.pipelining = policy;
         self
     }
 
     /// Where queue ids come from, for a delivery that gave some out in an earlier life.
     pub fn queue_ids(mut self, ids: Arc<IdSource>) -> Self {
-        self.state.ids = ids;
+        self.state.session.ids = ids;
         self
     }
 
@@ -164,8 +193,8 @@ impl ServerBuilder<Ready> {
     /// The server, ready to listen.
     ///
     /// # Errors
-    /// [`ConfigError`] for a name that is none, networks that leave nobody out, or a service extension
-    /// with a word that is malformed, standard or taken.
+    /// [`ConfigError`] for a name that is none, networks that leave nobody out, a service extension with a
+    /// word that is malformed, standard or taken, or a limit or time that nobody could be served with.
     pub fn build(self) -> Result<Server, ConfigError> {
         let Self { server_name, state } = self;
         let is_name =
@@ -174,18 +203,15 @@ impl ServerBuilder<Ready> {
             return Err(ConfigError::ServerName(server_name));
         }
         check_coverage(&state.hooks.relay.granted_networks())?;
-        let mut session = SessionConfig::new(server_name, Service::Smtp);
-        session.limits = state.limits;
+        let mut session = state.session;
         session.timeouts = state.hooks.timeouts;
-        session.bare_newline = state.bare_newline;
         session.dialect = state
             .hooks
             .extensions
             .iter()
             .try_fold(Dialect::default(), |dialect, (one, _)| dialect.with(one.clone()))?;
         session.capabilities = state.hooks.delivery.capabilities();
-        session.ids = state.ids;
-        session.auth = AuthConfig { in_clear: state.auth_in_clear, ..AuthConfig::default() };
+        session.check()?;
         #[cfg(feature = "tls")]
         let server = Server::new(session, state.hooks, state.tls);
         #[cfg(not(feature = "tls"))]

@@ -25,6 +25,7 @@ use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::config::OutOfTurn;
 use crate::envelope::Recipient;
 use crate::hooks::{CloseReason, Event, HookKind};
 #[cfg(feature = "tls")]
@@ -117,11 +118,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }
                 Action::Ask(question) => {
                     let recipients = recipients(&question);
+                    let precedes_greeting = matches!(question, Question::Client);
                     let (answer, waited) = {
                         let hooks = &self.context.hooks;
                         let resolving = pin!(hooks.resolve(question, &info, now.wall));
                         noting_wait(resolving).await
                     };
+                    if precedes_greeting {
+                        self.note_early_talk(&info).await;
+                    }
                     self.answer(answer, recipients, &info);
                     info = self.session.info();
                     if waited {
@@ -158,6 +163,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             let queue_id = envelope.queue_id;
             let accepted = Event::RecipientAccepted { to: path, class, queue_id };
             self.emit(&accepted, info);
+        }
+    }
+
+    /// Takes what the client sent before the greeting, without waiting for more.
+    async fn note_early_talk(&mut self, info: &SessionInfo) {
+        if self.session.config().early_talk == OutOfTurn::Refuse {
+            // The runtime learns from the system only between turns that a new socket can be read.
+            tokio::task::yield_now().await;
+        }
+        let Self { wire, session, .. } = self;
+        let polled = poll_fn(|cx| Poll::Ready(wire.poll_read_commands(cx, session))).await;
+        if let Poll::Ready(waited) = polled {
+            waited.tell(session);
+        }
+        let bytes = self.session.input().len();
+        if 0 < bytes {
+            self.emit(&Event::EarlyTalk { bytes }, info);
         }
     }
 

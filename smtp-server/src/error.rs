@@ -21,6 +21,14 @@ pub enum ConfigError {
     /// A network is not in CIDR form.
     #[error("'{0}' is not a network: write it as 192.0.2.0/24, 2001:db8::/32 or a single address")]
     Network(String),
+    /// A limit or a time that nobody could be served with.
+    #[error("{name} is out of range: {rule}")]
+    OutOfRange {
+        /// The field of `Limits` or `Timeouts`.
+        name: &'static str,
+        /// What it has to keep to.
+        rule: &'static str,
+    },
     /// The networks to which relaying is granted leave nobody out.
     #[error("the networks that may relay cover all of {0}: that is an open relay")]
     OpenRelay(&'static str),

@@ -23,6 +23,9 @@ impl Observer for TracingObserver {
             Event::ConnectionRefused { reply } => {
                 tracing::warn!(target: "smtp", service, client, reply = text(reply), "refused");
             }
+            Event::EarlyTalk { bytes } => {
+                tracing::info!(target: "smtp", service, client, bytes, "talked before the greeting");
+            }
             Event::TlsStarted => {
                 let tls = info.tls.as_ref();
                 let protocol = tls.map_or("", |tls| tls.protocol.as_ref());

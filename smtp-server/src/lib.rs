@@ -70,6 +70,7 @@ pub mod body;
 pub mod config;
 pub mod envelope;
 pub mod header;
+mod in_flight;
 pub mod info;
 pub mod time;
 pub mod trace;
@@ -99,7 +100,9 @@ pub use smtp_proto as proto;
 pub use body::{AbortedBy, Body, BodyError, ContentFilter, PollChunk};
 #[cfg(feature = "tokio")]
 pub use builder::{Ready, ServerBuilder, WantsDelivery, WantsRelayPolicy};
-pub use config::{AuthConfig, BareNewline, EvaluateAt, Limits, SessionConfig, Timeouts};
+pub use config::{
+    AuthConfig, BareNewline, EvaluateAt, Limits, NulPolicy, OutOfTurn, SessionConfig, Timeouts,
+};
 pub use envelope::{Envelope, Handling, IdSource, QueueId, Recipient, RecipientClass, RelayReason};
 pub use error::ConfigError;
 #[cfg(feature = "tracing")]
@@ -110,6 +113,7 @@ pub use hooks::{
     CredentialStore, Delivery, Event, ExtensionHandler, HookFailure, HookKind, LookupError,
     Observer, Outcome, RelayPolicy, SaslExchange, SaslStep, Stage, StageKind,
 };
+pub use in_flight::InFlight;
 pub use info::{
     ClientCertificate, Extensions, Hello, Identity, Peer, Service, SessionInfo, TlsInfo,
 };

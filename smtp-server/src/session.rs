@@ -3,9 +3,10 @@
 //! * **In**: octets in [`Session::input`], answers to [`Question`]s, the passing of time. **Out**: one
 //!   [`Action`] per [`Session::poll`].
 //! * **Promises**: the replies depend on what the client sent and on the answers, never on how the
-//!   network cut it (three rules look at unread input on purpose: octets behind STARTTLS are one).
-//!   One reply per command. Nothing that arrived in clear survives STARTTLS. After a refusal the
-//!   session reads to the true end of the refused content.
+//!   network cut it (three rules look at unread input on purpose: octets before the greeting, behind
+//!   STARTTLS, and behind another command that ends a group). One reply per command. Nothing that
+//!   arrived in clear survives STARTTLS. After a refusal the session reads to the true end of the
+//!   refused content.
 //! * **Limits**: [`Limits`](crate::config::Limits); input and output are bounded. **Panics**: never.
 //! * **Spec**: RFC 5321 3 and 4; RFC 2920, 3030, 3207, 4954, 2033.
 //!
@@ -41,6 +42,8 @@ mod content;
 
 mod drain;
 
+mod pace;
+
 mod auth;
 
 mod misc;
@@ -58,7 +61,7 @@ use bytes::BytesMut;
 use smtp_proto::{ForwardPath, LineDecoder, RcptParams, Reply, replies};
 
 use crate::body::BodyError;
-use crate::config::SessionConfig;
+use crate::config::{BareNewline, SessionConfig};
 use crate::envelope::{Envelope, QueueId};
 use crate::header::HeaderField;
 use crate::hooks::{CloseReason, CredentialQuery};
@@ -81,6 +84,7 @@ const SILENCE_BEFORE_SHRINKING: Duration = Duration::from_secs(1);
 pub struct Session {
     config: Arc<SessionConfig>,
     info: Arc<SessionInfo>,
+    bare_newline: BareNewline,
     /// What the client stage left: it outlives STARTTLS, since it rests on the address alone.
     client_extensions: Extensions,
     mechanisms: Vec<&'static str>,
@@ -198,6 +202,7 @@ impl Session {
     pub fn new(config: Arc<SessionConfig>, peer: Peer, now: Now) -> Self {
         let info = SessionInfo::new(config.server_name.clone(), config.service, peer);
         Self {
+            bare_newline: config.bare_newline_of(&peer),
             guard: Guard::new(&config.limits),
             output: Output::new(config.server_name.clone()),
             config,
@@ -371,15 +376,13 @@ impl Session {
         if !self.output.is_empty() {
             return Some(Next::Write);
         }
-        let timeouts = &self.config.timeouts;
-        let deadline = match &self.state {
-            State::Draining(draining) => {
-                draining.ends_before.min(self.now.monotonic + timeouts.content_idle)
-            }
-            _ => self.now.monotonic + timeouts.command,
+        let now = self.now.monotonic;
+        let deadline = match &mut self.state {
+            State::Draining(draining) => draining.pace.deadline(now),
+            _ => now + self.config.timeouts.command,
         };
         let is_large = IDLE_BUFFER_BYTES_MAX < self.input.capacity();
-        self.shrink_at = is_large.then(|| self.now.monotonic + SILENCE_BEFORE_SHRINKING);
+        self.shrink_at = is_large.then(|| now + SILENCE_BEFORE_SHRINKING);
         self.await_input(deadline);
         Some(Next::Read)
     }

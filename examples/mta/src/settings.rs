@@ -134,5 +134,9 @@ fn limits(parameters: &Parameters) -> Limits {
     limits.message_bytes_max = parameters.message_size_limit;
     limits.recipients_max = parameters.smtpd_recipient_limit;
     limits.connections_per_client_max = parameters.smtpd_client_connection_count_limit;
+    if limits.connections_per_client_max.is_none() {
+        // Whoever asks for no limit per client means it: Postfix has none per network.
+        limits.connections_per_network_max = None;
+    }
     limits
 }

@@ -406,6 +406,7 @@ static STOCK: &[(Reply, &str)] = &[
     (replies::TLS_NOT_OFFERED, "502 5.5.1 "),
     (replies::TLS_IN_TRANSACTION, "503 5.5.1 "),
     (replies::TLS_PIPELINED, "554 5.5.0 "),
+    (replies::OUT_OF_TURN, "554 5.5.0 "),
     (replies::AUTH_SUCCEEDED, "235 2.7.0 "),
     (replies::AUTH_FAILED, "535 5.7.8 "),
     (replies::AUTH_CANCELLED, "501 5.7.0 "),

@@ -33,6 +33,11 @@ pub enum Event<'a> {
         /// What it was told.
         reply: &'a Reply,
     },
+    /// The client sent octets before the greeting was written.
+    EarlyTalk {
+        /// How many were there.
+        bytes: usize,
+    },
     /// The TLS handshake ended well; the facts are in the session's info.
     TlsStarted,
     /// The TLS handshake failed.
@@ -168,6 +173,9 @@ pub enum CloseReason {
     TimedOut,
     /// A reply said that the connection ends (421, 521, a protocol violation).
     Refused,
+    /// The client sent what it may send only after a reply, under
+    /// [`OutOfTurn::Refuse`](crate::config::OutOfTurn::Refuse).
+    OutOfTurn,
     /// The server shuts down.
     ShuttingDown,
     /// The server's shutdown deadline cut it.

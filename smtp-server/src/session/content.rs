@@ -7,18 +7,18 @@
 //!   timeouts. **Panics**: never.
 //! * **Spec**: RFC 5321 4.1.1.4, 4.5.2; RFC 3030 2; RFC 2033 4.2.
 
-use std::time::Instant;
-
 use bytes::{Buf, Bytes};
 use smtp_proto::{Chunk, ClientName, Command, EnhancedCode, Reply, ReplyCode, Verb, replies};
 
 use super::Session;
 use super::drain::{Draining, MessageFacts};
 use super::framing::{Framing, Place};
+use super::pace::Pace;
 use super::state::{Mail, State};
 use crate::body::{AbortedBy, BodyError};
-use crate::config::BareNewline;
+use crate::config::{BareNewline, NulPolicy};
 use crate::hooks::{CloseReason, HookFailure};
+use crate::in_flight::Share;
 use crate::time::Now;
 use crate::verdict::{Delivered, Rejection};
 
@@ -46,7 +46,9 @@ pub(super) struct Content {
     /// Carried out once the delivery has returned.
     next_command: Option<NextCommand>,
     message: MessageFacts,
-    ends_before: Instant,
+    pace: Pace,
+    /// What it takes of the room for content in flight, until the delivery has answered.
+    share: Share,
 }
 
 enum Progress {
@@ -66,12 +68,13 @@ enum NextCommand {
     Rset,
     Quit,
     Hello(Verb, ClientName<'static>),
-    Close(Reply),
+    Close(Reply, CloseReason),
 }
 
 impl Content {
-    pub(super) fn new(framing: Framing, message: MessageFacts, ends_before: Instant) -> Self {
-        Self { framing, progress: Progress::Open, next_command: None, message, ends_before }
+    pub(super) fn new(framing: Framing, message: MessageFacts, pace: Pace) -> Self {
+        let (progress, share) = (Progress::Open, Share::default());
+        Self { framing, progress, next_command: None, message, pace, share }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -79,8 +82,8 @@ impl Content {
     }
 
     /// Ends the connection with `reply`, once the delivery has returned.
-    pub(super) fn close_with(&mut self, reply: Reply) {
-        self.abort(AbortedBy::Quit, NextCommand::Close(reply));
+    pub(super) fn close_with(&mut self, reply: Reply, reason: CloseReason) {
+        self.abort(AbortedBy::Quit, NextCommand::Close(reply, reason));
     }
 
     fn abort(&mut self, by: AbortedBy, next: NextCommand) {
@@ -154,16 +157,16 @@ impl Session {
         Step::Again
     }
 
-    fn await_content(&mut self, content: &Content) {
+    fn await_content(&mut self, content: &mut Content) {
         if !self.output.is_empty() {
             return;
         }
-        let timeouts = &self.config.timeouts;
-        let idle = match content.framing.place() {
-            Place::Between => timeouts.command,
-            _ => timeouts.content_idle,
+        let now = self.now.monotonic;
+        let deadline = match content.framing.place() {
+            Place::Between => (now + self.config.timeouts.command).min(content.pace.ends_before()),
+            _ => content.pace.deadline(now),
         };
-        self.await_input((self.now.monotonic + idle).min(content.ends_before));
+        self.await_input(deadline);
     }
 
     fn decode_content(&mut self, content: &mut Content) -> Step {
@@ -172,7 +175,10 @@ impl Session {
             return Step::Starved;
         }
         content.message.count(&decoded);
-        if let Some(error) = self.judge_content(&content.message) {
+        content.pace.received(decoded.consumed, self.now.monotonic);
+        let fits = content.share.grow_to(content.message.bytes, &self.config);
+        let no_room = (!fits).then_some(BodyError::InsufficientStorage);
+        if let Some(error) = self.judge_content(&content.message).or(no_room) {
             self.input.advance(decoded.consumed);
             content.progress = Progress::Failed { error, at_end: decoded.end };
             return Step::Again;
@@ -202,11 +208,11 @@ impl Session {
         if self.is_too_large(message.bytes) {
             return Some(BodyError::TooLarge);
         }
-        if message.flaws.nul {
+        if message.flaws.nul && self.config.nul == NulPolicy::Reject {
             return Some(BodyError::Nul);
         }
         let bare = message.flaws.bare_lf || message.flaws.bare_cr;
-        (bare && self.config.bare_newline == BareNewline::Reject).then_some(BodyError::BareNewline)
+        (bare && self.bare_newline == BareNewline::Reject).then_some(BodyError::BareNewline)
     }
 
     pub(super) fn is_too_large(&self, bytes: u64) -> bool {
@@ -254,17 +260,17 @@ impl Session {
                 return None;
             }
         };
-        let Content { framing, progress, next_command, message, ends_before } = content;
+        let Content { framing, progress, next_command, message, pace, share: _ } = content;
         let early = result.is_ok().then_some(HookFailure::AcknowledgedEarly);
         match progress {
             Progress::Ended { told: true } => return self.answer_heard(result, &message),
             Progress::Ended { told: false } => {
                 self.conclude_unread(&refusal(result), &message, Mail::None);
             }
-            Progress::Open => self.refuse_rest(framing, refusal(result), message, ends_before),
+            Progress::Open => self.refuse_rest(framing, refusal(result), message, pace),
             Progress::Failed { error, at_end } => match next_command {
                 Some(next) => self.carry_out(next),
-                None => self.fail_message(error, at_end, framing, message, ends_before),
+                None => self.fail_message(error, at_end, framing, message, pace),
             },
         }
         early
@@ -290,9 +296,9 @@ impl Session {
             NextCommand::Rset => self.rset(),
             NextCommand::Quit => self.quit(),
             NextCommand::Hello(verb, name) => self.hello(verb, name, Mail::None),
-            NextCommand::Close(reply) => {
+            NextCommand::Close(reply, reason) => {
                 self.output.push(&reply);
-                State::Closing(CloseReason::Refused)
+                State::Closing(reason)
             }
         };
     }
@@ -303,7 +309,7 @@ impl Session {
         at_end: bool,
         framing: Framing,
         message: MessageFacts,
-        ends_before: Instant,
+        pace: Pace,
     ) {
         match error {
             BodyError::Disconnected => {
@@ -315,7 +321,7 @@ impl Session {
                 let mail = framing.after_refusal();
                 self.conclude_unread(&error.into(), &message, mail);
             }
-            error => self.refuse_rest(framing, error.into(), message, ends_before),
+            error => self.refuse_rest(framing, error.into(), message, pace),
         }
     }
 
@@ -325,7 +331,7 @@ impl Session {
         framing: Framing,
         refusal: Rejection,
         message: MessageFacts,
-        ends_before: Instant,
+        pace: Pace,
     ) {
         let mail = framing.after_refusal();
         match framing.place() {
@@ -336,7 +342,7 @@ impl Session {
             Place::AtEnd => return self.conclude_unread(&refusal, &message, mail),
             Place::Inside => {}
         }
-        let draining = Draining { framing, refusal, message, mail, ends_before, judged: true };
+        let draining = Draining { framing, refusal, message, mail, pace, judged: true };
         self.state = State::Draining(Box::new(draining));
     }
 

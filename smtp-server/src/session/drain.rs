@@ -6,12 +6,11 @@
 //! * **Limits**: [`Limits::discarded_bytes_max`](crate::config::Limits::discarded_bytes_max), then 421.
 //! * **Panics**: never. **Spec**: RFC 5321 4.1.1.4, 4.5.3.1.9 (552 after the data); RFC 3030 2; RFC 2033 4.2.
 
-use std::time::Instant;
-
 use bytes::Buf;
 use smtp_proto::{Decoded, EnhancedCode, Flaws, Reply, ReplyCode, replies};
 
 use super::framing::Framing;
+use super::pace::Pace;
 use super::state::{Mail, State};
 use super::{FinalReply, Session};
 use crate::envelope::QueueId;
@@ -25,7 +24,7 @@ pub(super) struct Draining {
     pub(super) message: MessageFacts,
     /// What follows.
     pub(super) mail: Mail,
-    pub(super) ends_before: Instant,
+    pub(super) pace: Pace,
     /// Whether faults of the content come before the refusal: it belongs to a message that was begun.
     pub(super) judged: bool,
 }
@@ -93,9 +92,9 @@ impl Session {
         replies: usize,
     ) -> State {
         let message = MessageFacts::new(replies, None);
-        let ends_before = self.now.monotonic + self.config.timeouts.content_total;
+        let pace = Pace::new(&self.config, self.now.monotonic);
         let judged = false;
-        State::Draining(Box::new(Draining { framing, refusal, message, mail, ends_before, judged }))
+        State::Draining(Box::new(Draining { framing, refusal, message, mail, pace, judged }))
     }
 
     /// Takes what is there. False if that was nothing.
@@ -110,6 +109,9 @@ impl Session {
         let decoded = draining.framing.decode(&mut self.input);
         self.input.advance(decoded.consumed);
         draining.message.count(&decoded);
+        if 0 < decoded.consumed {
+            draining.pace.received(decoded.consumed, self.now.monotonic);
+        }
         if decoded.end || self.is_over_budget(&draining.message) {
             let Draining { refusal, message, mail, judged, .. } = *draining;
             let fault = if judged { self.judge_content(&message) } else { None };

@@ -14,6 +14,7 @@ use smtp_proto::{
 use super::Session;
 use super::framing::Framing;
 use super::state::{Asked, Mail, State};
+use crate::config::OutOfTurn;
 use crate::hooks::CloseReason;
 use crate::info::Hello;
 use crate::verdict::{Rejection, Verdict};
@@ -24,11 +25,18 @@ impl Session {
     /// A transient refusal is 421 and closes. A permanent one is 554 and leaves the client to QUIT (RFC 5321 3.1);
     /// 521 stays 521, since it says that the host takes no mail at all (RFC 7504), but for submission (RFC 6409 7).
     /// Either way the connection stays open, also for a rejection that closes.
+    ///
+    /// Octets that are in the input by now came before their turn:
+    /// [`SessionConfig::early_talk`](crate::config::SessionConfig::early_talk) says what follows.
     pub fn answer_client(&mut self, verdict: Verdict) {
         if !matches!(self.state, State::Asked(Asked::Client)) {
             return;
         }
+        let is_early = self.config.early_talk == OutOfTurn::Refuse && !self.input.is_empty();
         match verdict.into_result() {
+            Ok(_) if is_early => {
+                self.close_with(&in_greeting(&replies::OUT_OF_TURN), CloseReason::OutOfTurn);
+            }
             Ok(mut effects) => {
                 self.keep_session_effects(&mut effects);
                 self.client_extensions = self.info.extensions.clone();
@@ -184,4 +192,14 @@ impl Session {
             State::Command(mail)
         };
     }
+}
+
+/// A refusal in place of the greeting. It carries no enhanced code: EHLO has not offered them yet.
+fn in_greeting(refusal: &Reply) -> Reply {
+    let code = if refusal.code().is_permanent() {
+        ReplyCode::TRANSACTION_FAILED
+    } else {
+        ReplyCode::SERVICE_NOT_AVAILABLE
+    };
+    Reply::new(code, None, refusal.text().to_owned())
 }

@@ -11,16 +11,22 @@ use smtp_proto::{Chunk, Reply, replies};
 use super::content::Content;
 use super::drain::MessageFacts;
 use super::framing::Framing;
+use super::pace::Pace;
 use super::state::{Asked, Mail, State, Transaction};
 use super::{Message, Next, Session};
 use crate::envelope::Envelope;
 use crate::hooks::CloseReason;
+use crate::in_flight::Share;
 use crate::trace;
 use crate::verdict::{Rejection, Verdict};
 
 impl Session {
     pub(super) fn data(&mut self, mail: Mail) -> State {
         match self.ready_for_content(mail) {
+            Ok(transaction) if !self.has_room_for(&transaction) => {
+                self.refuse(&replies::INSUFFICIENT_STORAGE);
+                State::Command(Mail::None)
+            }
             Ok(transaction) => State::Asked(Asked::Data { transaction, framing: Framing::data() }),
             Err((reply, mail)) => {
                 self.refuse(&reply);
@@ -46,6 +52,10 @@ impl Session {
             mail => match self.ready_for_content(mail) {
                 Ok(transaction) if self.is_too_large(chunk.bytes) => {
                     let refusal = Rejection::stock(replies::MESSAGE_TOO_LARGE);
+                    return self.refuse_chunk(framing, refusal, &transaction);
+                }
+                Ok(transaction) if !self.has_room_for(&transaction) => {
+                    let refusal = Rejection::insufficient_storage();
                     return self.refuse_chunk(framing, refusal, &transaction);
                 }
                 Ok(transaction) => return State::Asked(Asked::Data { transaction, framing }),
@@ -85,6 +95,10 @@ impl Session {
         self.drain_from_here(framing, refusal, mail, replies)
     }
 
+    fn has_room_for(&self, transaction: &Transaction) -> bool {
+        Share::has_room(&self.config, transaction.envelope.params.size.unwrap_or(0))
+    }
+
     /// One reply, or on LMTP one per recipient.
     fn replies_expected(&self, envelope: &Envelope) -> usize {
         if self.config.is_lmtp() { envelope.recipients.len() } else { 1 }
@@ -99,10 +113,10 @@ impl Session {
         fields.push(trace::received(&self.info, &envelope, self.now.wall));
         let replies = self.replies_expected(&envelope);
         let facts = MessageFacts::new(replies, envelope.queue_id);
-        let ends_before = self.now.monotonic + self.config.timeouts.content_total;
+        let pace = Pace::new(&self.config, self.now.monotonic);
         State::Asked(Asked::Message {
             message: Box::new(Message { envelope, fields }),
-            content: Box::new(Content::new(framing, facts, ends_before)),
+            content: Box::new(Content::new(framing, facts, pace)),
         })
     }
 

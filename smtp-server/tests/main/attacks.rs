@@ -7,7 +7,9 @@ mod content;
 mod end_of_data;
 #[cfg(feature = "tracing")]
 mod log;
+mod out_of_turn;
 mod relay;
+mod slow;
 mod source_routes;
 mod tls;
 

@@ -3,6 +3,7 @@
 mod admission;
 mod body;
 mod buffers;
+mod configuration;
 mod driving;
 mod dropping;
 mod extension;
@@ -10,7 +11,9 @@ mod facts;
 mod failures;
 mod final_reply;
 mod headers;
+mod in_flight;
 mod listeners;
+mod octets;
 mod open_relay;
 mod patience;
 mod queue_id;
@@ -30,7 +33,7 @@ use crate::support::setup::Setup;
 use crate::support::tcp::Client;
 
 /// Runs with the clock paused: waiting takes no time, and time passes only while all wait.
-fn paused<F: Future>(future: F) -> F::Output {
+pub(crate) fn paused<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -44,7 +47,7 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// A client of a server, connected in memory by a pipe of `octets`.
-fn connected(setup: &Setup, octets: usize) -> (Client, tokio::task::JoinHandle<()>) {
+pub(crate) fn connected(setup: &Setup, octets: usize) -> (Client, tokio::task::JoinHandle<()>) {
     let (client, served) = tokio::io::duplex(octets);
     let serving = serve(setup.server(), served, setup);
     (Client::new(Box::new(client)), serving)
@@ -67,7 +70,7 @@ async fn until(condition: impl Fn() -> bool) {
 }
 
 /// The greeting, EHLO, and an envelope of one recipient.
-async fn at_content(client: &mut Client) {
+pub(crate) async fn at_content(client: &mut Client) {
     client.reply().await;
     for command in
         ["EHLO client.test\r\n", "MAIL FROM:<a@client.test>\r\n", "RCPT TO:<kim@local.test>\r\n"]

@@ -10,11 +10,25 @@ use crate::support::tcp::{Client, Running};
 
 const ONE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
 const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+const THIRD: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
+const NEIGHBOUR: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 1, 1));
 
 async fn greeted(running: &Running, from: IpAddr) -> Client {
     let mut client = running.connect(from).await;
     assert!(client.reply().await.starts_with("220 "));
     client
+}
+
+/// A connection that ended makes room for another one, as soon as the server has seen its end.
+async fn soon_greeted(running: &Running, from: IpAddr) -> Client {
+    for _ in 0..1000 {
+        let mut client = running.connect(from).await;
+        if client.reply().await.starts_with("220 ") {
+            return client;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("there is no room again");
 }
 
 async fn refused(running: &Running, from: IpAddr) {
@@ -33,17 +47,8 @@ fn one_client_has_so_many_connections() {
         refused(&running, ONE).await;
         let _other = greeted(&running, OTHER).await;
         assert_eq!(setup.events.starting_with("ConnectionRefused").len(), 1);
-        // A connection that ended makes room for another one.
         drop(first);
-        let mut greeting = String::new();
-        for _ in 0..1000 {
-            greeting = running.connect(ONE).await.reply().await;
-            if greeting.starts_with("220 ") {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        assert!(greeting.starts_with("220 "), "{greeting}");
+        soon_greeted(&running, ONE).await;
         running.stop().await;
     });
 }
@@ -56,7 +61,40 @@ fn all_clients_together_have_so_many() {
         let running = Running::start(&setup).await;
         let _first = greeted(&running, ONE).await;
         let _second = greeted(&running, OTHER).await;
-        refused(&running, IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3))).await;
+        refused(&running, THIRD).await;
+        running.stop().await;
+    });
+}
+
+#[test]
+fn one_network_has_so_many() {
+    // Two addresses of one /24, then those of one /31, which 127.0.0.1 is not in.
+    for (bits, refused_one, admitted_one) in [(24, THIRD, NEIGHBOUR), (31, THIRD, ONE)] {
+        let (mut setup, _) = Setup::accepting();
+        setup.limits.connections_per_network_max = Some(2);
+        setup.limits.ipv4_network_prefix_bits = bits;
+        runtime().block_on(async {
+            let running = Running::start(&setup).await;
+            let _first = greeted(&running, OTHER).await;
+            let _second = greeted(&running, THIRD).await;
+            refused(&running, refused_one).await;
+            let _other = greeted(&running, admitted_one).await;
+            running.stop().await;
+        });
+        assert_eq!(setup.events.starting_with("ConnectionRefused").len(), 1);
+    }
+}
+
+#[test]
+fn a_network_is_forgotten_with_its_last_connection() {
+    let (mut setup, _) = Setup::accepting();
+    setup.limits.connections_per_network_max = Some(1);
+    runtime().block_on(async {
+        let running = Running::start(&setup).await;
+        for _ in 0..3 {
+            soon_greeted(&running, ONE).await;
+            soon_greeted(&running, OTHER).await;
+        }
         running.stop().await;
     });
 }

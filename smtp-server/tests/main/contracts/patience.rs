@@ -62,7 +62,8 @@ impl Delivery for Waiting {
 
 /// How long the final reply takes, and what it is; `content` is sent with a pause before each piece.
 fn final_reply(delivery: Waiting, pause: Duration, content: &[&str]) -> (Duration, String, Setup) {
-    let setup = Setup::new(delivery);
+    let mut setup = Setup::new(delivery);
+    setup.limits.content_bytes_per_second_min = None;
     let (took, reply) = paused(async {
         let (mut client, _serving) = connected(&setup, 64 * 1024);
         at_content(&mut client).await;

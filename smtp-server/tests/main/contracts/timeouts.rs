@@ -55,7 +55,8 @@ fn a_timeout_that_is_not_due_does_nothing() {
 
 #[test]
 fn content_may_pause_for_three_minutes_and_lasts_an_hour() {
-    let (setup, _) = Setup::accepting();
+    let (mut setup, _) = Setup::accepting();
+    setup.limits.content_bytes_per_second_min = None;
     let mut hand = ByHand::at_data(&setup);
     let mut lasted = Duration::ZERO;
     while lasted + 2 * MINUTE < 60 * MINUTE {
@@ -81,7 +82,8 @@ fn content_may_pause_for_three_minutes_and_lasts_an_hour() {
 
 #[test]
 fn content_that_is_dropped_has_the_same_limits() {
-    let (setup, _) = Setup::accepting();
+    let (mut setup, _) = Setup::accepting();
+    setup.limits.content_bytes_per_second_min = None;
     let mut hand = ByHand::at_data(&setup);
     assert!(hand.session.answer_message(Err(Rejection::local_error())).is_none());
     hand.run();

@@ -8,7 +8,8 @@ use smtp_server::proto::Dialect;
 use smtp_server::relay::LocalDomains;
 use smtp_server::{
     AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, EvaluateAt, ExtensionHandler,
-    Limits, Observer, Peer, RelayPolicy, Server, Service, ServiceConfig, SessionConfig,
+    Limits, NulPolicy, Observer, OutOfTurn, Peer, RelayPolicy, Server, Service, ServiceConfig,
+    SessionConfig,
 };
 
 use super::events::Events;
@@ -20,6 +21,11 @@ use super::tls;
 pub(crate) struct Setup {
     pub(crate) service: Service,
     pub(crate) bare_newline: BareNewline,
+    pub(crate) bare_newline_exempt: Vec<&'static str>,
+    pub(crate) nul: NulPolicy,
+    pub(crate) early_talk: OutOfTurn,
+    /// Tolerated unless a test says otherwise: most put several turns into one.
+    pub(crate) pipelining: OutOfTurn,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     pub(crate) evaluate_at: EvaluateAt,
@@ -43,6 +49,10 @@ impl Setup {
         Self {
             service: Service::Smtp,
             bare_newline: BareNewline::default(),
+            bare_newline_exempt: Vec::new(),
+            nul: NulPolicy::default(),
+            early_talk: OutOfTurn::Tolerate,
+            pipelining: OutOfTurn::Tolerate,
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             evaluate_at: EvaluateAt::default(),
@@ -79,6 +89,11 @@ impl Setup {
         config.limits = self.limits;
         config.timeouts = self.timeouts;
         config.bare_newline = self.bare_newline;
+        let exempt = self.bare_newline_exempt.iter();
+        config.bare_newline_exempt = exempt.map(|network| network.parse().unwrap()).collect();
+        config.nul = self.nul;
+        config.early_talk = self.early_talk;
+        config.pipelining = self.pipelining;
         if let Some(extension) = &self.extension {
             config.dialect = Dialect::STANDARD.with(extension.definition()).unwrap();
         }
@@ -114,6 +129,11 @@ impl Setup {
             .limits(self.limits)
             .timeouts(self.timeouts)
             .bare_newline(self.bare_newline)
+            .bare_newline_exempt(&self.bare_newline_exempt)
+            .unwrap()
+            .nul(self.nul)
+            .early_talk(self.early_talk)
+            .pipelining(self.pipelining)
             .evaluate_at(self.evaluate_at)
             .auth_in_clear(self.auth_in_clear)
             .observer(observer);
