@@ -49,7 +49,7 @@ pub const EXPN_NOT_IMPLEMENTED: Reply =
     stock(ReplyCode::NOT_IMPLEMENTED, (5, 5, 1), "EXPN is not implemented");
 
 /// No command that we know.
-pub const UNKNOWN_COMMAND: Reply = stock(ReplyCode::SYNTAX_ERROR, (5, 5, 1), "Unknown command");
+pub const UNKNOWN_COMMAND: Reply = stock(ReplyCode::SYNTAX_ERROR, (5, 5, 2), "Unknown command");
 /// A command that has a meaning, but not here.
 pub const NOT_IMPLEMENTED: Reply =
     stock(ReplyCode::NOT_IMPLEMENTED, (5, 5, 1), "Command not implemented");
@@ -99,6 +99,9 @@ pub const BAD_CHUNK: Reply = stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 5, 4), 
 /// A command that needs EHLO before it.
 pub const NEED_HELLO: Reply =
     stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Need EHLO, HELO or LHLO first");
+/// Any command but QUIT after a greeting of 554.
+pub const NO_SERVICE: Reply =
+    stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "No service here: only QUIT is left");
 /// EHLO or HELO on LMTP, LHLO on SMTP.
 pub const WRONG_HELLO: Reply =
     stock(ReplyCode::SYNTAX_ERROR, (5, 5, 1), "Not the hello of this protocol");
@@ -137,12 +140,19 @@ pub const MESSAGE_TOO_LARGE: Reply =
 /// Content with more trace fields than a message collects on its way.
 pub const TOO_MANY_HOPS: Reply =
     stock(ReplyCode::TRANSACTION_FAILED, (5, 4, 0), "Too many hops: this looks like a mail loop");
-/// A non-ASCII recipient without SMTPUTF8.
-pub const SMTPUTF8_REQUIRED: Reply =
-    stock(ReplyCode::MAILBOX_NAME_NOT_ALLOWED, (5, 6, 7), "Non-ASCII address needs SMTPUTF8");
-/// A non-ASCII sender without SMTPUTF8: RFC 6531 3.5 has another code for it.
+/// A non-ASCII address where SMTPUTF8 is not offered.
+pub const NOT_ASCII: Reply =
+    stock(ReplyCode::SYNTAX_ERROR, (5, 5, 2), "Non-ASCII address: SMTPUTF8 is not offered");
+/// A non-ASCII reverse-path without SMTPUTF8.
 pub const SENDER_NEEDS_SMTPUTF8: Reply =
-    stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 6, 7), "Non-ASCII address needs SMTPUTF8");
+    stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 6, 7), "Non-ASCII sender needs SMTPUTF8");
+/// A non-ASCII forward-path without SMTPUTF8.
+pub const RECIPIENT_NEEDS_SMTPUTF8: Reply =
+    stock(ReplyCode::MAILBOX_NAME_NOT_ALLOWED, (5, 6, 7), "Non-ASCII recipient needs SMTPUTF8");
+/// A sender or recipient whose domain is a single label, in a submitted message that would leave this host
+/// (RFC 6409 4.2).
+pub const UNQUALIFIED_DOMAIN: Reply =
+    stock(ReplyCode::TRANSACTION_FAILED, (5, 1, 0), "Domain is not fully qualified");
 /// A recipient that is neither ours nor one this client may send to.
 pub const RELAY_DENIED: Reply =
     stock(ReplyCode::TRANSACTION_FAILED, (5, 7, 1), "Relay access denied");
@@ -150,6 +160,9 @@ pub const RELAY_DENIED: Reply =
 pub const LOCAL_ERROR: Reply =
     stock(ReplyCode::LOCAL_ERROR, (4, 3, 0), "Local error: try again later");
 
+/// Anything else before STARTTLS where TLS is required.
+pub const TLS_REQUIRED: Reply =
+    stock(ReplyCode::AUTH_REQUIRED, (5, 7, 0), "Must issue STARTTLS first");
 /// STARTTLS inside TLS.
 pub const TLS_ALREADY_ACTIVE: Reply =
     stock(ReplyCode::TRANSACTION_FAILED, (5, 5, 1), "TLS is already active");
@@ -181,7 +194,7 @@ pub const AUTH_UNKNOWN_MECHANISM: Reply =
     stock(ReplyCode::ARGUMENT_NOT_IMPLEMENTED, (5, 5, 4), "Unknown authentication mechanism");
 /// A mechanism that shows the password, outside TLS.
 pub const AUTH_ENCRYPTION_REQUIRED: Reply =
-    stock(ReplyCode::ENCRYPTION_REQUIRED, (5, 7, 11), "Encryption required for this mechanism");
+    stock(ReplyCode::ARGUMENT_NOT_IMPLEMENTED, (5, 5, 4), "Encryption required for this mechanism");
 /// AUTH after AUTH.
 pub const AUTH_ALREADY_DONE: Reply =
     stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Already authenticated");

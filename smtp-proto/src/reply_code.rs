@@ -62,8 +62,6 @@ impl ReplyCode {
     pub const AUTH_REQUIRED: Self = Self(530);
     /// 535: wrong credentials (RFC 4954).
     pub const AUTH_FAILED: Self = Self(535);
-    /// 538: this mechanism needs TLS.
-    pub const ENCRYPTION_REQUIRED: Self = Self(538);
     /// 550: no such mailbox, or no access to it.
     pub const MAILBOX_UNAVAILABLE: Self = Self(550);
     /// 551: not here, try elsewhere.

@@ -13,8 +13,6 @@ use crate::config::{
     BareNewline, EvaluateAt, Limits, NulPolicy, OutOfTurn, SessionConfig, Timeouts,
 };
 use crate::driver::Hooks;
-#[cfg(feature = "tls")]
-use crate::driver::TlsConfig;
 use crate::envelope::IdSource;
 use crate::error::ConfigError;
 use crate::hooks::{
@@ -23,6 +21,8 @@ use crate::hooks::{
 use crate::info::Service;
 use crate::relay::{check_coverage, parse_network};
 use crate::server::Server;
+#[cfg(feature = "tls")]
+use crate::tls::TlsConfig;
 
 /// A server in the making; `State` says which decision it waits for.
 #[derive(Debug)]
@@ -183,7 +183,7 @@ impl ServerBuilder<Ready> {
         self
     }
 
-    /// The certificate; STARTTLS is offered with it.
+    /// The certificates; STARTTLS is offered with them. Keep a clone to [`replace`](TlsConfig::replace) them.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: TlsConfig) -> Self {
         self.state.tls = Some(tls);
@@ -199,7 +199,7 @@ impl ServerBuilder<Ready> {
         let Self { server_name, state } = self;
         let is_name =
             ClientName::new(server_name.as_str()).is_ok_and(|name| name.domain().is_some());
-        if !is_name {
+        if !is_name || !server_name.is_ascii() {
             return Err(ConfigError::ServerName(server_name));
         }
         check_coverage(&state.hooks.relay.granted_networks())?;

@@ -49,6 +49,8 @@ pub struct SessionConfig {
     pub capabilities: Capabilities,
     /// Offer STARTTLS while the session is in clear.
     pub starttls: bool,
+    /// Refuse everything but EHLO, LHLO, STARTTLS, NOOP and QUIT with `530 5.7.0` while the session is in clear.
+    pub tls_required: bool,
     /// When AUTH is offered and required.
     pub auth: AuthConfig,
     /// Gives each message its queue id.
@@ -74,6 +76,7 @@ impl SessionConfig {
             dialect: Dialect::default(),
             capabilities: Capabilities::default(),
             starttls: false,
+            tls_required: false,
             auth: AuthConfig::default(),
             ids: Arc::default(),
             in_flight: Arc::default(),
@@ -95,6 +98,15 @@ impl SessionConfig {
 
     /// Whether a message without Date or Message-ID gets them: only from those who write it (RFC 6409 8).
     pub(crate) fn completes_header(&self) -> bool {
+        matches!(self.service, Service::Submission | Service::Submissions)
+    }
+
+    /// RFC 6531 3.1: SMTPUTF8 is nothing without 8BITMIME.
+    pub(crate) fn offers_smtputf8(&self) -> bool {
+        self.capabilities.smtputf8 && self.capabilities.eight_bit_mime
+    }
+
+    pub(crate) fn is_submission(&self) -> bool {
         matches!(self.service, Service::Submission | Service::Submissions)
     }
 
@@ -133,7 +145,7 @@ pub struct Limits {
     /// Connections of all listeners together. No RFC minimum. Default 10,000.
     pub connections_max: Option<usize>,
     /// Connections of one client: an IPv4 address, or the /64 of an IPv6 address, which is what one
-    /// household or host has. No RFC minimum. Default 50.
+    /// household or host has; a client on a Unix socket has none. No RFC minimum. Default 50.
     pub connections_per_client_max: Option<usize>,
     /// Connections of one network of clients, as the next two fields cut networks. No RFC minimum.
     /// Default 1000.
@@ -268,7 +280,7 @@ pub struct AuthConfig {
 /// When the client, hello and sender stages are evaluated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EvaluateAt {
-    /// Each at its own stage: a refused client gets no session.
+    /// Each at its own stage: a refused client gets no service.
     #[default]
     OwnStage,
     /// All at RCPT, so that the log shows who was refused what (Postfix's `smtpd_delay_reject`).

@@ -32,13 +32,13 @@ use crate::hooks::{CloseReason, Event, HookKind};
 use crate::info::Service;
 use crate::info::SessionInfo;
 use crate::session::{Action, FinalReply, Question, Session};
+#[cfg(feature = "tls")]
+use crate::tls::ListenerTls;
 
-pub(crate) use admission::Admission;
+pub(crate) use admission::{Admission, Permit};
 pub(crate) use buffers::Buffers;
 pub(crate) use resolve::Hooks;
 pub(crate) use shutdown::Shutdown;
-#[cfg(feature = "tls")]
-pub use tls::{TlsConfig, TlsConfigError};
 pub(crate) use wire::now;
 
 use resolve::Answer;
@@ -48,7 +48,7 @@ use wire::{Waited, Wire};
 pub(crate) struct Context {
     pub(crate) hooks: Arc<Hooks>,
     #[cfg(feature = "tls")]
-    pub(crate) tls: Option<TlsConfig>,
+    pub(crate) tls: Option<Arc<ListenerTls>>,
     pub(crate) buffers: Arc<Buffers>,
     pub(crate) shutdown: Shutdown,
 }
@@ -117,6 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     now = wire::now();
                 }
                 Action::Ask(question) => {
+                    let recipients = recipients(&question);
                     let precedes_greeting = matches!(question, Question::Client);
                     let (answer, waited) = {
                         let hooks = &self.context.hooks;
@@ -126,7 +127,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     if precedes_greeting {
                         self.note_early_talk(&info).await;
                     }
-                    self.answer(answer, &info);
+                    self.answer(answer, recipients, &info);
                     info = self.session.info();
                     if waited {
                         now = wire::now();
@@ -149,16 +150,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    fn answer(&mut self, answer: Answer, info: &SessionInfo) {
-        let recipient_accepted = matches!(answer, Answer::Recipient(Ok(_)));
+    /// Gives the answer and tells of the recipients that it added to the `known` ones.
+    fn answer(&mut self, answer: Answer, known: usize, info: &SessionInfo) {
         if let Some(failure) = answer.give(&mut self.session) {
             self.emit(&Event::HookFailed { hook: HookKind::Extension, failure }, info);
         }
-        if !recipient_accepted || self.context.hooks.observers.is_empty() {
+        if self.context.hooks.observers.is_empty() {
             return;
         }
         let Some(envelope) = self.session.envelope() else { return };
-        if let Some(Recipient { path, class, .. }) = envelope.recipients.last() {
+        for Recipient { path, class, .. } in envelope.recipients.iter().skip(known) {
             let queue_id = envelope.queue_id;
             let accepted = Event::RecipientAccepted { to: path, class, queue_id };
             self.emit(&accepted, info);
@@ -205,6 +206,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     fn emit(&self, event: &Event<'_>, info: &SessionInfo) {
         self.context.hooks.emit(event, info);
+    }
+}
+
+/// How many recipients the envelope has before the question is answered; only one about a recipient adds any.
+fn recipients(question: &Question<'_>) -> usize {
+    match question {
+        Question::Recipient { envelope, .. } => envelope.recipients.len(),
+        _ => usize::MAX,
     }
 }
 

@@ -35,6 +35,9 @@ pub enum ConfigError {
     /// A service needs a certificate.
     #[error("the {0} service needs TLS: give the builder a TlsConfig")]
     TlsRequired(Service),
+    /// LMTP on the port where other hosts expect SMTP (RFC 2033 5).
+    #[error("LMTP is not spoken on port 25: choose another port, such as 24")]
+    LmtpOnPort25,
     /// A service requires AUTH and there is no authenticator.
     #[error("the {0} service requires AUTH: give the builder an authenticator")]
     AuthenticatorRequired(Service),

@@ -11,6 +11,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use smtp_proto::ClientName;
 
 /// What a listener serves; it decides the protocol's variant and its defaults.
@@ -86,8 +87,10 @@ pub struct TlsInfo {
     pub protocol: Cow<'static, str>,
     /// The cipher suite's IANA name.
     pub cipher: Cow<'static, str>,
-    /// The server name that the client asked for (SNI), a claim.
+    /// The server name that the client asked for (SNI) in lower case: a DNS name, but a claim.
     pub server_name: Option<String>,
+    /// The certificate that the client showed and was found valid; only clients that are asked for one show one.
+    pub client_certificate: Option<ClientCertificate>,
 }
 
 impl TlsInfo {
@@ -98,7 +101,32 @@ impl TlsInfo {
         cipher: impl Into<Cow<'static, str>>,
         server_name: Option<String>,
     ) -> Self {
-        Self { protocol: protocol.into(), cipher: cipher.into(), server_name }
+        Self {
+            protocol: protocol.into(),
+            cipher: cipher.into(),
+            server_name,
+            client_certificate: None,
+        }
+    }
+}
+
+/// A client certificate that a trusted authority vouches for. What it permits is for policies to say.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The DNS names of its subject, as it spells them; `*.` begins a wildcard.
+    pub dns_names: Vec<String>,
+    /// SHA-256 of the certificate, in lower-case hexadecimal.
+    pub sha256: String,
+    /// The certificate itself in DER, for whoever wants to know more.
+    pub der: Bytes,
+}
+
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientCertificate")
+            .field("dns_names", &self.dns_names)
+            .field("sha256", &self.sha256)
+            .finish_non_exhaustive()
     }
 }
 

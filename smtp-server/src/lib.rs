@@ -91,6 +91,8 @@ mod error;
 mod events;
 #[cfg(feature = "tokio")]
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 
 /// Writes the hooks' `async fn`s; re-exported so that an embedder needs no further crate.
 pub use async_trait::async_trait;
@@ -102,8 +104,6 @@ pub use builder::{Ready, ServerBuilder, WantsDelivery, WantsRelayPolicy};
 pub use config::{
     AuthConfig, BareNewline, EvaluateAt, Limits, NulPolicy, OutOfTurn, SessionConfig, Timeouts,
 };
-#[cfg(feature = "tls")]
-pub use driver::{TlsConfig, TlsConfigError};
 pub use envelope::{Envelope, Handling, IdSource, QueueId, Recipient, RecipientClass, RelayReason};
 pub use error::ConfigError;
 #[cfg(feature = "tracing")]
@@ -115,10 +115,14 @@ pub use hooks::{
     Observer, Outcome, RelayPolicy, SaslExchange, SaslStep, Stage, StageKind,
 };
 pub use in_flight::InFlight;
-pub use info::{Extensions, Hello, Identity, Peer, Service, SessionInfo, TlsInfo};
+pub use info::{
+    ClientCertificate, Extensions, Hello, Identity, Peer, Service, SessionInfo, TlsInfo,
+};
 pub use relay::RelayPolicyExt;
 #[cfg(feature = "tokio")]
 pub use server::{Server, ServiceConfig, ShutdownReport};
 pub use session::{Action, ContentAction, Question, Session};
 pub use time::{Now, UnixMillis};
+#[cfg(feature = "tls")]
+pub use tls::{Certificates, ClientCertificates, TlsConfig, TlsConfigError};
 pub use verdict::{Accepted, Delivered, Effects, Receipt, Rejection, RelayDecision, Verdict};

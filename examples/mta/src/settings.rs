@@ -8,27 +8,27 @@
 mod names;
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use smtp_server::relay::{LocalDomains, Networks};
-use smtp_server::{BareNewline, ConfigError, Limits, Service, TlsConfig};
+use smtp_server::{BareNewline, ConfigError, Limits, Service};
 
 use crate::accounts::Accounts;
 use crate::delivery::LocalTransport;
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::options::parameters::Parameters;
+use crate::options::values::Address;
 use crate::passwd::Users;
 use crate::recipients::KnownRecipients;
-use crate::tls;
+use crate::tls::Certificate;
 
 /// Everything that the program needs to know to serve.
 pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     pub(crate) host_name: String,
     /// At least one.
-    pub(crate) listeners: Vec<(Service, SocketAddr)>,
+    pub(crate) listeners: Vec<(Service, Address)>,
     pub(crate) local_domains: LocalDomains,
     /// A domain in which the first message can be sent, if there is any.
     pub(crate) example_domain: Option<String>,
@@ -39,7 +39,7 @@ pub(crate) struct Settings {
     pub(crate) bare_newline: BareNewline,
     pub(crate) auth_in_clear: bool,
     /// `None` if one has to be made.
-    pub(crate) tls: Option<TlsConfig>,
+    pub(crate) certificate: Option<Certificate>,
     pub(crate) users: Users,
 }
 
@@ -53,7 +53,7 @@ impl Settings {
         let domains = names::local_domains(&parameters.mydestination, &host_name)
             .map_err(|wrong| Failure::usage(format!("-o mydestination: {wrong}")))?;
         let networks = networks(&parameters.mynetworks)?;
-        let tls = certificate(&parameters)?;
+        let certificate = certificate(&parameters)?;
         let known = KnownRecipients::load(&parameters.local_recipient_maps)?;
         let users = passwd.as_deref().map_or_else(|| Ok(Users::nobody()), Users::load)?;
 
@@ -73,7 +73,7 @@ impl Settings {
             limits,
             bare_newline: parameters.smtpd_forbid_bare_newline,
             auth_in_clear: !parameters.smtpd_tls_auth_only,
-            tls,
+            certificate,
             users,
             host_name,
         })
@@ -93,7 +93,7 @@ pub(crate) fn from_config(error: &ConfigError) -> Failure {
     }
 }
 
-fn check_listeners(listeners: &[(Service, SocketAddr)]) -> Result<(), Failure> {
+fn check_listeners(listeners: &[(Service, Address)]) -> Result<(), Failure> {
     if listeners.is_empty() {
         return Err(Failure::configuration(
             "all listeners are off: give --smtp, --submission, --submissions or --lmtp an address",
@@ -101,7 +101,8 @@ fn check_listeners(listeners: &[(Service, SocketAddr)]) -> Result<(), Failure> {
     }
     let mut taken = HashSet::new();
     for (service, address) in listeners {
-        if address.port() != 0 && !taken.insert(address) {
+        let is_any = matches!(address, Address::Inet(address) if address.port() == 0);
+        if !is_any && !taken.insert(address) {
             return Err(Failure::configuration(format!(
                 "--{service} has the address {address} of another listener: give it one of its own, or off"
             )));
@@ -114,10 +115,10 @@ fn networks(mynetworks: &str) -> Result<Networks, Failure> {
     Networks::new(names::list(mynetworks)).map_err(|error| from_config(&error))
 }
 
-fn certificate(parameters: &Parameters) -> Result<Option<TlsConfig>, Failure> {
+fn certificate(parameters: &Parameters) -> Result<Option<Certificate>, Failure> {
     match (&parameters.smtpd_tls_cert_file, &parameters.smtpd_tls_key_file) {
         (None, None) => Ok(None),
-        (Some(chain), Some(key)) => tls::from_files(chain, key).map(Some),
+        (Some(chain), Some(key)) => Certificate::load(chain.clone(), key.clone()).map(Some),
         (Some(_), None) => Err(Failure::configuration(
             "-o smtpd_tls_cert_file without -o smtpd_tls_key_file: name the key's file, too, also if \
              it is the same one",

@@ -1,8 +1,9 @@
 //! How many connections, in all, from one client and from one network.
 //!
-//! * **In**: a client's address. **Out**: a permit that counts until it is dropped.
+//! * **In**: a client's address, if it has one. **Out**: a permit that counts until it is dropped.
 //! * **Promises**: all listeners of a server share the counts. An IPv6 client is its /64, which is what
-//!   one household or host has; networks are cut as the limits say.
+//!   one household or host has; networks are cut as the limits say. Clients
+//!   without an address are counted in all only.
 //! * **Limits**: [`Limits::connections_max`], [`Limits::connections_per_client_max`],
 //!   [`Limits::connections_per_network_max`]. **Panics**: never. **Spec**: RFC 5321 7.8.
 
@@ -34,6 +35,12 @@ struct Tally(HashMap<IpAddr, usize>);
 /// One admitted connection.
 pub(crate) struct Permit {
     admission: Arc<Admission>,
+    prefixes: Option<Prefixes>,
+}
+
+/// What a client with an address is counted by.
+#[derive(Clone, Copy)]
+struct Prefixes {
     client: IpAddr,
     network: IpAddr,
 }
@@ -44,23 +51,26 @@ impl Admission {
     }
 
     /// A permit, unless a limit is reached.
-    pub(crate) fn admit(self: &Arc<Self>, ip: IpAddr) -> Option<Permit> {
-        let Limits { ipv4_network_prefix_bits, ipv6_network_prefix_bits, .. } = self.limits;
-        let ip = ip.to_canonical();
-        let client = prefix(ip, IPV4_CLIENT_BITS, IPV6_CLIENT_BITS);
-        let network = prefix(ip, ipv4_network_prefix_bits, ipv6_network_prefix_bits);
+    pub(crate) fn admit(self: &Arc<Self>, ip: Option<IpAddr>) -> Option<Permit> {
+        let prefixes = ip.map(|ip| Prefixes::of(ip.to_canonical(), &self.limits));
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_reached = |max: Option<usize>, count| max.is_some_and(|max| max <= count);
-        if is_reached(self.limits.connections_max, counts.all)
-            || is_reached(self.limits.connections_per_client_max, counts.clients.count(client))
-            || is_reached(self.limits.connections_per_network_max, counts.networks.count(network))
-        {
+        let Limits {
+            connections_max, connections_per_client_max, connections_per_network_max, ..
+        } = self.limits;
+        if is_reached(connections_max, counts.all) {
             return None;
         }
+        if let Some(Prefixes { client, network }) = prefixes {
+            if is_reached(connections_per_client_max, counts.clients.count(client))
+                || is_reached(connections_per_network_max, counts.networks.count(network))
+            {
+                return None;
+            }
+            counts.clients.add(client);
+            counts.networks.add(network);
+        }
         counts.all += 1;
-        counts.clients.add(client);
-        counts.networks.add(network);
-        Some(Permit { admission: self.clone(), client, network })
+        Some(Permit { admission: self.clone(), prefixes })
     }
 }
 
@@ -68,8 +78,19 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut counts = self.admission.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.all = counts.all.saturating_sub(1);
-        counts.clients.remove(self.client);
-        counts.networks.remove(self.network);
+        if let Some(Prefixes { client, network }) = self.prefixes {
+            counts.clients.remove(client);
+            counts.networks.remove(network);
+        }
+    }
+}
+
+impl Prefixes {
+    fn of(ip: IpAddr, limits: &Limits) -> Self {
+        Self {
+            client: prefix(ip, IPV4_CLIENT_BITS, IPV6_CLIENT_BITS),
+            network: prefix(ip, limits.ipv4_network_prefix_bits, limits.ipv6_network_prefix_bits),
+        }
     }
 }
 
@@ -90,6 +111,10 @@ impl Tally {
             }
         }
     }
+}
+
+fn is_reached(max: Option<usize>, count: usize) -> bool {
+    max.is_some_and(|max| max <= count)
 }
 
 /// The leading bits of an address, the others zero.

@@ -136,6 +136,9 @@ impl Session {
     fn handle_line(&mut self, line: &[u8], is_last: bool) {
         match self.take_state() {
             State::Exchange(exchange) => self.state = self.auth_response(exchange, line),
+            State::Command(Mail::NoService(answer)) => {
+                self.state = self.answer_without_service(line, answer, is_last);
+            }
             State::Command(mail) => {
                 let parsed = self.config.dialect.parse(line);
                 if !is_last && self.is_out_of_turn(line, &parsed) {
@@ -147,6 +150,22 @@ impl Session {
                 }
             }
             state => self.state = state,
+        }
+    }
+
+    /// After a greeting that refuses service QUIT ends the session, and all else is refused (RFC 5321 3.1).
+    fn answer_without_service(&mut self, line: &[u8], answer: Reply, is_last: bool) -> State {
+        match Command::parse(line) {
+            Ok(command @ (Command::Quit | Command::Bdat(_))) => {
+                self.handle_command(command, Mail::NoService(answer), is_last)
+            }
+            Err(error) if Verb::of(line) == Some(Verb::Bdat) => {
+                self.refuse_syntax(line, error, Mail::NoService(answer))
+            }
+            _ => {
+                self.refuse(&answer);
+                State::Command(Mail::NoService(answer))
+            }
         }
     }
 
@@ -162,6 +181,9 @@ impl Session {
     }
 
     fn handle_command(&mut self, command: Command<'_>, mail: Mail, is_last: bool) -> State {
+        if self.must_wait_for_tls(&command) {
+            return self.refuse_in_clear(&command, mail);
+        }
         match command {
             Command::Ehlo(name) => self.hello(Verb::Ehlo, name, mail),
             Command::Helo(name) => self.hello(Verb::Helo, name, mail),
@@ -196,7 +218,7 @@ impl Session {
             self.output.push(&replies::NOT_SMTP);
             return State::Closing(CloseReason::Refused);
         }
-        self.refuse(&reply_to_syntax_error(error.kind, Verb::of(line)));
+        self.refuse(&reply_to_syntax_error(error.kind, line));
         if Verb::of(line) == Some(Verb::Bdat) {
             // How many octets follow is not known, so the stream cannot be kept in sync.
             return State::Closing(CloseReason::Refused);
@@ -214,7 +236,7 @@ impl Session {
             Err(_) if Verb::of(line) == Some(Verb::Bdat) => {
                 content.close_with(replies::BAD_CHUNK, CloseReason::Refused);
             }
-            Err(error) => self.refuse(&reply_to_syntax_error(error.kind, Verb::of(line))),
+            Err(error) => self.refuse(&reply_to_syntax_error(error.kind, line)),
         }
     }
 }
@@ -229,8 +251,8 @@ fn may_be_followed(line: &[u8], parsed: &Result<Command<'_>, SyntaxError>) -> bo
     }
 }
 
-fn reply_to_syntax_error(kind: SyntaxErrorKind, verb: Option<Verb>) -> Reply {
-    match (kind, verb) {
+fn reply_to_syntax_error(kind: SyntaxErrorKind, line: &[u8]) -> Reply {
+    let reply = match (kind, Verb::of(line)) {
         (SyntaxErrorKind::UnknownCommand, _) => replies::UNKNOWN_COMMAND,
         (SyntaxErrorKind::NotImplemented, _) => replies::NOT_IMPLEMENTED,
         (SyntaxErrorKind::NotUtf8, _) => replies::NOT_UTF8,
@@ -248,5 +270,9 @@ fn reply_to_syntax_error(kind: SyntaxErrorKind, verb: Option<Verb>) -> Reply {
         (_, Some(Verb::Mail)) => replies::BAD_SENDER,
         (_, Some(Verb::Rcpt)) => replies::BAD_RECIPIENT,
         _ => replies::SYNTAX_ERROR,
+    };
+    match Verb::of(line) {
+        Some(Verb::Ehlo | Verb::Helo | Verb::Lhlo) => reply.without_enhanced_code(),
+        _ => reply,
     }
 }

@@ -1,4 +1,4 @@
-//! How a session begins: the greeting, EHLO, HELO, LHLO and STARTTLS.
+//! How a session begins: the greeting, EHLO, HELO, LHLO and STARTTLS, and what has to wait for it.
 //!
 //! * **In**: the client's name; verdicts. **Out**: what is offered.
 //! * **Promises**: EHLO offers exactly what is honoured: limits that are enforced, mechanisms of the
@@ -7,18 +7,24 @@
 //! * **Spec**: RFC 5321 3.1, 3.2, 4.1.1.1, 4.1.4; RFC 2033 4.1; RFC 3207 4; RFC 9422.
 
 use smtp_proto::{
-    ClientName, EhloReply, Extension, Mechanism, Reply, ReplyCode, ServiceExtension, Verb, replies,
+    ClientName, Command, EhloReply, Extension, Mechanism, Reply, ReplyCode, ServiceExtension, Verb,
+    replies,
 };
 
 use super::Session;
+use super::framing::Framing;
 use super::state::{Asked, Mail, State};
 use crate::config::OutOfTurn;
 use crate::hooks::CloseReason;
 use crate::info::Hello;
-use crate::verdict::Verdict;
+use crate::verdict::{Rejection, Verdict};
 
 impl Session {
-    /// Answers [`Question::Client`](super::Question::Client): greets, or refuses and closes.
+    /// Answers [`Question::Client`](super::Question::Client): greets, or refuses service.
+    ///
+    /// A transient refusal is 421 and closes. A permanent one is 554 and leaves the client to QUIT (RFC 5321 3.1);
+    /// 521 stays 521, since it says that the host takes no mail at all (RFC 7504), but for submission (RFC 6409 7).
+    /// Either way the connection stays open, also for a rejection that closes.
     ///
     /// Octets that are in the input by now came before their turn:
     /// [`SessionConfig::early_talk`](crate::config::SessionConfig::early_talk) says what follows.
@@ -39,15 +45,32 @@ impl Session {
                 self.output.push(&Reply::new(ReplyCode::READY, None, text));
                 self.state = State::Command(Mail::None);
             }
-            Err(rejection) => {
-                self.close_with(&in_greeting(rejection.reply()), CloseReason::Refused);
-            }
+            Err(rejection) => self.refuse_service(rejection.reply()),
         }
+    }
+
+    /// The greeting carries no enhanced code: EHLO has not offered them yet.
+    fn refuse_service(&mut self, refusal: &Reply) {
+        let text = refusal.text().to_owned();
+        if refusal.code().is_transient() {
+            let greeting = Reply::new(ReplyCode::SERVICE_NOT_AVAILABLE, None, text);
+            return self.close_with(&greeting, CloseReason::Refused);
+        }
+        let takes_no_mail =
+            refusal.code() == ReplyCode::NO_MAIL_SERVICE && !self.config.is_submission();
+        let code =
+            if takes_no_mail { ReplyCode::NO_MAIL_SERVICE } else { ReplyCode::TRANSACTION_FAILED };
+        let text = format!("{} {text}", self.config.server_name);
+        let greeting = Reply::new(code, None, text);
+        self.output.push(&greeting);
+        let answer =
+            if takes_no_mail { greeting } else { replies::NO_SERVICE.without_enhanced_code() };
+        self.state = State::Command(Mail::NoService(answer));
     }
 
     pub(super) fn hello(&mut self, verb: Verb, name: ClientName<'_>, mail: Mail) -> State {
         if self.config.is_lmtp() != (verb == Verb::Lhlo) {
-            self.refuse(&replies::WRONG_HELLO);
+            self.refuse(&replies::WRONG_HELLO.without_enhanced_code());
             return State::Command(mail);
         }
         self.guard.count_idle_command();
@@ -70,7 +93,7 @@ impl Session {
                 self.output.push(&reply);
                 self.state = State::Command(Mail::None);
             }
-            Err(rejection) => self.refuse_with(&rejection, mail),
+            Err(rejection) => self.refuse_with(&rejection.without_enhanced_code(), mail),
         }
     }
 
@@ -83,15 +106,17 @@ impl Session {
     fn extensions(&self) -> Vec<Extension<'_>> {
         let config = &self.config;
         let mut offered = vec![
+            Extension::Help,
             Extension::Pipelining,
-            Extension::Size(config.limits.message_bytes_max),
+            // Without a number a client may rely on our having looked whether there is room (RFC 1870 7).
+            Extension::Size(Some(config.limits.message_bytes_max.unwrap_or(0))),
             Extension::EnhancedStatusCodes,
             Extension::Chunking,
         ];
         if config.capabilities.eight_bit_mime {
             offered.push(Extension::EightBitMime);
         }
-        if config.capabilities.smtputf8 {
+        if config.offers_smtputf8() {
             offered.push(Extension::SmtpUtf8);
         }
         if config.capabilities.binary_mime {
@@ -118,7 +143,31 @@ impl Session {
     /// Whether AUTH is offered now: there is a mechanism, and nobody reads along or it was allowed.
     pub(super) fn offers_auth(&self) -> bool {
         let auth = &self.config.auth;
-        auth.offered && (auth.in_clear || self.info.tls.is_some()) && !self.mechanisms.is_empty()
+        let private = self.info.tls.is_some() || (auth.in_clear && !self.config.tls_required);
+        auth.offered && private && !self.mechanisms.is_empty()
+    }
+
+    /// Whether TLS has to come before this command.
+    pub(super) fn must_wait_for_tls(&self, command: &Command<'_>) -> bool {
+        let may_come_first = matches!(
+            command,
+            Command::Ehlo(_) | Command::Lhlo(_) | Command::StartTls | Command::Noop | Command::Quit
+        );
+        self.config.tls_required && self.info.tls.is_none() && !may_come_first
+    }
+
+    pub(super) fn refuse_in_clear(&mut self, command: &Command<'_>, mail: Mail) -> State {
+        let refusal = replies::TLS_REQUIRED;
+        if let Command::Bdat(chunk) = command {
+            return self.drain_from_here(
+                Framing::chunk(*chunk),
+                Rejection::stock(refusal),
+                mail,
+                1,
+            );
+        }
+        self.refuse(&refusal);
+        State::Command(mail)
     }
 
     pub(super) fn starttls(&mut self, mail: Mail, is_last: bool) -> State {
@@ -141,7 +190,7 @@ impl Session {
     }
 
     /// Refuses on behalf of a hook and goes on with `mail`, or closes if the hook says so.
-    pub(super) fn refuse_with(&mut self, rejection: &crate::verdict::Rejection, mail: Mail) {
+    pub(super) fn refuse_with(&mut self, rejection: &Rejection, mail: Mail) {
         self.refuse(rejection.reply());
         self.state = if rejection.closes() {
             State::Closing(CloseReason::Refused)

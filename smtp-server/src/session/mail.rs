@@ -6,10 +6,10 @@
 //!   route.
 //! * **Limits**: [`Limits::recipients_max`](crate::config::Limits::recipients_max),
 //!   [`Limits::message_bytes_max`](crate::config::Limits::message_bytes_max). **Panics**: never.
-//! * **Spec**: RFC 5321 3.3, 4.1.1.2, 4.1.1.3; RFC 1870 6; RFC 4954 5; RFC 6531 3.4.
+//! * **Spec**: RFC 5321 3.3, 4.1.1.2, 4.1.1.3; RFC 1870 6; RFC 4954 5; RFC 6409 4.2; RFC 6531 3.4.
 
 use smtp_proto::{
-    AuthParam, ForwardPath, MailParams, Parameter, RcptParams, Reply, ReversePath, replies,
+    AuthParam, Domain, ForwardPath, MailParams, Parameter, RcptParams, Reply, ReversePath, replies,
 };
 
 use super::state::{Asked, Mail, State, Transaction};
@@ -64,7 +64,7 @@ impl Session {
             return Err(replies::UNSUPPORTED_PARAMETER);
         }
         if !params.smtputf8 && !from.is_ascii() {
-            return Err(replies::SENDER_NEEDS_SMTPUTF8);
+            return Err(self.refusal_of_utf8(replies::SENDER_NEEDS_SMTPUTF8));
         }
         match (params.size, config.limits.message_bytes_max) {
             (Some(size), Some(max)) if max < size => Err(replies::MESSAGE_TOO_LARGE),
@@ -78,7 +78,7 @@ impl Session {
         match keyword {
             "SIZE" => true,
             "8BITMIME" => config.capabilities.eight_bit_mime,
-            "SMTPUTF8" => config.capabilities.smtputf8,
+            "SMTPUTF8" => config.offers_smtputf8(),
             "AUTH" => config.auth.offered,
             "BINARYMIME" => config.capabilities.binary_mime,
             _ => false,
@@ -148,7 +148,7 @@ impl Session {
             return Err(replies::UNSUPPORTED_PARAMETER);
         }
         if !transaction.envelope.params.smtputf8 && !to.is_ascii() {
-            return Err(replies::SMTPUTF8_REQUIRED);
+            return Err(self.refusal_of_utf8(replies::RECIPIENT_NEEDS_SMTPUTF8));
         }
         Ok(())
     }
@@ -161,6 +161,11 @@ impl Session {
             other => return self.state = other,
         };
         match decision {
+            Ok((RecipientClass::Relay { .. }, _))
+                if self.is_unqualified(path.domain(), &transaction.envelope) =>
+            {
+                self.state = self.refuse_recipient(&replies::UNQUALIFIED_DOMAIN, transaction);
+            }
             Ok((class, effects)) => {
                 self.keep_effects(effects, &mut transaction);
                 let envelope = &mut transaction.envelope;
@@ -181,9 +186,25 @@ impl Session {
     }
 
     pub(super) fn keep_effects(&mut self, mut effects: Effects, transaction: &mut Transaction) {
+        if effects.is_empty() {
+            return;
+        }
         self.keep_session_effects(&mut effects);
         transaction.envelope.extensions.merge(effects.transaction);
         transaction.envelope.handling.merge(effects.handling);
+    }
+
+    /// Whether a submitted message would leave this host with a single label in its envelope, of which nobody
+    /// else could tell what host it means (RFC 6409 4.2).
+    fn is_unqualified(&self, to: Option<&Domain<'_>>, envelope: &Envelope) -> bool {
+        let is_label = |domain: &Domain<'_>| !domain.as_str().contains(['.', '[']);
+        let from = envelope.reverse_path.domain();
+        self.config.is_submission() && (to.is_some_and(is_label) || from.is_some_and(is_label))
+    }
+
+    /// RFC 5321 2.4 where the client could not have asked for SMTPUTF8, RFC 6531 3.5 where it did not.
+    fn refusal_of_utf8(&self, undeclared: Reply) -> Reply {
+        if self.config.offers_smtputf8() { undeclared } else { replies::NOT_ASCII }
     }
 
     fn refuse_held(&mut self, reply: &Reply) {

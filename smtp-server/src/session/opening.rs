@@ -22,7 +22,7 @@ use crate::verdict::{Rejection, Verdict};
 
 impl Session {
     pub(super) fn data(&mut self, mail: Mail) -> State {
-        match ready_for_content(mail) {
+        match self.ready_for_content(mail) {
             Ok(transaction) if transaction.is_binary() => {
                 self.refuse(&replies::BINARY_NEEDS_BDAT);
                 State::Command(Mail::Open(transaction))
@@ -56,7 +56,7 @@ impl Session {
             Mail::Failed { refusal, replies } => {
                 return self.drain_from_here(framing, refusal, after_refusal, replies);
             }
-            mail => match ready_for_content(mail) {
+            mail => match self.ready_for_content(mail) {
                 Ok(transaction) if self.is_too_large(chunk.bytes) => {
                     let refusal = Rejection::stock(replies::MESSAGE_TOO_LARGE);
                     return self.refuse_chunk(framing, refusal, &transaction);
@@ -141,15 +141,18 @@ impl Session {
             }
         }
     }
-}
 
-fn ready_for_content(mail: Mail) -> Result<Box<Transaction>, (Reply, Mail)> {
-    match mail {
-        Mail::Open(transaction) if !transaction.envelope.recipients.is_empty() => Ok(transaction),
-        Mail::Open(transaction) if 0 < transaction.refused => {
-            Err((replies::NO_VALID_RECIPIENTS, Mail::Open(transaction)))
+    /// With a recipient there is; without one the reply is 554 if some were refused, but 503 on LMTP (RFC 2033 4.2).
+    fn ready_for_content(&self, mail: Mail) -> Result<Box<Transaction>, (Reply, Mail)> {
+        match mail {
+            Mail::Open(transaction) if !transaction.envelope.recipients.is_empty() => {
+                Ok(transaction)
+            }
+            Mail::Open(transaction) if 0 < transaction.refused && !self.config.is_lmtp() => {
+                Err((replies::NO_VALID_RECIPIENTS, Mail::Open(transaction)))
+            }
+            Mail::Open(transaction) => Err((replies::NEED_RECIPIENT, Mail::Open(transaction))),
+            other => Err((replies::NEED_MAIL, other)),
         }
-        Mail::Open(transaction) => Err((replies::NEED_RECIPIENT, Mail::Open(transaction))),
-        other => Err((replies::NEED_MAIL, other)),
     }
 }

@@ -11,7 +11,7 @@
 //!              Asked, Exchange, Upgrading
 //! ```
 
-use smtp_proto::{BodyType, ForwardPath, RcptParams};
+use smtp_proto::{BodyType, ForwardPath, RcptParams, Reply};
 
 use super::auth::Exchange;
 use super::content::Content;
@@ -51,6 +51,8 @@ pub(super) enum Mail {
     },
     /// A chunk was refused: further ones are swallowed until RSET or MAIL.
     Refused,
+    /// The greeting refused service: there is never one, and this is the answer to all but QUIT.
+    NoService(Reply),
 }
 
 pub(super) struct Transaction {

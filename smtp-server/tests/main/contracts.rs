@@ -19,6 +19,9 @@ mod patience;
 mod queue_id;
 mod shutdown;
 mod timeouts;
+mod tls;
+#[cfg(unix)]
+mod unix;
 
 use std::future::Future;
 use std::time::Duration;
@@ -39,7 +42,7 @@ pub(crate) fn paused<F: Future>(future: F) -> F::Output {
         .block_on(future)
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 

@@ -62,6 +62,7 @@ fn alpn_smtp_is_chosen_and_http_is_refused() {
     }
 }
 
+// rows: 9325-3.1.1-a
 #[test]
 fn each_current_version_of_tls_is_spoken_and_no_older_one() {
     let site = Site::start();

@@ -48,23 +48,13 @@ fn a_listener_may_have_access_control_of_its_own() {
 fn one_server_speaks_smtp_and_lmtp() {
     let (setup, _) = Setup::accepting();
     runtime().block_on(async {
-        let mut server = setup.server();
-        let mut addresses = Vec::new();
-        for service in [ServiceConfig::smtp(), ServiceConfig::lmtp()] {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-            addresses.push(listener.local_addr().unwrap());
-            server.listen(listener, service).unwrap();
-        }
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let task = tokio::spawn(server.run(async {
-            let _ = stopped.await;
-        }));
-        for (address, protocol) in addresses.iter().zip(["ESMTP", "LMTP"]) {
+        let services = [ServiceConfig::smtp(), ServiceConfig::lmtp()];
+        let running = Running::with_each(setup.server(), services).await;
+        for (address, protocol) in running.addresses.iter().zip(["ESMTP", "LMTP"]) {
             let mut client = Client::direct(*address).await;
             assert_eq!(client.reply().await, format!("220 mx.test {protocol}\r\n"));
         }
-        stop.send(()).unwrap();
-        task.await.unwrap().unwrap();
+        running.stop().await;
     });
 }
 

@@ -17,6 +17,7 @@ fn hand() -> ByHand {
     hand
 }
 
+// rows: 5321-4.5.3.2.7-a
 #[test]
 fn a_command_has_five_minutes_however_slowly_it_comes() {
     let mut hand = hand();
@@ -30,7 +31,7 @@ fn a_command_has_five_minutes_however_slowly_it_comes() {
     assert_eq!(hand.deadline(), Some(SECOND));
     hand.wait(SECOND);
     let (written, stop) = hand.run();
-    assert_eq!(written, "421 4.4.2 Timeout exceeded, closing\r\n");
+    assert_eq!(written, "421 4.4.2 mx.test Timeout exceeded, closing\r\n");
     assert!(matches!(stop, Stop::Close(CloseReason::TimedOut)));
 }
 

@@ -37,6 +37,7 @@ pub(crate) struct Setup {
     pub(crate) auth_in_clear: bool,
     pub(crate) auth_required: bool,
     pub(crate) tls: bool,
+    pub(crate) tls_required: bool,
     pub(crate) client: IpAddr,
     /// The address that the client connected to, in a session that is driven by hand.
     pub(crate) address: IpAddr,
@@ -63,6 +64,7 @@ impl Setup {
             auth_in_clear: false,
             auth_required: false,
             tls: false,
+            tls_required: false,
             client: Ipv4Addr::LOCALHOST.into(),
             address: Ipv4Addr::LOCALHOST.into(),
             events: Events::default(),
@@ -76,7 +78,8 @@ impl Setup {
     }
 
     pub(crate) fn peer(&self) -> Peer {
-        let local = SocketAddr::new(self.address, 25);
+        let port = if self.service == Service::Lmtp { 24 } else { 25 };
+        let local = SocketAddr::new(self.address, port);
         Peer::new(SocketAddr::new(self.client, 40_000), local)
     }
 
@@ -96,6 +99,7 @@ impl Setup {
         }
         config.capabilities = self.delivery.capabilities();
         config.starttls = self.tls && self.service != Service::Submissions;
+        config.tls_required = self.tls_required;
         let mut auth = AuthConfig::default();
         auth.offered = self.authenticator.is_some() && self.service != Service::Lmtp;
         auth.in_clear = self.auth_in_clear;
@@ -111,7 +115,7 @@ impl Setup {
             Service::Lmtp => ServiceConfig::lmtp(),
             _ => ServiceConfig::smtp(),
         };
-        service.require_auth(self.auth_required)
+        service.require_auth(self.auth_required).require_tls(self.tls_required)
     }
 
     pub(crate) fn server(&self) -> Server {

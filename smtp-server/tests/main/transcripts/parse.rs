@@ -144,6 +144,7 @@ fn apply(setup: &mut Setup, key: &str, value: &str) -> Result<(), String> {
         ("client", _) => setup.client = value.parse().map_err(|_| "client is an address")?,
         ("evaluate-at", "recipient") => setup.evaluate_at = EvaluateAt::Recipient,
         ("tls", "yes") => setup.tls = true,
+        ("tls-required", "yes") => setup.tls_required = true,
         ("auth-in-clear", "yes") => setup.auth_in_clear = true,
         ("auth-required", "yes") => setup.auth_required = true,
         ("extension", "who") => setup.extension = Some(Arc::new(Who)),
