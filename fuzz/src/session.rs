@@ -229,6 +229,7 @@ impl Answer {
             }
             Question::Mechanism(_) => Self::Mechanism,
             Question::Credentials { query, .. } => Self::Credentials(query.authcid() == "kim"),
+            Question::Listing { .. } => panic!("there is no directory"),
             Question::Message(_) => panic!("it is taken out before"),
         }
     }

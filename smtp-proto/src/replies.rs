@@ -44,10 +44,18 @@ pub const HELP: Reply = stock(ReplyCode::HELP, (2, 0, 0), "See RFC 5321");
 /// VRFY, where mailboxes are not told.
 pub const CANNOT_VERIFY: Reply =
     stock(ReplyCode::CANNOT_VERIFY, (2, 0, 0), "Cannot verify, but will take mail and try");
-/// EXPN, which no hook answers.
-pub const EXPN_NOT_IMPLEMENTED: Reply =
-    stock(ReplyCode::NOT_IMPLEMENTED, (5, 5, 1), "EXPN is not implemented");
-
+/// EXPN, where lists are not told.
+pub const CANNOT_EXPAND: Reply =
+    stock(ReplyCode::CANNOT_VERIFY, (2, 0, 0), "Cannot expand, but will take mail and try");
+/// VRFY or EXPN whose reply would need UTF-8 that the client did not ask for.
+pub const CANNOT_SHOW: Reply = stock(
+    ReplyCode::CANNOT_VERIFY,
+    (2, 6, 8),
+    "Cannot show a non-ASCII mailbox without SMTPUTF8, but will take mail and try",
+);
+/// VRFY for a name that several mailboxes have; they follow.
+pub const AMBIGUOUS: Reply =
+    stock(ReplyCode::MAILBOX_NAME_NOT_ALLOWED, (5, 1, 4), "Ambiguous: possibilities are");
 /// No command that we know.
 pub const UNKNOWN_COMMAND: Reply = stock(ReplyCode::SYNTAX_ERROR, (5, 5, 2), "Unknown command");
 /// A command that has a meaning, but not here.

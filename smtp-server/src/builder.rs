@@ -16,7 +16,7 @@ use crate::driver::Hooks;
 use crate::envelope::IdSource;
 use crate::error::ConfigError;
 use crate::hooks::{
-    AccessControl, Authenticator, Delivery, ExtensionHandler, Observer, RelayPolicy,
+    AccessControl, Authenticator, Delivery, Directory, ExtensionHandler, Observer, RelayPolicy,
 };
 use crate::info::Service;
 use crate::relay::{check_coverage, parse_network};
@@ -74,6 +74,7 @@ impl ServerBuilder<WantsDelivery> {
             delivery,
             access: None,
             authenticator: None,
+            directory: None,
             extensions: Vec::new(),
             observers: Vec::new(),
             evaluate_at: EvaluateAt::default(),
@@ -123,6 +124,12 @@ impl ServerBuilder<Ready> {
     /// Sizes and counts.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.state.session.limits = limits;
+        self
+    }
+
+    /// Who may be asked by VRFY and EXPN. By default nobody: both are answered with 252.
+    pub fn directory(mut self, directory: impl Directory) -> Self {
+        self.state.hooks.directory = Some(Arc::new(directory));
         self
     }
 
@@ -210,6 +217,7 @@ impl ServerBuilder<Ready> {
             .extensions
             .iter()
             .try_fold(Dialect::default(), |dialect, (one, _)| dialect.with(one.clone()))?;
+        session.directory = state.hooks.directory.is_some();
         session.capabilities = state.hooks.delivery.capabilities();
         session.check()?;
         #[cfg(feature = "tls")]

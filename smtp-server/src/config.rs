@@ -45,6 +45,9 @@ pub struct SessionConfig {
     pub pipelining: OutOfTurn,
     /// What the session understands beyond the standard.
     pub dialect: Dialect,
+    /// Whether [`Question::Listing`](crate::session::Question::Listing) is asked for VRFY and EXPN. Without,
+    /// they tell nothing.
+    pub directory: bool,
     /// What EHLO may offer on behalf of the delivery.
     pub capabilities: Capabilities,
     /// Offer STARTTLS while the session is in clear.
@@ -74,6 +77,7 @@ impl SessionConfig {
             early_talk: OutOfTurn::Tolerate,
             pipelining: OutOfTurn::Refuse,
             dialect: Dialect::default(),
+            directory: false,
             capabilities: Capabilities::default(),
             starttls: false,
             tls_required: false,

@@ -14,11 +14,13 @@
 //! | [`AccessControl`] | anything against it? | refuse, leave effects |
 //! | [`Authenticator`] | who is this client? | prove an identity |
 //! | [`Delivery`] | will you take it? | take responsibility |
+//! | [`Directory`] | which mailboxes does this name stand for? | tell clients |
 //! | [`ExtensionHandler`] | what is the reply to this command of its own? | add commands and parameters |
 //! | [`Observer`] | | nothing: it is told |
 
 mod access;
 mod delivery;
+mod directory;
 mod extension;
 mod observer;
 mod relay;
@@ -26,6 +28,7 @@ mod sasl;
 
 pub use access::{AccessControl, Stage, StageKind};
 pub use delivery::{Capabilities, Delivery, Outcome};
+pub use directory::{Directory, ListedMailbox};
 pub use extension::ExtensionHandler;
 pub use observer::{CloseReason, Event, HookFailure, HookKind, Observer};
 pub use relay::RelayPolicy;

@@ -48,6 +48,8 @@ mod prdr;
 
 mod auth;
 
+mod listing;
+
 mod misc;
 
 mod extension;
@@ -60,7 +62,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use smtp_proto::{ForwardPath, LineDecoder, RcptParams, Reply, replies};
+use smtp_proto::{ForwardPath, LineDecoder, RcptParams, Reply, Verb, replies};
 
 use crate::body::BodyError;
 use crate::config::{BareNewline, SessionConfig};
@@ -143,6 +145,13 @@ pub enum Question<'a> {
     },
     /// May the content come? [`Session::answer_data`]
     Data(&'a Envelope),
+    /// Which mailboxes does the name stand for? [`Session::answer_listing`]
+    Listing {
+        /// VRFY or EXPN.
+        verb: Verb,
+        /// What the client asked about, as written.
+        name: &'a str,
+    },
     /// What is the reply to this command of a service extension? [`Session::answer_command`]
     Command {
         /// The verb, as the extension registered it.

@@ -11,15 +11,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 
-use smtp_proto::{ForwardPath, RcptParams, Reply, ServiceExtension, replies};
+use smtp_proto::{ForwardPath, RcptParams, Reply, ServiceExtension, Verb, replies};
 
 use super::hook_clock::{self, Turn};
 use crate::config::{EvaluateAt, Timeouts};
 use crate::envelope::{Envelope, Recipient, RecipientClass};
 use crate::hooks::{
-    AccessControl, Authenticator, CredentialAnswer, CredentialQuery, Delivery, Event,
-    ExtensionHandler, HookFailure, HookKind, LookupError, Observer, RelayPolicy, SaslExchange,
-    Stage, StageKind,
+    AccessControl, Authenticator, CredentialAnswer, CredentialQuery, Delivery, Directory, Event,
+    ExtensionHandler, HookFailure, HookKind, ListedMailbox, LookupError, Observer, RelayPolicy,
+    SaslExchange, Stage, StageKind,
 };
 use crate::info::SessionInfo;
 use crate::session::{Question, Session};
@@ -33,6 +33,7 @@ pub(crate) struct Hooks {
     pub(crate) delivery: Arc<dyn Delivery>,
     pub(crate) access: Option<Arc<dyn AccessControl>>,
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    pub(crate) directory: Option<Arc<dyn Directory>>,
     pub(crate) extensions: Vec<(ServiceExtension, Arc<dyn ExtensionHandler>)>,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     pub(crate) evaluate_at: EvaluateAt,
@@ -46,6 +47,7 @@ pub(super) enum Answer {
     Sender(Verdict),
     Recipient(Result<(RecipientClass, Effects), Rejection>),
     Data(Verdict),
+    Listing(Result<Vec<ListedMailbox>, Rejection>),
     Command(Reply),
     Mechanism(Option<Box<dyn SaslExchange>>),
     Credentials(CredentialAnswer),
@@ -63,6 +65,7 @@ impl Answer {
             Self::Sender(verdict) => session.answer_sender(verdict),
             Self::Recipient(decision) => session.answer_recipient(decision),
             Self::Data(verdict) => session.answer_data(verdict),
+            Self::Listing(listed) => session.answer_listing(listed),
             Self::Mechanism(exchange) => session.answer_mechanism(exchange),
             Self::Credentials(answer) => session.answer_credentials(answer),
             Self::None => {}
@@ -97,6 +100,7 @@ impl Hooks {
             Question::Data(envelope) => {
                 Answer::Data(self.check(Stage::Data { now, envelope }, info).await)
             }
+            Question::Listing { verb, name } => Answer::Listing(self.list(verb, name, info).await),
             Question::Command { verb, argument, envelope } => {
                 Answer::Command(self.command(verb, argument, envelope, info).await)
             }
@@ -172,6 +176,22 @@ impl Hooks {
             Ok(verdict) => verdict,
             Err(rejection) => Verdict::Reject(rejection),
         }
+    }
+
+    async fn list(
+        &self,
+        verb: Verb,
+        name: &str,
+        info: &SessionInfo,
+    ) -> Result<Vec<ListedMailbox>, Rejection> {
+        let Some(directory) = &self.directory else { return Ok(Vec::new()) };
+        let listing = async {
+            match verb {
+                Verb::Expn => directory.expand(name, info).await,
+                _ => directory.verify(name, info).await,
+            }
+        };
+        self.call(HookKind::Directory, info, listing).await?
     }
 
     async fn command(

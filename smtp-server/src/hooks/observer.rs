@@ -133,6 +133,8 @@ pub enum Event<'a> {
 pub enum HookKind {
     /// [`AccessControl`](super::AccessControl).
     Access,
+    /// [`Directory`](super::Directory).
+    Directory,
     /// [`RelayPolicy`](super::RelayPolicy).
     Relay,
     /// [`Authenticator`](super::Authenticator).

@@ -119,6 +119,9 @@ impl Session {
         if config.offers_smtputf8() {
             offered.push(Extension::SmtpUtf8);
         }
+        if config.directory {
+            offered.extend([Extension::Vrfy, Extension::Expn]);
+        }
         if config.capabilities.binary_mime {
             offered.push(Extension::BinaryMime);
         }

@@ -36,6 +36,12 @@ impl Output {
         self.urgent = true;
     }
 
+    /// The same, to a client that asked for UTF-8 in this very command (RFC 6531 3.7.4.2).
+    pub(super) fn push_utf8(&mut self, reply: &Reply) {
+        reply.encode_utf8(&mut self.bytes);
+        self.urgent = true;
+    }
+
     /// A reply that may wait while a complete command is buffered (RSET, MAIL, RCPT).
     pub(super) fn push_held(&mut self, reply: &Reply) {
         reply.encode(&mut self.bytes);

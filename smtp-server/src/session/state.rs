@@ -11,7 +11,7 @@
 //!              Asked, Exchange, Upgrading
 //! ```
 
-use smtp_proto::{BodyType, ForwardPath, RcptParams, Reply};
+use smtp_proto::{BodyType, ForwardPath, Query, RcptParams, Reply, Verb};
 
 use super::auth::Exchange;
 use super::content::Content;
@@ -84,6 +84,11 @@ pub(super) enum Asked {
         transaction: Box<Transaction>,
         framing: Framing,
     },
+    Listing {
+        verb: Verb,
+        query: Query<'static>,
+        mail: Mail,
+    },
     Command {
         verb: String,
         argument: String,
@@ -125,6 +130,9 @@ impl State {
                 Question::Recipient { to, params, envelope: &transaction.envelope }
             }
             Asked::Data { transaction, .. } => Question::Data(&transaction.envelope),
+            Asked::Listing { verb, query, .. } => {
+                Question::Listing { verb: *verb, name: &query.argument }
+            }
             Asked::Command { verb, argument, mail } => {
                 Question::Command { verb, argument, envelope: mail.envelope() }
             }

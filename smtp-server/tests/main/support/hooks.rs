@@ -4,12 +4,14 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use ipnet::IpNet;
-use smtp_server::proto::{EnhancedCode, ForwardPath, Reply, ReplyCode, ServiceExtension, replies};
+use smtp_server::proto::{
+    Command, EnhancedCode, ForwardPath, Reply, ReplyCode, ServiceExtension, replies,
+};
 use smtp_server::{
     Accepted, AccessControl, Authenticator, Body, BodyError, Capabilities, CredentialAnswer,
-    CredentialQuery, CredentialStore, Delivery, Envelope, ExtensionHandler, Identity, LookupError,
-    Outcome, Receipt, Recipient, Rejection, RelayDecision, RelayPolicy, SaslExchange, SessionInfo,
-    Stage, Verdict,
+    CredentialQuery, CredentialStore, Delivery, Directory, Envelope, ExtensionHandler, Identity,
+    ListedMailbox, LookupError, Outcome, Receipt, Recipient, Rejection, RelayDecision, RelayPolicy,
+    SaslExchange, SessionInfo, Stage, Verdict,
 };
 
 /// What a delivery does with each message.
@@ -282,5 +284,58 @@ impl ExtensionHandler for Who {
         let parameters: Vec<String> = parameters.unwrap_or_default();
         let text = format!("{verb} '{argument}' {hello} {}", parameters.join(","));
         Reply::new(ReplyCode::OK, Some(EnhancedCode::new(2, 0, 0)), text)
+    }
+}
+
+/// A directory with a few entries; `broken` makes it panic.
+#[derive(Clone, Debug)]
+pub(crate) struct Phonebook;
+
+impl Phonebook {
+    fn entry(name: Option<&str>, address: &str) -> ListedMailbox {
+        let line = format!("RCPT TO:<{address}>");
+        let Ok(Command::Rcpt { to: ForwardPath::Mailbox(mailbox), .. }) =
+            Command::parse(line.as_bytes())
+        else {
+            panic!("{address} is no address");
+        };
+        ListedMailbox { name: name.map(str::to_owned), mailbox: mailbox.into_owned() }
+    }
+}
+
+#[async_trait]
+impl Directory for Phonebook {
+    async fn verify(
+        &self,
+        name: &str,
+        _info: &SessionInfo,
+    ) -> Result<Vec<ListedMailbox>, Rejection> {
+        Ok(match name.trim_matches(['<', '>']) {
+            "kim" | "kim@local.test" => vec![Self::entry(None, "kim@local.test")],
+            "lee" => vec![Self::entry(Some("Lee\r\n250 Roe"), "lee@local.test")],
+            "smith" => vec![
+                Self::entry(Some("Joe Smith"), "joe@local.test"),
+                Self::entry(Some("Ann Smith"), "ann@local.test"),
+            ],
+            "dima" => vec![Self::entry(None, "\u{434}\u{438}\u{43c}\u{430}@local.test")],
+            "u@elsewhere.test" => Vec::new(),
+            "broken" => std::panic::resume_unwind(Box::new("scripted")),
+            _ => return Err(Rejection::user_unknown()),
+        })
+    }
+
+    async fn expand(
+        &self,
+        name: &str,
+        _info: &SessionInfo,
+    ) -> Result<Vec<ListedMailbox>, Rejection> {
+        match name {
+            "staff" => Ok(vec![
+                Self::entry(None, "ann@local.test"),
+                Self::entry(Some("Bob Roe"), "bob@local.test"),
+            ]),
+            "secret" => Ok(Vec::new()),
+            _ => Err(Rejection::user_unknown()),
+        }
     }
 }

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use smtp_server::proto::{ForwardPath, RcptParams, Reply, replies};
+use smtp_server::proto::{ForwardPath, RcptParams, Reply, Verb, replies};
 use smtp_server::session::Message;
 use smtp_server::{
-    Accepted, Action, Body, BodyError, CloseReason, ContentAction, CredentialAnswer, Effects,
-    Envelope, EvaluateAt, HeaderField, HookFailure, Now, PollChunk, Question, Receipt, Recipient,
-    RecipientClass, Rejection, RelayDecision, Session, SessionInfo, Stage, TlsInfo, Verdict,
+    Accepted, Action, Body, BodyError, CloseReason, ContentAction, CredentialAnswer, Directory,
+    Effects, Envelope, EvaluateAt, HeaderField, HookFailure, ListedMailbox, Now, PollChunk,
+    Question, Receipt, Recipient, RecipientClass, Rejection, RelayDecision, Session, SessionInfo,
+    Stage, TlsInfo, Verdict,
 };
 
 use super::octets::Random;
@@ -218,6 +219,7 @@ enum Answer {
     Sender(Verdict),
     Recipient(Result<(RecipientClass, Effects), Rejection>),
     Data(Verdict),
+    Listing(Result<Vec<ListedMailbox>, Rejection>),
     Command(Reply),
     Mechanism(&'static str),
     Credentials(CredentialAnswer),
@@ -269,6 +271,7 @@ impl Driver<'_> {
             Answer::Sender(verdict) => session.answer_sender(verdict),
             Answer::Recipient(decision) => session.answer_recipient(decision),
             Answer::Data(verdict) => session.answer_data(verdict),
+            Answer::Listing(listed) => session.answer_listing(listed),
             Answer::Command(reply) => {
                 let failure = session.answer_command(reply);
                 self.link.run.failures.extend(failure);
@@ -321,6 +324,13 @@ fn resolve(setup: &Setup, question: &Question<'_>, info: &SessionInfo, now: Now)
             Answer::Recipient(all)
         }
         Question::Data(envelope) => Answer::Data(check(setup, Stage::Data { now, envelope }, info)),
+        Question::Listing { verb, name } => {
+            let hook = setup.directory.as_ref().unwrap();
+            Answer::Listing(match verb {
+                Verb::Expn => block_on(hook.expand(name, info)),
+                _ => block_on(hook.verify(name, info)),
+            })
+        }
         Question::Command { verb, argument, envelope } => {
             let hook = setup.extension.as_ref().unwrap();
             Answer::Command(block_on(hook.command(verb, argument, *envelope, info)))

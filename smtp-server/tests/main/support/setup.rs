@@ -13,7 +13,9 @@ use smtp_server::{
 };
 
 use super::events::Events;
-use super::hooks::{Scripted, SharedAccess, SharedAuthenticator, SharedExtension, SharedRelay};
+use super::hooks::{
+    Phonebook, Scripted, SharedAccess, SharedAuthenticator, SharedExtension, SharedRelay,
+};
 use super::tls;
 
 /// The server under test: `mx.test`, where `local.test` is local.
@@ -33,6 +35,7 @@ pub(crate) struct Setup {
     pub(crate) access: Option<Arc<dyn AccessControl>>,
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) delivery: Arc<dyn Delivery>,
+    pub(crate) directory: Option<Phonebook>,
     pub(crate) extension: Option<Arc<dyn ExtensionHandler>>,
     pub(crate) auth_in_clear: bool,
     pub(crate) auth_required: bool,
@@ -60,6 +63,7 @@ impl Setup {
             access: None,
             authenticator: None,
             delivery: Arc::new(delivery),
+            directory: None,
             extension: None,
             auth_in_clear: false,
             auth_required: false,
@@ -94,6 +98,7 @@ impl Setup {
         config.nul = self.nul;
         config.early_talk = self.early_talk;
         config.pipelining = self.pipelining;
+        config.directory = self.directory.is_some();
         if let Some(extension) = &self.extension {
             config.dialect = Dialect::STANDARD.with(extension.definition()).unwrap();
         }
@@ -142,6 +147,9 @@ impl Setup {
         }
         if let Some(authenticator) = &self.authenticator {
             builder = builder.authenticator(SharedAuthenticator(authenticator.clone()));
+        }
+        if let Some(directory) = &self.directory {
+            builder = builder.directory(directory.clone());
         }
         if let Some(extension) = &self.extension {
             builder = builder.extension(SharedExtension(extension.clone()));

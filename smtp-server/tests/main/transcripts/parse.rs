@@ -7,7 +7,7 @@ use smtp_server::relay::{Authenticated, LocalDomains, Networks};
 use smtp_server::sasl::Passwords;
 use smtp_server::{BareNewline, EvaluateAt, HeaderField, RelayPolicyExt, Service, StageKind};
 
-use crate::support::hooks::{Behaviour, OneUser, Scripted, Who, rejection};
+use crate::support::hooks::{Behaviour, OneUser, Phonebook, Scripted, Who, rejection};
 use crate::support::pure::Turn;
 use crate::support::setup::Setup;
 
@@ -143,6 +143,7 @@ fn apply(setup: &mut Setup, key: &str, value: &str) -> Result<(), String> {
         ("discarded", _) => setup.limits.discarded_bytes_max = Some(number()?.into()),
         ("client", _) => setup.client = value.parse().map_err(|_| "client is an address")?,
         ("evaluate-at", "recipient") => setup.evaluate_at = EvaluateAt::Recipient,
+        ("directory", "yes") => setup.directory = Some(Phonebook),
         ("tls", "yes") => setup.tls = true,
         ("tls-required", "yes") => setup.tls_required = true,
         ("auth-in-clear", "yes") => setup.auth_in_clear = true,
