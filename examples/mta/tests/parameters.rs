@@ -56,7 +56,7 @@ fn mydestination_may_be_empty() {
     let mta = Mta::start(&["-o", "mydestination=", "-o", "myhostname=mx.example.org"]);
     let mut client = Client::hello(mta.smtp());
     let reply = client.deliver("<kim@localhost>", "nowhere");
-    assert!(reply.starts_with("550 5.7.1 "), "{reply}");
+    assert!(reply.starts_with("554 5.7.1 "), "{reply}");
     let reply = client.deliver("<postmaster>", "still there");
     assert!(reply.starts_with("250 "), "{reply}");
     assert_eq!(mta.messages("mx.example.org", "postmaster").len(), 1);

@@ -102,7 +102,7 @@ fn relaying_is_refused_to_swaks() {
     let site = Site::start();
     for way in [Way::Clear, Way::Submission] {
         let outcome = tool::run(&mut swaks(&site, way, "kim@elsewhere.example"));
-        outcome.expect_code(RECIPIENTS_REFUSED).expect_said("550 5.7.1");
+        outcome.expect_code(RECIPIENTS_REFUSED).expect_said("554 5.7.1");
     }
 }
 
