@@ -1,7 +1,7 @@
 //! The wording of every stock reply, in one place.
 //!
 //! * **In**: nothing. **Out**: constants, named after what happened.
-//! * **Promises**: each has an enhanced code, but for 354, which takes none; none quotes input.
+//! * **Promises**: each has an enhanced code, but for 353 and 354, which take none; none quotes input.
 //! * **Limits**: one line each. **Panics**: never. **Spec**: RFC 5321 4.2.2 and 4.3.2, RFC 3463,
 //!   RFC 5248 (the registry), and the RFCs of the extensions for their own.
 
@@ -26,6 +26,15 @@ pub const RECIPIENT_OK: Reply = stock(ReplyCode::OK, (2, 1, 5), "Recipient ok");
 /// DATA accepted: the content may come.
 pub const START_MAIL_INPUT: Reply =
     Reply::fixed(ReplyCode::START_MAIL_INPUT, None, "End data with <CR><LF>.<CR><LF>");
+/// The end of content that was sent under PRDR: a reply for each recipient follows, then one for all.
+pub const CONTENT_ANALYSIS_STARTED: Reply =
+    Reply::fixed(ReplyCode::CONTENT_ANALYSIS_STARTED, None, "Content analysis has started");
+/// Content under PRDR that no recipient takes.
+pub const REFUSED_FOR_ALL: Reply =
+    stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 0, 0), "Refused for all recipients");
+/// Content under PRDR that no recipient takes now.
+pub const DEFERRED_FOR_ALL: Reply =
+    stock(ReplyCode::LOCAL_ERROR, (4, 0, 0), "Not taken for any recipient: try again later");
 /// QUIT.
 pub const CLOSING: Reply = stock(ReplyCode::CLOSING, (2, 0, 0), "Bye");
 /// STARTTLS accepted.
@@ -109,6 +118,9 @@ pub const NO_VALID_RECIPIENTS: Reply =
 /// Another command between the chunks of a message.
 pub const AFTER_BDAT: Reply =
     stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Not allowed after BDAT: finish or RSET");
+/// DATA for content that may hold any octet.
+pub const BINARY_NEEDS_BDAT: Reply =
+    stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "BODY=BINARYMIME needs BDAT");
 /// BDAT before MAIL, or after its transaction failed.
 pub const CHUNK_WITHOUT_TRANSACTION: Reply =
     stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Chunk dropped: no transaction is open");
@@ -125,6 +137,9 @@ pub const ONE_RECIPIENT_PER_TRANSACTION: Reply =
 /// Content, or its announced size, over the limit.
 pub const MESSAGE_TOO_LARGE: Reply =
     stock(ReplyCode::STORAGE_EXCEEDED, (5, 3, 4), "Message too large");
+/// Content with more trace fields than a message collects on its way.
+pub const TOO_MANY_HOPS: Reply =
+    stock(ReplyCode::TRANSACTION_FAILED, (5, 4, 0), "Too many hops: this looks like a mail loop");
 /// A non-ASCII address where SMTPUTF8 is not offered.
 pub const NOT_ASCII: Reply =
     stock(ReplyCode::SYNTAX_ERROR, (5, 5, 2), "Non-ASCII address: SMTPUTF8 is not offered");

@@ -30,6 +30,8 @@ impl ReplyCode {
     pub const CANNOT_VERIFY: Self = Self(252);
     /// 334: a challenge (RFC 4954).
     pub const AUTH_CONTINUE: Self = Self(334);
+    /// 353: a reply for each recipient follows (draft-hall-prdr).
+    pub const CONTENT_ANALYSIS_STARTED: Self = Self(353);
     /// 354: send the content.
     pub const START_MAIL_INPUT: Self = Self(354);
     /// 421: closing at our wish.

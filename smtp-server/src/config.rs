@@ -83,14 +83,6 @@ impl SessionConfig {
         }
     }
 
-    /// How many recipients one transaction may have (RFC 5321 4.5.3.1.10, RFC 9422 RCPTMAX).
-    ///
-    /// One, on SMTP, for a delivery that answers for each recipient: a mixed result could not be told.
-    #[must_use]
-    pub fn recipients_max(&self) -> Option<usize> {
-        if self.takes_one_recipient() { Some(1) } else { self.limits.recipients_max }
-    }
-
     /// What a bare line feed of this client means.
     pub(crate) fn bare_newline_of(&self, peer: &Peer) -> BareNewline {
         let is_exempt = peer
@@ -99,8 +91,14 @@ impl SessionConfig {
         if is_exempt { BareNewline::Normalize } else { self.bare_newline }
     }
 
-    pub(crate) fn takes_one_recipient(&self) -> bool {
-        self.capabilities.outcome == Outcome::Each && !self.is_lmtp()
+    /// Whether one reply for all recipients could not tell the delivery's results.
+    pub(crate) fn has_results_for_each(&self) -> bool {
+        self.capabilities.outcome == Outcome::Each
+    }
+
+    /// Whether a message without Date or Message-ID gets them: only from those who write it (RFC 6409 8).
+    pub(crate) fn completes_header(&self) -> bool {
+        matches!(self.service, Service::Submission | Service::Submissions)
     }
 
     /// RFC 6531 3.1: SMTPUTF8 is nothing without 8BITMIME.
@@ -137,6 +135,9 @@ pub struct Limits {
     /// Octets swallowed after a refusal, so that the stream stays in sync, before the connection is
     /// closed. No RFC minimum. Default 100 MiB.
     pub discarded_bytes_max: Option<u64>,
+    /// `Received` fields of a message before it is taken for one that goes in circles, and refused with
+    /// `554 5.4.0` at its true end; at least 100 by RFC 5321 6.3. Default 100.
+    pub hops_max: Option<u32>,
     /// Octets per second that content comes at, at the least, while the client is waited for. It may fall
     /// behind this by [`Timeouts::content_idle`]; then it gets `421 4.4.2`. No RFC speaks of it.
     /// Default 100: a tenth of what a modem had.
@@ -169,6 +170,7 @@ impl Default for Limits {
             errors_max: Some(20),
             idle_commands_max: Some(100),
             discarded_bytes_max: Some(100 << 20),
+            hops_max: Some(100),
             content_bytes_per_second_min: Some(100),
             connections_max: Some(10_000),
             connections_per_client_max: Some(50),

@@ -68,6 +68,7 @@ pub mod session;
 
 pub mod body;
 pub mod config;
+mod content;
 pub mod envelope;
 pub mod header;
 mod in_flight;

@@ -44,6 +44,8 @@ mod drain;
 
 mod pace;
 
+mod prdr;
+
 mod auth;
 
 mod misc;

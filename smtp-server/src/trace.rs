@@ -13,7 +13,7 @@ use smtp_proto::{ForwardPath, ReversePath};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, QueueId};
 use crate::header::HeaderField;
 use crate::info::{Service, SessionInfo};
 use crate::time::UnixMillis;
@@ -59,6 +59,17 @@ pub fn delivered_to(to: &ForwardPath<'_>) -> HeaderField {
     let path = to.to_string();
     let address = path.trim_start_matches('<').trim_end_matches('>');
     HeaderField::trusted("Delivered-To", address.to_owned())
+}
+
+/// The `Date` field of a message that came without one (RFC 6409 8.2).
+pub(crate) fn date_field(now: UnixMillis) -> HeaderField {
+    HeaderField::trusted("Date", date(now))
+}
+
+/// The `Message-ID` field of a message that came without one (RFC 6409 8.3): unique by the queue id, our name
+/// and a number that another host of that name would not choose.
+pub(crate) fn message_id(queue_id: QueueId, salt: u64, server_name: &str) -> HeaderField {
+    HeaderField::trusted("Message-ID", format!("<{queue_id}.{salt:X}@{server_name}>"))
 }
 
 /// A date-time as header fields have it, in UTC.

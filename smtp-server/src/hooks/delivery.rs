@@ -52,17 +52,27 @@ pub struct Capabilities {
     pub eight_bit_mime: bool,
     /// Addresses and header fields in UTF-8 (RFC 6531).
     pub smtputf8: bool,
+    /// Content with any octets, lines or not (`BODY=BINARYMIME`, RFC 3030 3). A delivery that stores lines, or
+    /// passes them on by DATA, cannot honour it. Default no.
+    pub binary_mime: bool,
     /// Whether one result stands for all recipients.
     pub outcome: Outcome,
 }
 
 impl Default for Capabilities {
     fn default() -> Self {
-        Self { eight_bit_mime: true, smtputf8: true, outcome: Outcome::Whole }
+        Self { eight_bit_mime: true, smtputf8: true, binary_mime: false, outcome: Outcome::Whole }
     }
 }
 
 impl Capabilities {
+    /// The same, for a delivery that keeps each octet as it is.
+    #[must_use]
+    pub fn with_binary_mime(mut self, honoured: bool) -> Self {
+        self.binary_mime = honoured;
+        self
+    }
+
     /// The same, for a delivery that answers for each recipient.
     #[must_use]
     pub fn with_outcome(mut self, outcome: Outcome) -> Self {
@@ -77,7 +87,8 @@ pub enum Outcome {
     /// All recipients or none.
     #[default]
     Whole,
-    /// Each by itself. LMTP tells the client so; SMTP has one reply for all, so there such a delivery
-    /// takes one recipient per transaction (`452 4.5.3` for the next, announced by LIMITS).
+    /// Each by itself. LMTP tells the client so, and SMTP if the client asks for PRDR in MAIL (draft-hall-prdr).
+    /// Else SMTP has one reply for all, so there such a delivery takes one recipient per transaction
+    /// (`452 4.5.3` for the next).
     Each,
 }

@@ -17,9 +17,11 @@ use super::pace::Pace;
 use super::state::{Mail, State};
 use crate::body::{AbortedBy, BodyError};
 use crate::config::{BareNewline, NulPolicy};
+use crate::header::HeaderField;
 use crate::hooks::{CloseReason, HookFailure};
 use crate::in_flight::Share;
 use crate::time::Now;
+use crate::trace;
 use crate::verdict::{Delivered, Rejection};
 
 /// What the driver does next while a message's content is open.
@@ -49,6 +51,7 @@ pub(super) struct Content {
     pace: Pace,
     /// What it takes of the room for content in flight, until the delivery has answered.
     share: Share,
+    late_fields: Vec<HeaderField>,
 }
 
 enum Progress {
@@ -74,7 +77,8 @@ enum NextCommand {
 impl Content {
     pub(super) fn new(framing: Framing, message: MessageFacts, pace: Pace) -> Self {
         let (progress, share) = (Progress::Open, Share::default());
-        Self { framing, progress, next_command: None, message, pace, share }
+        let late_fields = Vec::new();
+        Self { framing, progress, next_command: None, message, pace, share, late_fields }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -174,7 +178,7 @@ impl Session {
         if decoded.consumed == 0 && !decoded.end {
             return Step::Starved;
         }
-        content.message.count(&decoded);
+        content.message.count(&decoded, &self.input);
         content.pace.received(decoded.consumed, self.now.monotonic);
         let fits = content.share.grow_to(content.message.bytes, &self.config);
         let no_room = (!fits).then_some(BodyError::InsufficientStorage);
@@ -185,6 +189,7 @@ impl Session {
         }
         if decoded.end && content.framing.ends_message() {
             content.progress = Progress::Ended { told: false };
+            content.late_fields = self.missing_fields(&content.message);
         }
         if decoded.content == 0 {
             self.input.advance(decoded.consumed);
@@ -193,6 +198,32 @@ impl Session {
         let mut piece = self.input.split_to(decoded.consumed);
         piece.truncate(decoded.content);
         Step::Chunk(piece.freeze())
+    }
+
+    /// The fields that became known with the content, complete once [`poll_content`](Self::poll_content)
+    /// said `End`; they go behind those of [`Message::fields`](super::Message::fields).
+    #[must_use]
+    pub fn late_fields(&self) -> &[HeaderField] {
+        match &self.state {
+            State::Content(content) => &content.late_fields,
+            _ => &[],
+        }
+    }
+
+    /// What a message lacks that its writer should have given it (RFC 6409 8.2, 8.3).
+    fn missing_fields(&self, message: &MessageFacts) -> Vec<HeaderField> {
+        let mut fields = Vec::new();
+        if !self.config.completes_header() {
+            return fields;
+        }
+        if !message.header.has_date {
+            fields.push(trace::date_field(self.now.wall));
+        }
+        if let (false, Some(queue_id)) = (message.header.has_message_id, message.queue_id) {
+            let salt = self.config.ids.salt(queue_id);
+            fields.push(trace::message_id(queue_id, salt, &self.info.server_name));
+        }
+        fields
     }
 
     fn acknowledge_chunk(&mut self, content: &mut Content) -> Step {
@@ -212,7 +243,11 @@ impl Session {
             return Some(BodyError::Nul);
         }
         let bare = message.flaws.bare_lf || message.flaws.bare_cr;
-        (bare && self.bare_newline == BareNewline::Reject).then_some(BodyError::BareNewline)
+        if bare && self.bare_newline == BareNewline::Reject {
+            return Some(BodyError::BareNewline);
+        }
+        let hops_max = self.config.limits.hops_max;
+        hops_max.is_some_and(|max| max < message.header.hops).then_some(BodyError::TooManyHops)
     }
 
     pub(super) fn is_too_large(&self, bytes: u64) -> bool {
@@ -260,7 +295,7 @@ impl Session {
                 return None;
             }
         };
-        let Content { framing, progress, next_command, message, pace, share: _ } = content;
+        let Content { framing, progress, next_command, message, pace, .. } = content;
         let early = result.is_ok().then_some(HookFailure::AcknowledgedEarly);
         match progress {
             Progress::Ended { told: true } => return self.answer_heard(result, &message),

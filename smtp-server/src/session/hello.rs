@@ -119,7 +119,13 @@ impl Session {
         if config.offers_smtputf8() {
             offered.push(Extension::SmtpUtf8);
         }
-        if let Some(recipients_max) = config.recipients_max() {
+        if config.capabilities.binary_mime {
+            offered.push(Extension::BinaryMime);
+        }
+        if self.offers_prdr() {
+            offered.push(Extension::Prdr);
+        }
+        if let Some(recipients_max) = config.limits.recipients_max {
             let rcpt_max = u32::try_from(recipients_max).ok();
             offered.push(Extension::Limits { mail_max: None, rcpt_max, rcpt_domain_max: None });
         }

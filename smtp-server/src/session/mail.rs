@@ -12,8 +12,8 @@ use smtp_proto::{
     AuthParam, Domain, ForwardPath, MailParams, Parameter, RcptParams, Reply, ReversePath, replies,
 };
 
-use super::Session;
 use super::state::{Asked, Mail, State, Transaction};
+use super::{Session, prdr};
 use crate::envelope::{Envelope, Recipient, RecipientClass};
 use crate::verdict::{Effects, Rejection, Verdict};
 
@@ -55,7 +55,10 @@ impl Session {
             return Err(replies::AUTH_REQUIRED);
         }
         let dialect = &self.config.dialect;
-        let unknown = |one: &Parameter<'_>| !dialect.takes_mail_parameter(one.keyword());
+        let unknown = |one: &Parameter<'_>| {
+            let known = self.offers_prdr() && prdr::is_parameter(one);
+            !known && !dialect.takes_mail_parameter(one.keyword())
+        };
         let unsupported = |keyword| !self.takes_parameters_of(keyword);
         if params.other.iter().any(unknown) || params.extensions().any(unsupported) {
             return Err(replies::UNSUPPORTED_PARAMETER);
@@ -77,6 +80,7 @@ impl Session {
             "8BITMIME" => config.capabilities.eight_bit_mime,
             "SMTPUTF8" => config.offers_smtputf8(),
             "AUTH" => config.auth.offered,
+            "BINARYMIME" => config.capabilities.binary_mime,
             _ => false,
         }
     }
@@ -129,12 +133,13 @@ impl Session {
         transaction: &Transaction,
     ) -> Result<(), Reply> {
         let recipients = transaction.envelope.recipients.len();
-        if self.config.recipients_max().is_some_and(|max| max <= recipients) {
-            return Err(if self.config.takes_one_recipient() {
-                replies::ONE_RECIPIENT_PER_TRANSACTION
-            } else {
-                replies::TOO_MANY_RECIPIENTS
-            });
+        if self.config.limits.recipients_max.is_some_and(|max| max <= recipients) {
+            return Err(replies::TOO_MANY_RECIPIENTS);
+        }
+        // Without PRDR a mixed result could not be told.
+        let takes_one = self.offers_prdr() && !self.agreed_on_prdr(&transaction.envelope);
+        if takes_one && 0 < recipients {
+            return Err(replies::ONE_RECIPIENT_PER_TRANSACTION);
         }
         let dialect = &self.config.dialect;
         let unknown = |one: &Parameter<'_>| !dialect.takes_rcpt_parameter(one.keyword());

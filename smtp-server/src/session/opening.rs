@@ -23,6 +23,10 @@ use crate::verdict::{Rejection, Verdict};
 impl Session {
     pub(super) fn data(&mut self, mail: Mail) -> State {
         match self.ready_for_content(mail) {
+            Ok(transaction) if transaction.is_binary() => {
+                self.refuse(&replies::BINARY_NEEDS_BDAT);
+                State::Command(Mail::Open(transaction))
+            }
             Ok(transaction) if !self.has_room_for(&transaction) => {
                 self.refuse(&replies::INSUFFICIENT_STORAGE);
                 State::Command(Mail::None)
@@ -42,7 +46,10 @@ impl Session {
             self.output.push(&replies::CHUNKING_NOT_OFFERED);
             return State::Closing(CloseReason::Refused);
         }
-        let framing = Framing::chunk(chunk);
+        let framing = match &mail {
+            Mail::Open(transaction) if transaction.is_binary() => Framing::binary_chunk(chunk),
+            _ => Framing::chunk(chunk),
+        };
         let after_refusal = framing.after_refusal();
         let (refusal, mail) = match mail {
             Mail::Refused => (Rejection::stock(replies::CHUNK_WITHOUT_TRANSACTION), Mail::Refused),
@@ -112,7 +119,8 @@ impl Session {
         let mut fields = envelope.handling.prepend.clone();
         fields.push(trace::received(&self.info, &envelope, self.now.wall));
         let replies = self.replies_expected(&envelope);
-        let facts = MessageFacts::new(replies, envelope.queue_id);
+        let prdr = self.prdr_recipients(&envelope);
+        let facts = MessageFacts::new(replies, prdr, envelope.queue_id);
         let pace = Pace::new(&self.config, self.now.monotonic);
         State::Asked(Asked::Message {
             message: Box::new(Message { envelope, fields }),

@@ -11,7 +11,7 @@
 //!              Asked, Exchange, Upgrading
 //! ```
 
-use smtp_proto::{ForwardPath, RcptParams, Reply};
+use smtp_proto::{BodyType, ForwardPath, RcptParams, Reply};
 
 use super::auth::Exchange;
 use super::content::Content;
@@ -59,6 +59,13 @@ pub(super) struct Transaction {
     pub(super) envelope: Envelope,
     /// Recipients that were asked for and refused.
     pub(super) refused: u32,
+}
+
+impl Transaction {
+    /// Whether the content may hold any octet, so that no dot can end it.
+    pub(super) fn is_binary(&self) -> bool {
+        self.envelope.params.body == Some(BodyType::BinaryMime)
+    }
 }
 
 pub(super) enum Asked {

@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use smtp_server::delivery::Discard;
+use smtp_server::delivery::{Discard, Maildir, Memory};
 use smtp_server::relay::LocalDomains;
-use smtp_server::{BareNewline, ConfigError, NulPolicy, Server};
+use smtp_server::{BareNewline, ConfigError, Delivery, NulPolicy, Recipient, Server};
 
 use super::runtime;
 use crate::support::mail::after_envelope;
@@ -37,6 +37,15 @@ fn h01_nul_is_kept_where_it_is_allowed() {
             assert_eq!(log.iter().all(|line| *line == expected), policy == NulPolicy::Keep);
         }
     }
+}
+
+/// What EHLO offers depends on what is behind it: a file of lines cannot hold any octets.
+#[test]
+fn binary_content_is_for_deliveries_that_keep_octets() {
+    let maildir = Maildir::new("mx.test", |_: &Recipient| None);
+    assert!(Memory::default().capabilities().binary_mime);
+    assert!(Discard.capabilities().binary_mime);
+    assert!(!maildir.capabilities().binary_mime);
 }
 
 /// NUL next to the final dot neither makes nor hides an end of data.

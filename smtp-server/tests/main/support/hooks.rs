@@ -44,6 +44,8 @@ pub(crate) enum Behaviour {
 #[derive(Clone, Default)]
 pub(crate) struct Scripted {
     pub(crate) behaviour: Behaviour,
+    /// Whether it keeps any octets.
+    pub(crate) binary_mime: bool,
     /// Recipients whose mailbox does not exist.
     pub(crate) unknown: Vec<String>,
     log: Arc<Mutex<Vec<String>>>,
@@ -120,7 +122,11 @@ fn name(error: &BodyError) -> String {
 impl Delivery for Scripted {
     fn capabilities(&self) -> Capabilities {
         let each = matches!(self.behaviour, Behaviour::Each(_));
-        Capabilities::default().with_outcome(if each { Outcome::Each } else { Outcome::Whole })
+        Capabilities::default().with_binary_mime(self.binary_mime).with_outcome(if each {
+            Outcome::Each
+        } else {
+            Outcome::Whole
+        })
     }
 
     async fn verify(&self, recipient: &Recipient, _info: &SessionInfo) -> Verdict {

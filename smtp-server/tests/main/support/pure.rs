@@ -12,7 +12,7 @@ use smtp_server::proto::{ForwardPath, RcptParams, Reply, replies};
 use smtp_server::session::Message;
 use smtp_server::{
     Accepted, Action, Body, BodyError, CloseReason, ContentAction, CredentialAnswer, Effects,
-    Envelope, EvaluateAt, HookFailure, Now, PollChunk, Question, Receipt, Recipient,
+    Envelope, EvaluateAt, HeaderField, HookFailure, Now, PollChunk, Question, Receipt, Recipient,
     RecipientClass, Rejection, RelayDecision, Session, SessionInfo, Stage, TlsInfo, Verdict,
 };
 
@@ -191,6 +191,10 @@ impl PollChunk for Link {
                 None => self.read(),
             }
         }
+    }
+
+    fn header_fields(&self) -> &[HeaderField] {
+        self.session.late_fields()
     }
 }
 

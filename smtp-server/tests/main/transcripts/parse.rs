@@ -105,6 +105,7 @@ impl Transcript {
         for (key, value) in &self.headers {
             match key.as_str() {
                 "deliver" => delivery.behaviour = behaviour(value)?,
+                "binary-mime" => delivery.binary_mime = value == "yes",
                 "unknown" => delivery.unknown.push(value.clone()),
                 _ => {}
             }
@@ -125,7 +126,7 @@ impl Transcript {
 fn apply(setup: &mut Setup, key: &str, value: &str) -> Result<(), String> {
     let number = || value.parse::<u32>().map_err(|_| format!("{key} is a number"));
     match (key, value) {
-        ("deliver" | "unknown", _) => {}
+        ("deliver" | "unknown" | "binary-mime", _) => {}
         ("service", "smtp") => setup.service = Service::Smtp,
         ("service", "lmtp") => setup.service = Service::Lmtp,
         ("service", "submission") => {
@@ -136,6 +137,7 @@ fn apply(setup: &mut Setup, key: &str, value: &str) -> Result<(), String> {
         ("bare-newline", "normalize") => setup.bare_newline = BareNewline::Normalize,
         ("size", _) => setup.limits.message_bytes_max = Some(number()?.into()),
         ("recipients", _) => setup.limits.recipients_max = Some(number()? as usize),
+        ("hops", _) => setup.limits.hops_max = Some(number()?),
         ("errors", _) => setup.limits.errors_max = Some(number()?),
         ("idle-commands", _) => setup.limits.idle_commands_max = Some(number()?),
         ("discarded", _) => setup.limits.discarded_bytes_max = Some(number()?.into()),
