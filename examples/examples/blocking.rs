@@ -52,7 +52,7 @@ fn serve(mut stream: TcpStream, config: Arc<SessionConfig>) -> io::Result<()> {
                 }
                 session.answer_message(result.map(|_| Receipt::from(Accepted::new())));
             }
-            Action::Ask(Question::Client) => session.answer_client(Verdict::Accept),
+            Action::Ask(Question::Client(_)) => session.answer_client(Verdict::Accept),
             Action::Ask(Question::Hello(_)) => session.answer_hello(Verdict::Accept, Vec::new()),
             Action::Ask(Question::Sender(_)) => session.answer_sender(Verdict::Accept),
             Action::Ask(Question::Recipient { to, .. }) => {

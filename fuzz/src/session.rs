@@ -213,7 +213,7 @@ impl<'a> Run<'a> {
 impl Answer {
     fn to(question: &Question<'_>) -> Self {
         match question {
-            Question::Client => Self::Client,
+            Question::Client(_) => Self::Client,
             Question::Hello(_) => Self::Hello,
             Question::Sender(_) => Self::Sender,
             Question::Recipient { to, .. } => Self::Recipient(is_local(to)),

@@ -131,6 +131,9 @@ pub const SENDER_NEEDS_SMTPUTF8: Reply =
 /// A recipient that is neither ours nor one this client may send to.
 pub const RELAY_DENIED: Reply =
     stock(ReplyCode::TRANSACTION_FAILED, (5, 7, 1), "Relay access denied");
+/// XCLIENT or XFORWARD from a client that is not trusted with it.
+pub const NOT_AUTHORIZED: Reply =
+    stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 7, 0), "Insufficient authorization");
 /// Something failed on our side.
 pub const LOCAL_ERROR: Reply =
     stock(ReplyCode::LOCAL_ERROR, (4, 3, 0), "Local error: try again later");
@@ -141,8 +144,8 @@ pub const TLS_ALREADY_ACTIVE: Reply =
 /// STARTTLS where there is no certificate.
 pub const TLS_NOT_OFFERED: Reply =
     stock(ReplyCode::NOT_IMPLEMENTED, (5, 5, 1), "STARTTLS is not offered");
-/// STARTTLS inside a transaction.
-pub const TLS_IN_TRANSACTION: Reply =
+/// STARTTLS, XCLIENT or another command that comes between transactions, inside one.
+pub const IN_TRANSACTION: Reply =
     stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Not allowed inside a transaction");
 /// Octets behind STARTTLS before TLS began.
 pub const TLS_PIPELINED: Reply =

@@ -19,7 +19,7 @@ use crate::hooks::{
     AccessControl, Authenticator, Delivery, ExtensionHandler, Observer, RelayPolicy,
 };
 use crate::info::Service;
-use crate::relay::check_coverage;
+use crate::relay::{Networks, check_coverage};
 use crate::server::Server;
 
 /// A server in the making; `State` says which decision it waits for.
@@ -45,6 +45,8 @@ pub struct Ready {
     limits: Limits,
     bare_newline: BareNewline,
     auth_in_clear: bool,
+    xclient_clients: Networks,
+    xforward_clients: Networks,
     ids: Arc<IdSource>,
     #[cfg(feature = "tls")]
     tls: Option<TlsConfig>,
@@ -85,6 +87,8 @@ impl ServerBuilder<WantsDelivery> {
             limits: Limits::default(),
             bare_newline: BareNewline::default(),
             auth_in_clear: false,
+            xclient_clients: Networks::default(),
+            xforward_clients: Networks::default(),
             ids: Arc::new(IdSource::default()),
             #[cfg(feature = "tls")]
             tls: None,
@@ -148,6 +152,22 @@ impl ServerBuilder<Ready> {
         self
     }
 
+    /// Clients that may speak for others with XCLIENT: proxies, and filters in front of this server.
+    ///
+    /// Whoever is in these networks can claim any address and any login: they are trusted with everything
+    /// that a client can be allowed.
+    pub fn xclient_clients(mut self, networks: Networks) -> Self {
+        self.state.xclient_clients = networks;
+        self
+    }
+
+    /// Clients that may tell with XFORWARD where a message came from: filters. It is for logs and filters
+    /// and decides nothing.
+    pub fn xforward_clients(mut self, networks: Networks) -> Self {
+        self.state.xforward_clients = networks;
+        self
+    }
+
     /// Where queue ids come from, for a delivery that gave some out in an earlier life.
     pub fn queue_ids(mut self, ids: Arc<IdSource>) -> Self {
         self.state.ids = ids;
@@ -184,6 +204,8 @@ impl ServerBuilder<Ready> {
             .iter()
             .try_fold(Dialect::default(), |dialect, (one, _)| dialect.with(one.clone()))?;
         session.capabilities = state.hooks.delivery.capabilities();
+        session.xclient_clients = state.xclient_clients;
+        session.xforward_clients = state.xforward_clients;
         session.ids = state.ids;
         session.auth = AuthConfig { in_clear: state.auth_in_clear, ..AuthConfig::default() };
         #[cfg(feature = "tls")]

@@ -13,6 +13,7 @@ use smtp_proto::Dialect;
 use crate::envelope::IdSource;
 use crate::hooks::{Capabilities, Outcome};
 use crate::info::Service;
+use crate::relay::Networks;
 
 /// Everything a pure [`Session`](crate::session::Session) needs to know beforehand.
 ///
@@ -38,6 +39,12 @@ pub struct SessionConfig {
     pub starttls: bool,
     /// When AUTH is offered and required.
     pub auth: AuthConfig,
+    /// Clients that may speak for others (XCLIENT); nobody by default.
+    ///
+    /// They can claim any address and any login, so whoever is in here can relay like everybody else.
+    pub xclient_clients: Networks,
+    /// Clients that may tell where a message came from (XFORWARD); nobody by default.
+    pub xforward_clients: Networks,
     /// Gives each message its queue id.
     pub ids: Arc<IdSource>,
 }
@@ -56,6 +63,8 @@ impl SessionConfig {
             capabilities: Capabilities::default(),
             starttls: false,
             auth: AuthConfig::default(),
+            xclient_clients: Networks::default(),
+            xforward_clients: Networks::default(),
             ids: Arc::new(IdSource::default()),
         }
     }

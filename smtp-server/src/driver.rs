@@ -23,16 +23,18 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
+use smtp_proto::replies;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::envelope::Recipient;
 use crate::hooks::{CloseReason, Event, HookKind};
 #[cfg(feature = "tls")]
 use crate::info::Service;
-use crate::info::SessionInfo;
+use crate::info::{Peer, SessionInfo};
 use crate::session::{Action, FinalReply, Question, Session};
+use crate::verdict::Rejection;
 
-pub(crate) use admission::Admission;
+pub(crate) use admission::{Admission, Permit};
 pub(crate) use buffers::Buffers;
 pub(crate) use resolve::Hooks;
 pub(crate) use shutdown::Shutdown;
@@ -49,6 +51,8 @@ pub(crate) struct Context {
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<TlsConfig>,
     pub(crate) buffers: Arc<Buffers>,
+    /// `None` for a connection that is not counted.
+    pub(crate) permit: Option<Permit>,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -115,6 +119,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     self.deliver(message, &info, now).await;
                     now = wire::now();
                 }
+                Action::Ask(Question::Client(facts)) if facts.peer != info.peer => {
+                    let former = std::mem::replace(&mut info, self.session.info()).peer;
+                    self.readmit(&former, &info);
+                }
                 Action::Ask(question) => {
                     let (answer, waited) = {
                         let hooks = &self.context.hooks;
@@ -157,6 +165,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             let queue_id = envelope.queue_id;
             let accepted = Event::RecipientAccepted { to: path, class, queue_id };
             self.emit(&accepted, info);
+        }
+    }
+
+    /// Counts the connection for the client that it is about after XCLIENT, unless that one has too many.
+    fn readmit(&mut self, former: &Peer, info: &SessionInfo) {
+        self.emit(&Event::ClientReplaced { former }, info);
+        let Some(ip) = info.peer.ip() else { return };
+        let Some(permit) = self.context.permit.take() else { return };
+        self.context.permit = permit.move_to(ip);
+        if self.context.permit.is_none() {
+            let reply = replies::TOO_MANY_CONNECTIONS;
+            self.emit(&Event::ConnectionRefused { reply: &reply }, info);
+            self.session.answer_client(Rejection::stock(reply).into());
         }
     }
 

@@ -20,6 +20,10 @@ impl Observer for TracingObserver {
         let service = info.service.as_str();
         match event {
             Event::Connected => tracing::info!(target: "smtp", service, client, "connect"),
+            Event::ClientReplaced { former } => {
+                let former = former.ip().map(tracing::field::display);
+                tracing::info!(target: "smtp", service, client, former, "XCLIENT");
+            }
             Event::ConnectionRefused { reply } => {
                 tracing::warn!(target: "smtp", service, client, reply = text(reply), "refused");
             }

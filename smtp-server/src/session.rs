@@ -47,6 +47,8 @@ mod misc;
 
 mod extension;
 
+mod xclient;
+
 mod guard;
 
 mod output;
@@ -71,6 +73,7 @@ pub use content::ContentAction;
 use guard::Guard;
 use output::Output;
 use state::{Asked, Mail, State};
+use xclient::Claims;
 
 /// What a silent client's session keeps of its input buffer.
 const IDLE_BUFFER_BYTES_MAX: usize = 512;
@@ -81,6 +84,12 @@ const SILENCE_BEFORE_SHRINKING: Duration = Duration::from_secs(1);
 pub struct Session {
     config: Arc<SessionConfig>,
     info: Arc<SessionInfo>,
+    /// The connection's ends, whomever the client speaks for: what it may do rests on these.
+    connection: Peer,
+    /// What it said that its client calls itself.
+    claims: Claims,
+    /// The last hello was EHLO or LHLO.
+    extended: bool,
     /// What the client stage left: it outlives STARTTLS, since it rests on the address alone.
     client_extensions: Extensions,
     mechanisms: Vec<&'static str>,
@@ -120,8 +129,9 @@ pub enum Action<'a> {
 /// What the session cannot know by itself.
 #[derive(Debug)]
 pub enum Question<'a> {
-    /// May this client have a session? [`Session::answer_client`]
-    Client,
+    /// May this client have a session? Asked again after XCLIENT, about the client that these facts name:
+    /// a snapshot that was taken before is about another one. [`Session::answer_client`]
+    Client(&'a SessionInfo),
     /// May it call itself so, and what is it offered? [`Session::answer_hello`]
     Hello(&'a Hello),
     /// May it send as this? [`Session::answer_sender`]
@@ -201,6 +211,9 @@ impl Session {
             guard: Guard::new(&config.limits),
             config,
             info: Arc::new(info),
+            connection: peer,
+            claims: Claims::default(),
+            extended: false,
             client_extensions: Extensions::default(),
             mechanisms: Vec::new(),
             input: BytesMut::new(),
@@ -259,7 +272,7 @@ impl Session {
             Next::Message(message) => Action::Ask(Question::Message(message)),
             Next::StartTls => Action::StartTls,
             Next::Close(reason) => Action::Close(reason),
-            Next::Ask => match self.state.question() {
+            Next::Ask => match self.state.question(&self.info) {
                 Some(question) => Action::Ask(question),
                 None => Action::Close(CloseReason::Refused),
             },
@@ -302,11 +315,13 @@ impl Session {
     }
 
     /// The TLS handshake is done. Everything that was learnt in clear is forgotten (RFC 3207 4.2), except
-    /// what the client stage left, which rests on the address alone.
+    /// the client's address and name in the DNS and what the client stage left, which rests on these.
     pub fn handle_tls(&mut self, tls: TlsInfo) {
         self.input.clear();
         self.lines = LineDecoder::default();
         self.mechanisms = Vec::new();
+        self.claims = Claims::default();
+        self.extended = false;
         let client_extensions = self.client_extensions.clone();
         let info = Arc::make_mut(&mut self.info);
         info.tls = Some(tls);

@@ -54,6 +54,19 @@ impl Admission {
     }
 }
 
+impl Permit {
+    /// Counts the connection for the client at `ip` from now on; `None` if that one has too many.
+    pub(crate) fn move_to(self, ip: IpAddr) -> Option<Self> {
+        if self.client == client_of(ip.to_canonical()) {
+            return Some(self);
+        }
+        let admission = self.admission.clone();
+        // First, or nobody could move while the server is full.
+        drop(self);
+        admission.admit(ip)
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut counts = self.admission.counts.lock().unwrap_or_else(PoisonError::into_inner);

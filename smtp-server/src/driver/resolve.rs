@@ -79,7 +79,9 @@ impl Hooks {
         now: UnixMillis,
     ) -> Answer {
         match question {
-            Question::Client => Answer::Client(self.check_early(Stage::Client { now }, info).await),
+            Question::Client(info) => {
+                Answer::Client(self.check_early(Stage::Client { now }, info).await)
+            }
             Question::Hello(hello) => {
                 let verdict = self.check_early(Stage::Hello { now, hello }, info).await;
                 Answer::Hello(verdict, self.mechanisms(info))

@@ -165,6 +165,7 @@ impl Session {
                 self.refuse(&replies::EXPN_NOT_IMPLEMENTED);
                 State::Command(mail)
             }
+            Command::XClient(client) => self.xclient(*client, mail),
             Command::Other { verb, argument } => self.extension_command(&verb, &argument, mail),
             _ => {
                 self.refuse(&replies::NOT_IMPLEMENTED);

@@ -20,7 +20,7 @@ use super::framing::Framing;
 use super::{Message, Question};
 use crate::envelope::Envelope;
 use crate::hooks::{CloseReason, CredentialQuery};
-use crate::info::Hello;
+use crate::info::{Hello, SessionInfo};
 use crate::verdict::Rejection;
 
 pub(super) enum State {
@@ -63,6 +63,8 @@ pub(super) enum Asked {
     Client,
     Hello {
         hello: Hello,
+        /// It was said with EHLO or LHLO, whatever the facts say of the client spoken for.
+        extended: bool,
         mail: Mail,
     },
     Sender(Box<Transaction>),
@@ -106,10 +108,10 @@ impl Mail {
 
 impl State {
     /// The open question, unless it is the one that moves the message out.
-    pub(super) fn question(&self) -> Option<Question<'_>> {
+    pub(super) fn question<'a>(&'a self, info: &'a SessionInfo) -> Option<Question<'a>> {
         let Self::Asked(asked) = self else { return None };
         Some(match asked {
-            Asked::Client => Question::Client,
+            Asked::Client => Question::Client(info),
             Asked::Hello { hello, .. } => Question::Hello(hello),
             Asked::Sender(transaction) => Question::Sender(&transaction.envelope),
             Asked::Recipient { to, params, transaction } => {

@@ -10,6 +10,7 @@ mod log;
 mod relay;
 mod source_routes;
 mod tls;
+mod trust;
 
 use smtp_server::proto::{Reply, limits};
 use tokio::runtime::{Builder, Runtime};

@@ -304,12 +304,13 @@ impl Driver<'_> {
 /// What the driver of the crate does, in line.
 fn resolve(setup: &Setup, question: &Question<'_>, info: &SessionInfo, now: Now) -> Answer {
     let now = now.wall;
-    let early = |stage| match setup.evaluate_at {
+    let early_by = |stage, info| match setup.evaluate_at {
         EvaluateAt::OwnStage => check(setup, stage, info),
         EvaluateAt::Recipient => Verdict::Accept,
     };
+    let early = |stage| early_by(stage, info);
     match question {
-        Question::Client => Answer::Client(early(Stage::Client { now })),
+        Question::Client(info) => Answer::Client(early_by(Stage::Client { now }, info)),
         Question::Hello(hello) => Answer::Hello(early(Stage::Hello { now, hello })),
         Question::Sender(envelope) => Answer::Sender(early(Stage::Sender { now, envelope })),
         Question::Recipient { to, params, envelope } => {
