@@ -72,7 +72,8 @@ fn message_event(event: &Event<'_>, service: &str, client: &str) {
         Event::MessageStarted { envelope } => {
             let (id, from) = (id(envelope.queue_id), envelope.reverse_path.to_string());
             let recipients = envelope.recipients.len();
-            tracing::info!(target: "smtp", service, client, id, ?from, recipients, "message");
+            let forwarded = envelope.forwarded.as_ref().map(tracing::field::debug);
+            tracing::info!(target: "smtp", service, client, id, ?from, recipients, forwarded, "message");
         }
         Event::MessageRefused { queue_id, rejection } => {
             let (reply, detail) = (text(rejection.reply()), rejection.detail());

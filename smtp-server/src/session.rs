@@ -49,6 +49,8 @@ mod extension;
 
 mod xclient;
 
+mod xforward;
+
 mod guard;
 
 mod output;
@@ -57,7 +59,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use smtp_proto::{ForwardPath, LineDecoder, RcptParams, Reply, replies};
+use smtp_proto::{ForwardPath, LineDecoder, RcptParams, Reply, XForward, replies};
 
 use crate::body::BodyError;
 use crate::config::SessionConfig;
@@ -88,6 +90,8 @@ pub struct Session {
     connection: Peer,
     /// What it said that its client calls itself.
     claims: Claims,
+    /// What it told of the next message.
+    forwarded: Option<Box<XForward<'static>>>,
     /// The last hello was EHLO or LHLO.
     extended: bool,
     /// What the client stage left: it outlives STARTTLS, since it rests on the address alone.
@@ -213,6 +217,7 @@ impl Session {
             info: Arc::new(info),
             connection: peer,
             claims: Claims::default(),
+            forwarded: None,
             extended: false,
             client_extensions: Extensions::default(),
             mechanisms: Vec::new(),
@@ -321,6 +326,7 @@ impl Session {
         self.lines = LineDecoder::default();
         self.mechanisms = Vec::new();
         self.claims = Claims::default();
+        self.forwarded = None;
         self.extended = false;
         let client_extensions = self.client_extensions.clone();
         let info = Arc::make_mut(&mut self.info);

@@ -166,6 +166,7 @@ impl Session {
                 State::Command(mail)
             }
             Command::XClient(client) => self.xclient(*client, mail),
+            Command::XForward(told) => self.xforward(*told, mail),
             Command::Other { verb, argument } => self.extension_command(&verb, &argument, mail),
             _ => {
                 self.refuse(&replies::NOT_IMPLEMENTED);

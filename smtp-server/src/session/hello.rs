@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use smtp_proto::{
     ClientName, EhloReply, Extension, Mechanism, Reply, ReplyCode, ServiceExtension, Verb, XClient,
-    replies,
+    XForward, replies,
 };
 
 use super::Session;
@@ -70,6 +70,7 @@ impl Session {
                 self.keep_session_effects(&mut effects);
                 self.mechanisms = mechanisms;
                 self.extended = extended;
+                self.forwarded = None;
                 let reply = self.hello_reply(extended);
                 std::sync::Arc::make_mut(&mut self.info).hello = Some(hello);
                 self.output.push(&reply);
@@ -112,6 +113,9 @@ impl Session {
         }
         if self.is_in(&config.xclient_clients) {
             offered.push(Extension::XClient(XClient::NAMES.map(Cow::Borrowed).to_vec()));
+        }
+        if self.is_in(&config.xforward_clients) {
+            offered.push(Extension::XForward(XForward::NAMES.map(Cow::Borrowed).to_vec()));
         }
         offered.extend(config.dialect.extensions().iter().map(ServiceExtension::line));
         offered

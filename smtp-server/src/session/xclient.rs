@@ -80,6 +80,7 @@ impl Session {
             name: known_value(client.helo).map(|name| Box::new(name.into_owned())),
             extended: known_value(client.protocol).map(|protocol| protocol == Protocol::Esmtp),
         };
+        self.forwarded = None;
         self.extended = false;
         self.client_extensions = Extensions::default();
         self.mechanisms = Vec::new();

@@ -9,6 +9,7 @@ mod extension;
 mod facts;
 mod failures;
 mod final_reply;
+mod forwarded;
 mod headers;
 mod listeners;
 mod open_relay;
