@@ -10,8 +10,8 @@ use std::sync::{Arc, OnceLock};
 use smtp_proto::{Dialect, ForwardPath, Reply, ReplyCode, ServiceExtension, replies};
 use smtp_server::{
     Accepted, Action, BareNewline, ContentAction, CredentialAnswer, CredentialQuery, Effects,
-    Identity, Now, Peer, Question, Receipt, RecipientClass, Rejection, SaslExchange, SaslStep,
-    Service, Session, SessionConfig, Verdict,
+    EtrnAnswer, Identity, Now, Peer, Question, Receipt, RecipientClass, Rejection, SaslExchange,
+    SaslStep, Service, Session, SessionConfig, Verdict,
 };
 
 use crate::cuts::Cuts;
@@ -118,6 +118,7 @@ enum Answer {
     Recipient(bool),
     Data,
     Command(Reply),
+    Etrn(u64),
     Mechanism,
     Credentials(bool),
 }
@@ -225,6 +226,7 @@ impl Answer {
                 let code = ReplyCode::new(200 + (text.len() % 4 * 100) as u16);
                 Self::Command(Reply::new(code.unwrap_or(ReplyCode::OK), None, text))
             }
+            Question::Etrn(argument) => Self::Etrn(argument.as_str().len() as u64),
             Question::Mechanism(_) => Self::Mechanism,
             Question::Credentials { query, .. } => Self::Credentials(query.authcid() == "kim"),
             Question::Message(_) => panic!("it is taken out before"),
@@ -245,6 +247,7 @@ impl Answer {
             }
             Self::Data => session.answer_data(Verdict::Accept),
             Self::Command(reply) => drop(session.answer_command(reply)),
+            Self::Etrn(messages) => session.answer_etrn(EtrnAnswer::Pending(messages)),
             Self::Mechanism => session.answer_mechanism(Some(Box::new(TwoSteps))),
             Self::Credentials(true) => {
                 session.answer_credentials(CredentialAnswer::Granted(Identity::new("kim")));

@@ -1,9 +1,11 @@
 //! The wording of every stock reply, in one place.
 //!
-//! * **In**: nothing. **Out**: constants, named after what happened.
+//! * **In**: nothing, or a number. **Out**: replies, named after what happened.
 //! * **Promises**: each has an enhanced code, but for 354, which takes none; none quotes input.
 //! * **Limits**: one line each. **Panics**: never. **Spec**: RFC 5321 4.2.2 and 4.3.2, RFC 3463,
 //!   RFC 5248 (the registry), and the RFCs of the extensions for their own.
+
+use alloc::format;
 
 use crate::enhanced_code::EnhancedCode;
 use crate::reply::Reply;
@@ -187,6 +189,28 @@ pub const AUTH_BAD_BASE64: Reply =
 /// A response over its limit.
 pub const AUTH_LINE_TOO_LONG: Reply =
     stock(ReplyCode::SYNTAX_ERROR, (5, 5, 6), "Authentication exchange line too long");
+
+/// ETRN accepted; whether anything waits is not told.
+pub const ETRN_STARTED: Reply = stock(ReplyCode::OK, (2, 0, 0), "Queuing started");
+/// ETRN, and nothing waits.
+pub const ETRN_NOTHING_WAITS: Reply =
+    stock(ReplyCode::WILL_FORWARD, (2, 0, 0), "Ok, no messages waiting");
+/// ETRN, and messages wait.
+pub const ETRN_PENDING_STARTED: Reply =
+    stock(ReplyCode::CANNOT_VERIFY, (2, 0, 0), "Ok, pending messages started");
+/// ETRN where nothing can be queued.
+pub const ETRN_UNABLE: Reply =
+    stock(ReplyCode::UNABLE_TO_QUEUE, (4, 3, 0), "Unable to queue messages");
+/// ETRN for a node that this client may not ask for.
+pub const ETRN_NOT_ALLOWED: Reply =
+    stock(ReplyCode::NODE_NOT_ALLOWED, (4, 7, 1), "Node not allowed");
+
+/// ETRN, and so many messages wait.
+#[must_use]
+pub fn etrn_pending(messages: u64) -> Reply {
+    let text = format!("Ok, {messages} pending messages started");
+    Reply::new(ReplyCode::PENDING_STARTED, Some(EnhancedCode::new(2, 0, 0)), text)
+}
 
 /// No room for the message now.
 pub const INSUFFICIENT_STORAGE: Reply =

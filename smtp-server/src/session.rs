@@ -47,6 +47,8 @@ mod misc;
 
 mod extension;
 
+mod etrn;
+
 mod xclient;
 
 mod xforward;
@@ -59,7 +61,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use smtp_proto::{ForwardPath, LineDecoder, RcptParams, Reply, XForward, replies};
+use smtp_proto::{EtrnArgument, ForwardPath, LineDecoder, RcptParams, Reply, XForward, replies};
 
 use crate::body::BodyError;
 use crate::config::SessionConfig;
@@ -160,6 +162,8 @@ pub enum Question<'a> {
         /// The envelope of the open mail transaction.
         envelope: Option<&'a Envelope>,
     },
+    /// Can what waits for this host be sent to it now? [`Session::answer_etrn`]
+    Etrn(&'a EtrnArgument<'static>),
     /// An exchange for this mechanism. [`Session::answer_mechanism`]
     Mechanism(&'static str),
     /// Is this credential right? [`Session::answer_credentials`]

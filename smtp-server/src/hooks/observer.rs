@@ -140,6 +140,8 @@ pub enum HookKind {
     Authenticator,
     /// [`Delivery::verify`](super::Delivery::verify).
     Verify,
+    /// [`Delivery::etrn`](super::Delivery::etrn).
+    Etrn,
     /// [`Delivery::deliver`](super::Delivery::deliver).
     Delivery,
     /// [`ExtensionHandler`](super::ExtensionHandler).

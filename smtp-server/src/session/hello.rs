@@ -111,6 +111,9 @@ impl Session {
             let mechanisms = self.mechanisms.iter().filter_map(|name| Mechanism::new(*name).ok());
             offered.push(Extension::Auth(mechanisms.collect::<Vec<_>>()));
         }
+        if self.offers_etrn() {
+            offered.push(Extension::Etrn);
+        }
         if self.is_in(&config.xclient_clients) {
             offered.push(Extension::XClient(XClient::NAMES.map(Cow::Borrowed).to_vec()));
         }

@@ -11,7 +11,7 @@
 //!              Asked, Exchange, Upgrading
 //! ```
 
-use smtp_proto::{ForwardPath, RcptParams};
+use smtp_proto::{EtrnArgument, ForwardPath, RcptParams};
 
 use super::auth::Exchange;
 use super::content::Content;
@@ -82,6 +82,7 @@ pub(super) enum Asked {
         argument: String,
         mail: Mail,
     },
+    Etrn(EtrnArgument<'static>),
     Mechanism {
         mechanism: &'static str,
         initial_response: Option<Vec<u8>>,
@@ -121,6 +122,7 @@ impl State {
             Asked::Command { verb, argument, mail } => {
                 Question::Command { verb, argument, envelope: mail.envelope() }
             }
+            Asked::Etrn(argument) => Question::Etrn(argument),
             Asked::Mechanism { mechanism, .. } => Question::Mechanism(mechanism),
             Asked::Credentials { exchange, query } => {
                 Question::Credentials { query, mechanism: exchange.mechanism() }

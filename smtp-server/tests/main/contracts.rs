@@ -5,6 +5,7 @@ mod body;
 mod buffers;
 mod driving;
 mod dropping;
+mod etrn;
 mod extension;
 mod facts;
 mod failures;

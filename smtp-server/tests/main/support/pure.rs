@@ -12,7 +12,7 @@ use smtp_server::proto::{ForwardPath, RcptParams, Reply, replies};
 use smtp_server::session::Message;
 use smtp_server::{
     Accepted, Action, Body, BodyError, CloseReason, ContentAction, CredentialAnswer, Effects,
-    Envelope, EvaluateAt, HookFailure, Now, PollChunk, Question, Receipt, Recipient,
+    Envelope, EtrnAnswer, EvaluateAt, HookFailure, Now, PollChunk, Question, Receipt, Recipient,
     RecipientClass, Rejection, RelayDecision, Session, SessionInfo, Stage, TlsInfo, Verdict,
 };
 
@@ -215,6 +215,7 @@ enum Answer {
     Recipient(Result<(RecipientClass, Effects), Rejection>),
     Data(Verdict),
     Command(Reply),
+    Etrn(EtrnAnswer),
     Mechanism(&'static str),
     Credentials(CredentialAnswer),
 }
@@ -265,6 +266,7 @@ impl Driver<'_> {
             Answer::Sender(verdict) => session.answer_sender(verdict),
             Answer::Recipient(decision) => session.answer_recipient(decision),
             Answer::Data(verdict) => session.answer_data(verdict),
+            Answer::Etrn(answer) => session.answer_etrn(answer),
             Answer::Command(reply) => {
                 let failure = session.answer_command(reply);
                 self.link.run.failures.extend(failure);
@@ -322,6 +324,7 @@ fn resolve(setup: &Setup, question: &Question<'_>, info: &SessionInfo, now: Now)
             let hook = setup.extension.as_ref().unwrap();
             Answer::Command(block_on(hook.command(verb, argument, *envelope, info)))
         }
+        Question::Etrn(argument) => Answer::Etrn(block_on(setup.delivery.etrn(argument, info))),
         Question::Mechanism(mechanism) => Answer::Mechanism(mechanism),
         Question::Credentials { query, .. } => {
             let hook = setup.authenticator.as_ref().unwrap();
