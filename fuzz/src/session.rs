@@ -5,9 +5,11 @@
 //! * **Limits**: the steps of a session are bounded by its input. **Panics**: on a finding.
 //! * **Spec**: RFC 5321 4.2; RFC 2920 3.2.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use smtp_proto::{Dialect, ForwardPath, Reply, ReplyCode, ServiceExtension, replies};
+use smtp_server::relay::Networks;
 use smtp_server::{
     Accepted, Action, BareNewline, ContentAction, CredentialAnswer, CredentialQuery, Effects,
     EtrnAnswer, Identity, Now, Peer, Question, Receipt, RecipientClass, Rejection, SaslExchange,
@@ -51,10 +53,19 @@ pub fn session(input: &[u8]) {
     check_count(&config, octets, &whole);
 }
 
+fn peer() -> Peer {
+    let end = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    Peer::new(end(40_000), end(25))
+}
+
 fn config(settings: u8) -> SessionConfig {
     let service = if settings & 1 == 0 { Service::Smtp } else { Service::Lmtp };
     let mut config = SessionConfig::new("mx.test", service);
     let extension = ServiceExtension::new("XFUZZ").with_verb("XFUZZ").with_mail_parameter("XFUZZ");
+    // The client may be anybody: XCLIENT begins sessions over and over.
+    config.xclient_clients = Networks::new(["127.0.0.1"]).unwrap_or_default();
+    config.xforward_clients = config.xclient_clients.clone();
+    config.capabilities.etrn = true;
     config.dialect = Dialect::STANDARD.with(extension).unwrap_or_default();
     if settings & 2 != 0 {
         config.bare_newline = BareNewline::Normalize;
@@ -128,7 +139,7 @@ impl<'a> Run<'a> {
         // A source of ids of its own, so that all runs give the same ones.
         let mut config = SessionConfig::clone(config);
         config.ids = Arc::default();
-        let session = Session::new(Arc::new(config), Peer::default(), now());
+        let session = Session::new(Arc::new(config), peer(), now());
         Self { session, delivery, cuts, rest: &[], output: Vec::new() }
     }
 

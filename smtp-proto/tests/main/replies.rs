@@ -356,7 +356,7 @@ const PIECES: &[&str] = &[
     "2.0.0 2.0.0 ",
 ];
 
-static STOCK: [(Reply, &str); 63] = [
+static STOCK: [(Reply, &str); 69] = [
     (replies::OK, "250 2.0.0 "),
     (replies::SENDER_OK, "250 2.1.0 "),
     (replies::RECIPIENT_OK, "250 2.1.5 "),
