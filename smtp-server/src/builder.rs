@@ -19,7 +19,7 @@ use crate::hooks::{
     AccessControl, Authenticator, Delivery, ExtensionHandler, Observer, RelayPolicy,
 };
 use crate::info::Service;
-use crate::relay::{check_coverage, parse_network};
+use crate::relay::{Networks, check_coverage, parse_network};
 use crate::server::Server;
 #[cfg(feature = "tls")]
 use crate::tls::TlsConfig;
@@ -174,6 +174,22 @@ impl ServerBuilder<Ready> {
     /// What follows from octets behind a command that ends a group. By default they are refused.
     pub fn pipelining(mut self, policy: OutOfTurn) -> Self {
         self.state.session.pipelining = policy;
+        self
+    }
+
+    /// Clients that may speak for others with XCLIENT: proxies, and filters in front of this server.
+    ///
+    /// Whoever is in these networks can claim any address and any login: they are trusted with everything
+    /// that a client can be allowed.
+    pub fn xclient_clients(mut self, networks: Networks) -> Self {
+        self.state.session.xclient_clients = networks;
+        self
+    }
+
+    /// Clients that may tell with XFORWARD where a message came from: filters. It is for logs and filters
+    /// and decides nothing.
+    pub fn xforward_clients(mut self, networks: Networks) -> Self {
+        self.state.session.xforward_clients = networks;
         self
     }
 

@@ -17,6 +17,7 @@ use crate::envelope::IdSource;
 use crate::hooks::{Capabilities, Outcome};
 use crate::in_flight::InFlight;
 use crate::info::{Peer, Service};
+use crate::relay::Networks;
 
 /// Everything a pure [`Session`](crate::session::Session) needs to know beforehand.
 ///
@@ -53,6 +54,12 @@ pub struct SessionConfig {
     pub tls_required: bool,
     /// When AUTH is offered and required.
     pub auth: AuthConfig,
+    /// Clients that may speak for others (XCLIENT); nobody by default.
+    ///
+    /// They can claim any address and any login, so whoever is in here can relay like everybody else.
+    pub xclient_clients: Networks,
+    /// Clients that may tell where a message came from (XFORWARD); nobody by default.
+    pub xforward_clients: Networks,
     /// Gives each message its queue id.
     pub ids: Arc<IdSource>,
     /// Counts what [`Limits::bytes_in_flight_max`] bounds; all listeners of a server share it.
@@ -78,6 +85,8 @@ impl SessionConfig {
             starttls: false,
             tls_required: false,
             auth: AuthConfig::default(),
+            xclient_clients: Networks::default(),
+            xforward_clients: Networks::default(),
             ids: Arc::default(),
             in_flight: Arc::default(),
         }

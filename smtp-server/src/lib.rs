@@ -111,8 +111,8 @@ pub use events::TracingObserver;
 pub use header::{HeaderField, HeaderFieldError};
 pub use hooks::{
     AccessControl, Authenticator, Capabilities, CloseReason, CredentialAnswer, CredentialQuery,
-    CredentialStore, Delivery, Event, ExtensionHandler, HookFailure, HookKind, LookupError,
-    Observer, Outcome, RelayPolicy, SaslExchange, SaslStep, Stage, StageKind,
+    CredentialStore, Delivery, EtrnAnswer, Event, ExtensionHandler, HookFailure, HookKind,
+    LookupError, Observer, Outcome, RelayPolicy, SaslExchange, SaslStep, Stage, StageKind,
 };
 pub use in_flight::InFlight;
 pub use info::{

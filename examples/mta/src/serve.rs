@@ -75,6 +75,8 @@ fn build(settings: Settings, tls: TlsConfig) -> Result<Server, Failure> {
         .observer(TracingObserver)
         .limits(settings.limits)
         .bare_newline(settings.bare_newline)
+        .xclient_clients(settings.xclient_clients)
+        .xforward_clients(settings.xforward_clients)
         .tls(tls)
         .build()
         .map_err(|error| from_config(&error))

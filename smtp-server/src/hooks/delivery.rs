@@ -7,6 +7,7 @@
 //!   the end. **Panics**: caught, 451. **Spec**: RFC 5321 4.2.5, 6.1.
 
 use async_trait::async_trait;
+use smtp_proto::EtrnArgument;
 
 use crate::body::Body;
 use crate::envelope::{Envelope, Recipient};
@@ -32,6 +33,15 @@ pub trait Delivery: Send + Sync + 'static {
         Verdict::Accept
     }
 
+    /// Sends what waits for a host that says it can be reached now (ETRN), over connections of its own and
+    /// never over the client's. Asked outside of transactions, where [`Capabilities::etrn`] is set.
+    ///
+    /// The answer is given at once, not when the messages are sent.
+    async fn etrn(&self, argument: &EtrnArgument<'_>, info: &SessionInfo) -> EtrnAnswer {
+        let _ = (argument, info);
+        EtrnAnswer::Unable
+    }
+
     /// Takes the message, or says why not.
     ///
     /// # Errors
@@ -55,13 +65,22 @@ pub struct Capabilities {
     /// Content with any octets, lines or not (`BODY=BINARYMIME`, RFC 3030 3). A delivery that stores lines, or
     /// passes them on by DATA, cannot honour it. Default no.
     pub binary_mime: bool,
+    /// Sending what waits for a host when it asks for it (RFC 1985); off by default. It is offered by
+    /// [`Service::Smtp`](crate::info::Service::Smtp) alone (RFC 6409 7).
+    pub etrn: bool,
     /// Whether one result stands for all recipients.
     pub outcome: Outcome,
 }
 
 impl Default for Capabilities {
     fn default() -> Self {
-        Self { eight_bit_mime: true, smtputf8: true, binary_mime: false, outcome: Outcome::Whole }
+        Self {
+            eight_bit_mime: true,
+            smtputf8: true,
+            binary_mime: false,
+            etrn: false,
+            outcome: Outcome::Whole,
+        }
     }
 }
 
@@ -79,6 +98,24 @@ impl Capabilities {
         self.outcome = outcome;
         self
     }
+}
+
+/// What [`Delivery::etrn`] did (RFC 1985 5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EtrnAnswer {
+    /// 250: it began to look for messages.
+    Started,
+    /// 251: nothing waits.
+    NothingWaits,
+    /// 252: messages wait, and it began to send them.
+    PendingStarted,
+    /// 253: so many messages wait, and it began to send them.
+    Pending(u64),
+    /// 458: it cannot do so now.
+    Unable,
+    /// 459: this client may not ask for this host.
+    NotAllowed,
 }
 
 /// Whether a delivery can fail for some recipients of a message and not for others.

@@ -14,7 +14,7 @@ use smtp_proto::ForwardPath;
 use crate::envelope::{Envelope, RelayReason};
 use crate::error::ConfigError;
 use crate::hooks::RelayPolicy;
-use crate::info::SessionInfo;
+use crate::info::{Peer, SessionInfo};
 use crate::verdict::RelayDecision;
 
 /// Clients in these networks may send anywhere.
@@ -36,6 +36,12 @@ impl Networks {
         check_coverage(&networks)?;
         Ok(Self { networks })
     }
+
+    /// The network that the client's end lies in; without an address it lies in none.
+    pub(crate) fn network_of(&self, peer: &Peer) -> Option<IpNet> {
+        let ip = peer.ip()?;
+        self.networks.iter().find(|network| network.contains(&ip)).copied()
+    }
 }
 
 #[async_trait]
@@ -46,10 +52,8 @@ impl RelayPolicy for Networks {
         _envelope: &Envelope,
         info: &SessionInfo,
     ) -> RelayDecision {
-        let network =
-            info.peer.ip().and_then(|ip| self.networks.iter().find(|net| net.contains(&ip)));
-        match network {
-            Some(network) => RelayDecision::Relay { because: RelayReason::Network(*network) },
+        match self.network_of(&info.peer) {
+            Some(network) => RelayDecision::Relay { because: RelayReason::Network(network) },
             None => RelayDecision::Deny,
         }
     }

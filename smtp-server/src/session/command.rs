@@ -205,6 +205,9 @@ impl Session {
                 self.refuse(&replies::EXPN_NOT_IMPLEMENTED);
                 State::Command(mail)
             }
+            Command::Etrn(argument) => self.etrn(argument, mail),
+            Command::XClient(client) => self.xclient(*client, mail),
+            Command::XForward(told) => self.xforward(*told, mail),
             Command::Other { verb, argument } => self.extension_command(&verb, &argument, mail),
             _ => {
                 self.refuse(&replies::NOT_IMPLEMENTED);

@@ -6,9 +6,11 @@
 //! * **Limits**: none of its own. **Panics**: never.
 //! * **Spec**: RFC 5321 3.1, 3.2, 4.1.1.1, 4.1.4; RFC 2033 4.1; RFC 3207 4; RFC 9422.
 
+use std::borrow::Cow;
+
 use smtp_proto::{
     ClientName, Command, EhloReply, Extension, Mechanism, Reply, ReplyCode, ServiceExtension, Verb,
-    replies,
+    XClient, XForward, replies,
 };
 
 use super::Session;
@@ -74,21 +76,24 @@ impl Session {
             return State::Command(mail);
         }
         self.guard.count_idle_command();
-        let hello = Hello { name: name.into_owned(), extended: verb != Verb::Helo };
-        State::Asked(Asked::Hello { hello, mail })
+        let extended = verb != Verb::Helo;
+        let hello = self.claims.hello(Hello { name: name.into_owned(), extended });
+        State::Asked(Asked::Hello { hello, extended, mail })
     }
 
     /// Answers [`Question::Hello`](super::Question::Hello) with a verdict and the SASL mechanisms to offer.
     pub fn answer_hello(&mut self, verdict: Verdict, mechanisms: Vec<&'static str>) {
-        let (hello, mail) = match self.take_state() {
-            State::Asked(Asked::Hello { hello, mail }) => (hello, mail),
+        let (hello, extended, mail) = match self.take_state() {
+            State::Asked(Asked::Hello { hello, extended, mail }) => (hello, extended, mail),
             other => return self.state = other,
         };
         match verdict.into_result() {
             Ok(mut effects) => {
                 self.keep_session_effects(&mut effects);
                 self.mechanisms = mechanisms;
-                let reply = self.hello_reply(hello.extended);
+                self.extended = extended;
+                self.forwarded = None;
+                let reply = self.hello_reply(extended);
                 std::sync::Arc::make_mut(&mut self.info).hello = Some(hello);
                 self.output.push(&reply);
                 self.state = State::Command(Mail::None);
@@ -136,6 +141,15 @@ impl Session {
             let mechanisms = self.mechanisms.iter().filter_map(|name| Mechanism::new(*name).ok());
             offered.push(Extension::Auth(mechanisms.collect::<Vec<_>>()));
         }
+        if self.offers_etrn() {
+            offered.push(Extension::Etrn);
+        }
+        if self.is_in(&config.xclient_clients) {
+            offered.push(Extension::XClient(XClient::NAMES.map(Cow::Borrowed).to_vec()));
+        }
+        if self.is_in(&config.xforward_clients) {
+            offered.push(Extension::XForward(XForward::NAMES.map(Cow::Borrowed).to_vec()));
+        }
         offered.extend(config.dialect.extensions().iter().map(ServiceExtension::line));
         offered
     }
@@ -176,7 +190,7 @@ impl Session {
         } else if !self.config.starttls {
             replies::TLS_NOT_OFFERED
         } else if !matches!(mail, Mail::None) {
-            replies::TLS_IN_TRANSACTION
+            replies::IN_TRANSACTION
         } else if !is_last {
             // Whoever put octets behind STARTTLS wants them taken for something sent under TLS.
             self.output.push(&replies::TLS_PIPELINED);

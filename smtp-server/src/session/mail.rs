@@ -31,6 +31,7 @@ impl Session {
         }
         let mut envelope = Envelope::new(from.into_owned(), self.now.wall);
         envelope.params = params.into_owned();
+        envelope.forwarded = self.forwarded.take();
         if self.info.identity.is_none() && envelope.params.auth.is_some() {
             // RFC 4954 5: the word of a client that is not trusted is worth AUTH=<>.
             envelope.params.auth = Some(AuthParam::Unknown);
@@ -97,7 +98,10 @@ impl Session {
                 self.output.push_held(&replies::SENDER_OK);
                 self.state = State::Command(Mail::Open(transaction));
             }
-            Err(rejection) => self.refuse_with(&rejection, Mail::None),
+            Err(rejection) => {
+                self.forwarded = transaction.envelope.forwarded.take();
+                self.refuse_with(&rejection, Mail::None);
+            }
         }
     }
 

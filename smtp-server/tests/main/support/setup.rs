@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smtp_server::config::Timeouts;
 use smtp_server::proto::Dialect;
-use smtp_server::relay::LocalDomains;
+use smtp_server::relay::{LocalDomains, Networks};
 use smtp_server::{
     AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, EvaluateAt, ExtensionHandler,
     Limits, NulPolicy, Observer, OutOfTurn, Peer, RelayPolicy, Server, Service, ServiceConfig,
@@ -34,6 +34,8 @@ pub(crate) struct Setup {
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) delivery: Arc<dyn Delivery>,
     pub(crate) extension: Option<Arc<dyn ExtensionHandler>>,
+    pub(crate) xclient_clients: Networks,
+    pub(crate) xforward_clients: Networks,
     pub(crate) auth_in_clear: bool,
     pub(crate) auth_required: bool,
     pub(crate) tls: bool,
@@ -61,6 +63,8 @@ impl Setup {
             authenticator: None,
             delivery: Arc::new(delivery),
             extension: None,
+            xclient_clients: Networks::default(),
+            xforward_clients: Networks::default(),
             auth_in_clear: false,
             auth_required: false,
             tls: false,
@@ -97,6 +101,8 @@ impl Setup {
         if let Some(extension) = &self.extension {
             config.dialect = Dialect::STANDARD.with(extension.definition()).unwrap();
         }
+        config.xclient_clients = self.xclient_clients.clone();
+        config.xforward_clients = self.xforward_clients.clone();
         config.capabilities = self.delivery.capabilities();
         config.starttls = self.tls && self.service != Service::Submissions;
         config.tls_required = self.tls_required;
@@ -136,6 +142,8 @@ impl Setup {
             .pipelining(self.pipelining)
             .evaluate_at(self.evaluate_at)
             .auth_in_clear(self.auth_in_clear)
+            .xclient_clients(self.xclient_clients.clone())
+            .xforward_clients(self.xforward_clients.clone())
             .observer(observer);
         if let Some(access) = &self.access {
             builder = builder.access(SharedAccess(access.clone()));

@@ -153,18 +153,23 @@ fn apply(setup: &mut Setup, key: &str, value: &str) -> Result<(), String> {
             let store = OneUser { user: user.to_owned(), password: password.to_owned() };
             setup.authenticator = Some(Arc::new(Passwords::new(store)));
         }
+        ("xclient", _) => setup.xclient_clients = networks(value)?,
+        ("xforward", _) => setup.xforward_clients = networks(value)?,
         ("relay", "authenticated") => {
             let local = LocalDomains::new(["local.test"]).map_err(|error| error.to_string())?;
             setup.relay = Arc::new(local.or(Authenticated));
         }
         ("relay", networks) => {
             let local = LocalDomains::new(["local.test"]).map_err(|error| error.to_string())?;
-            let networks = Networks::new(networks.split(' ')).map_err(|error| error.to_string())?;
-            setup.relay = Arc::new(local.or(networks));
+            setup.relay = Arc::new(local.or(self::networks(networks)?));
         }
         _ => return Err(format!("unknown header {key}: {value}")),
     }
     Ok(())
+}
+
+fn networks(value: &str) -> Result<Networks, String> {
+    Networks::new(value.split(' ')).map_err(|error| error.to_string())
 }
 
 fn behaviour(value: &str) -> Result<Behaviour, String> {
