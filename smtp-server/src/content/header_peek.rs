@@ -58,32 +58,31 @@ impl HeaderPeek {
 
     /// To the colon, or to where it is clear that none comes.
     fn read<'a>(&mut self, content: &'a [u8]) -> &'a [u8] {
-        for (at, octet) in content.iter().enumerate() {
-            self.place = match (octet, self.place) {
-                (b':', _) if 0 < self.name_length => {
-                    self.note_field();
-                    Place::Value
-                }
-                (b' ' | b'\t', Place::Name) if self.name_length == 0 => Place::Value,
-                (b' ' | b'\t', _) => Place::BeforeColon,
-                (b'!'..=b'~', Place::Name) => {
-                    self.push(*octet);
-                    Place::Name
-                }
-                _ => Place::Over,
-            };
-            if matches!(self.place, Place::Value | Place::Over) {
-                return content.get(at + 1..).unwrap_or_default();
+        let in_name = |octet: &u8| octet.is_ascii_graphic() && *octet != b':';
+        let length = match self.place {
+            Place::Name => content.iter().position(|octet| !in_name(octet)),
+            _ => Some(0),
+        };
+        let (name, rest) = content.split_at(length.unwrap_or(content.len()));
+        self.extend_name(name);
+        let Some((octet, rest)) = rest.split_first() else { return &[] };
+        self.place = match octet {
+            b':' if 0 < self.name_length => {
+                self.note_field();
+                Place::Value
             }
-        }
-        &[]
+            b' ' | b'\t' if self.name_length == 0 => Place::Value,
+            b' ' | b'\t' => Place::BeforeColon,
+            _ => Place::Over,
+        };
+        rest
     }
 
-    fn push(&mut self, octet: u8) {
-        if let Some(place) = self.name.get_mut(self.name_length) {
-            *place = octet;
-            self.name_length += 1;
-        }
+    fn extend_name(&mut self, octets: &[u8]) {
+        let room = self.name.get_mut(self.name_length..).unwrap_or_default();
+        let taken = octets.len().min(room.len());
+        room.iter_mut().zip(octets).for_each(|(place, octet)| *place = *octet);
+        self.name_length += taken;
     }
 
     fn note_field(&mut self) {

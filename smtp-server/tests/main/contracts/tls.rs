@@ -334,7 +334,7 @@ fn the_cipher_suite_is_recorded_behind_the_other_clauses() {
             "from client.test ([127.0.0.1])\r\n\tby mx.test with ESMTPS id {id}\r\n\t\
              for <kim@local.test>\r\n\ttls {cipher};\r\n\t"
         );
-        let received = message.fields.first().unwrap().value();
+        let received = message.fields[0].value();
         assert!(received.starts_with(&expected), "{received}");
     }
 }
