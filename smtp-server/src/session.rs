@@ -33,6 +33,8 @@ mod hello;
 
 mod mail;
 
+mod offers;
+
 mod opening;
 
 mod framing;

@@ -35,7 +35,7 @@ fn parsed(octets: &[u8]) -> Reply {
 
 #[test]
 fn stock_replies_have_the_codes_that_sessions_rely_on() {
-    for (reply, start) in &STOCK {
+    for (reply, start) in STOCK {
         let octets = encoded(reply);
         let text = String::from_utf8(octets.clone()).unwrap();
         assert!(text.starts_with(start), "{text:?} {start}");
@@ -356,7 +356,7 @@ const PIECES: &[&str] = &[
     "2.0.0 2.0.0 ",
 ];
 
-static STOCK: [(Reply, &str); 63] = [
+static STOCK: &[(Reply, &str)] = &[
     (replies::OK, "250 2.0.0 "),
     (replies::SENDER_OK, "250 2.1.0 "),
     (replies::RECIPIENT_OK, "250 2.1.5 "),
@@ -398,6 +398,9 @@ static STOCK: [(Reply, &str); 63] = [
     (replies::SENDER_NEEDS_SMTPUTF8, "550 5.6.7 "),
     (replies::RELAY_DENIED, "554 5.7.1 Relay access denied"),
     (replies::LOCAL_ERROR, "451 4.3.0 "),
+    (replies::DELIVER_BY_TOO_SOON, "555 5.5.4 "),
+    (replies::HOLD_TOO_LONG, "501 5.5.4 "),
+    (replies::HOLD_BEYOND_DELIVER_BY, "501 5.5.4 "),
     (replies::TLS_ALREADY_ACTIVE, "554 5.5.1 "),
     (replies::TLS_NOT_OFFERED, "502 5.5.1 "),
     (replies::TLS_IN_TRANSACTION, "503 5.5.1 "),

@@ -45,20 +45,54 @@ pub trait Delivery: Send + Sync + 'static {
 }
 
 /// What a delivery honours; EHLO offers no more than that.
+///
+/// The parameters of what is offered are judged by the session and then stay in
+/// [`Envelope::params`](crate::envelope::Envelope::params) and
+/// [`Recipient::params`](crate::envelope::Recipient::params). The default offers what asks nothing of a
+/// delivery but to keep octets as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
     /// Content with octets above 127 (RFC 6152).
     pub eight_bit_mime: bool,
-    /// Addresses and header fields in UTF-8 (RFC 6531).
+    /// Addresses and header fields in UTF-8 (RFC 6531); counts for nothing without
+    /// [`eight_bit_mime`](Self::eight_bit_mime).
     pub smtputf8: bool,
+    /// Reports as `RET`, `ENVID`, `NOTIFY` and `ORCPT` ask for them (RFC 3461), also about addresses in
+    /// UTF-8 (RFC 6533).
+    pub dsn: bool,
+    /// Passing a message on over verified TLS or not at all (RFC 8689). Offered inside TLS only.
+    pub require_tls: bool,
+    /// Refusing a mailbox that changed hands, in [`Delivery::verify`]: `550 5.7.17`, `5.7.18` for its
+    /// whole domain, `5.7.19` where it cannot be told (RFC 7293).
+    pub rrvs: bool,
+    /// Messages before others: the names of the policies that say what the priorities mean, possibly
+    /// none (RFC 6710). Priorities above 0 are for clients that authenticated, and for whom
+    /// [`Effects::prioritize`](crate::verdict::Effects::prioritize) grants them.
+    pub mt_priority: Option<&'static [&'static str]>,
+    /// Delivery within a time: the least that can be promised, in seconds; 0 where nothing is known
+    /// about it (RFC 2852).
+    pub deliver_by_seconds_min: Option<u32>,
+    /// Delivery not before a time: the longest that a message may be held, in seconds (RFC 4865).
+    /// Offered on submission only.
+    pub future_release_seconds_max: Option<u32>,
     /// Whether one result stands for all recipients.
     pub outcome: Outcome,
 }
 
 impl Default for Capabilities {
     fn default() -> Self {
-        Self { eight_bit_mime: true, smtputf8: true, outcome: Outcome::Whole }
+        Self {
+            eight_bit_mime: true,
+            smtputf8: true,
+            dsn: false,
+            require_tls: false,
+            rrvs: false,
+            mt_priority: None,
+            deliver_by_seconds_min: None,
+            future_release_seconds_max: None,
+            outcome: Outcome::Whole,
+        }
     }
 }
 

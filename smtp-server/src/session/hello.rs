@@ -88,12 +88,7 @@ impl Session {
             Extension::EnhancedStatusCodes,
             Extension::Chunking,
         ];
-        if config.capabilities.eight_bit_mime {
-            offered.push(Extension::EightBitMime);
-        }
-        if config.capabilities.smtputf8 {
-            offered.push(Extension::SmtpUtf8);
-        }
+        self.add_offers_of_delivery(&mut offered);
         if let Some(recipients_max) = config.recipients_max() {
             let rcpt_max = u32::try_from(recipients_max).ok();
             offered.push(Extension::Limits { mail_max: None, rcpt_max, rcpt_domain_max: None });

@@ -11,6 +11,7 @@ mod failures;
 mod final_reply;
 mod headers;
 mod listeners;
+mod offers;
 mod open_relay;
 mod patience;
 mod queue_id;
