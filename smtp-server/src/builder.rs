@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use smtp_proto::{ClientName, Dialect};
+use smtp_proto::{AddressSyntax, ClientName, Dialect};
 
 use crate::config::{AuthConfig, BareNewline, EvaluateAt, Limits, SessionConfig, Timeouts};
 use crate::driver::Hooks;
@@ -44,6 +44,7 @@ pub struct Ready {
     hooks: Hooks,
     limits: Limits,
     bare_newline: BareNewline,
+    address_syntax: AddressSyntax,
     auth_in_clear: bool,
     ids: Arc<IdSource>,
     #[cfg(feature = "tls")]
@@ -84,6 +85,7 @@ impl ServerBuilder<WantsDelivery> {
             hooks,
             limits: Limits::default(),
             bare_newline: BareNewline::default(),
+            address_syntax: AddressSyntax::default(),
             auth_in_clear: false,
             ids: Arc::new(IdSource::default()),
             #[cfg(feature = "tls")]
@@ -148,6 +150,12 @@ impl ServerBuilder<Ready> {
         self
     }
 
+    /// What is forgiven around the addresses of MAIL and RCPT.
+    pub fn address_syntax(mut self, syntax: AddressSyntax) -> Self {
+        self.state.address_syntax = syntax;
+        self
+    }
+
     /// Where queue ids come from, for a delivery that gave some out in an earlier life.
     pub fn queue_ids(mut self, ids: Arc<IdSource>) -> Self {
         self.state.ids = ids;
@@ -178,11 +186,10 @@ impl ServerBuilder<Ready> {
         session.limits = state.limits;
         session.timeouts = state.hooks.timeouts;
         session.bare_newline = state.bare_newline;
-        session.dialect = state
-            .hooks
-            .extensions
-            .iter()
-            .try_fold(Dialect::default(), |dialect, (one, _)| dialect.with(one.clone()))?;
+        let dialect = Dialect::default().with_address_syntax(state.address_syntax);
+        let mut extensions = state.hooks.extensions.iter();
+        session.dialect =
+            extensions.try_fold(dialect, |dialect, (one, _)| dialect.with(one.clone()))?;
         session.capabilities = state.hooks.delivery.capabilities();
         session.ids = state.ids;
         session.auth = AuthConfig { in_clear: state.auth_in_clear, ..AuthConfig::default() };

@@ -72,6 +72,7 @@ fn build(settings: Settings, tls: TlsConfig) -> Result<Server, Failure> {
         .observer(TracingObserver)
         .limits(settings.limits)
         .bare_newline(settings.bare_newline)
+        .address_syntax(settings.address_syntax)
         .tls(tls)
         .build()
         .map_err(|error| from_config(&error))

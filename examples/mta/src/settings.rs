@@ -11,6 +11,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use smtp_server::proto::AddressSyntax;
 use smtp_server::relay::{LocalDomains, Networks};
 use smtp_server::{BareNewline, ConfigError, Limits, Service, TlsConfig};
 
@@ -37,6 +38,7 @@ pub(crate) struct Settings {
     pub(crate) transport: LocalTransport,
     pub(crate) limits: Limits,
     pub(crate) bare_newline: BareNewline,
+    pub(crate) address_syntax: AddressSyntax,
     pub(crate) auth_in_clear: bool,
     /// `None` if one has to be made.
     pub(crate) tls: Option<TlsConfig>,
@@ -72,6 +74,11 @@ impl Settings {
             transport: parameters.local_transport,
             limits,
             bare_newline: parameters.smtpd_forbid_bare_newline,
+            address_syntax: if parameters.strict_rfc821_envelopes {
+                AddressSyntax::Strict
+            } else {
+                AddressSyntax::Default
+            },
             auth_in_clear: !parameters.smtpd_tls_auth_only,
             tls,
             users,

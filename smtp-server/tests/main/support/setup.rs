@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use smtp_server::config::Timeouts;
-use smtp_server::proto::Dialect;
+use smtp_server::proto::{AddressSyntax, Dialect};
 use smtp_server::relay::LocalDomains;
 use smtp_server::{
     AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, EvaluateAt, ExtensionHandler,
@@ -20,6 +20,7 @@ use super::tls;
 pub(crate) struct Setup {
     pub(crate) service: Service,
     pub(crate) bare_newline: BareNewline,
+    pub(crate) address_syntax: AddressSyntax,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     pub(crate) evaluate_at: EvaluateAt,
@@ -42,6 +43,7 @@ impl Setup {
         Self {
             service: Service::Smtp,
             bare_newline: BareNewline::default(),
+            address_syntax: AddressSyntax::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             evaluate_at: EvaluateAt::default(),
@@ -76,8 +78,9 @@ impl Setup {
         config.limits = self.limits;
         config.timeouts = self.timeouts;
         config.bare_newline = self.bare_newline;
+        config.dialect = Dialect::default().with_address_syntax(self.address_syntax);
         if let Some(extension) = &self.extension {
-            config.dialect = Dialect::STANDARD.with(extension.definition()).unwrap();
+            config.dialect = config.dialect.with(extension.definition()).unwrap();
         }
         config.capabilities = self.delivery.capabilities();
         config.starttls = self.tls && self.service != Service::Submissions;
@@ -110,6 +113,7 @@ impl Setup {
             .limits(self.limits)
             .timeouts(self.timeouts)
             .bare_newline(self.bare_newline)
+            .address_syntax(self.address_syntax)
             .evaluate_at(self.evaluate_at)
             .auth_in_clear(self.auth_in_clear)
             .observer(observer);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smtp_server::Capabilities;
 use smtp_server::access::{AccessAction, AccessMaps, MemoryMap};
-use smtp_server::proto::DateTime;
+use smtp_server::proto::{AddressSyntax, DateTime};
 use smtp_server::relay::{Authenticated, LocalDomains, Networks};
 use smtp_server::sasl::Passwords;
 use smtp_server::{BareNewline, EvaluateAt, HeaderField, RelayPolicyExt, Service, StageKind};
@@ -144,6 +144,8 @@ fn apply(setup: &mut Setup, key: &str, value: &str) -> Result<(), String> {
         }
         ("bare-newline", "reject") => setup.bare_newline = BareNewline::Reject,
         ("bare-newline", "normalize") => setup.bare_newline = BareNewline::Normalize,
+        ("address-syntax", "strict") => setup.address_syntax = AddressSyntax::Strict,
+        ("address-syntax", "tolerant") => setup.address_syntax = AddressSyntax::Tolerant,
         ("size", _) => setup.limits.message_bytes_max = Some(number()?.into()),
         ("recipients", _) => setup.limits.recipients_max = Some(number()? as usize),
         ("errors", _) => setup.limits.errors_max = Some(number()?),
