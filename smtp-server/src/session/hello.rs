@@ -16,6 +16,9 @@ use crate::hooks::CloseReason;
 use crate::info::Hello;
 use crate::verdict::Verdict;
 
+/// What LIMITS can say: 1 to 6 digits, and not 0 (RFC 9422 4.2).
+const TELLABLE_LIMITS: std::ops::RangeInclusive<u32> = 1..=999_999;
+
 impl Session {
     /// Answers [`Question::Client`](super::Question::Client): greets, or refuses and closes.
     pub fn answer_client(&mut self, verdict: Verdict) {
@@ -84,13 +87,15 @@ impl Session {
         let config = &self.config;
         let mut offered = vec![
             Extension::Pipelining,
-            Extension::Size(config.limits.message_bytes_max),
+            // RFC 1870 4: 0 says that there is no limit; no number would say nothing.
+            Extension::Size(Some(config.limits.message_bytes_max.unwrap_or(0))),
             Extension::EnhancedStatusCodes,
             Extension::Chunking,
         ];
         self.add_offers_of_delivery(&mut offered);
-        if let Some(recipients_max) = config.recipients_max() {
-            let rcpt_max = u32::try_from(recipients_max).ok();
+        let recipients_max = config.recipients_max().and_then(|max| u32::try_from(max).ok());
+        let rcpt_max = recipients_max.filter(|max| TELLABLE_LIMITS.contains(max));
+        if rcpt_max.is_some() {
             offered.push(Extension::Limits { mail_max: None, rcpt_max, rcpt_domain_max: None });
         }
         if config.starttls && self.info.tls.is_none() {
