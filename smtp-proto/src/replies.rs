@@ -1,6 +1,6 @@
 //! The wording of every stock reply, in one place.
 //!
-//! * **In**: nothing, or a number. **Out**: replies, named after what happened.
+//! * **In**: nothing, or the value that a reply has to tell. **Out**: replies, named after what happened.
 //! * **Promises**: each has an enhanced code, but for 353 and 354, which take none; none quotes input.
 //! * **Limits**: one line each. **Panics**: never. **Spec**: RFC 5321 4.2.2 and 4.3.2, RFC 3463,
 //!   RFC 5248 (the registry), and the RFCs of the extensions for their own.
@@ -8,6 +8,7 @@
 use alloc::format;
 
 use crate::enhanced_code::EnhancedCode;
+use crate::params::MtPriority;
 use crate::reply::Reply;
 use crate::reply_code::ReplyCode;
 
@@ -23,6 +24,12 @@ const fn stock(
 pub const OK: Reply = stock(ReplyCode::OK, (2, 0, 0), "Ok");
 /// MAIL accepted.
 pub const SENDER_OK: Reply = stock(ReplyCode::OK, (2, 1, 0), "Sender ok");
+/// MAIL accepted with another priority than MT-PRIORITY asked for (RFC 6710 4.1).
+#[must_use]
+pub fn sender_ok_with_priority(priority: MtPriority) -> Reply {
+    let text = format!("{} is the priority of the message", priority.value());
+    Reply::new(ReplyCode::OK, Some(EnhancedCode::new(2, 3, 6)), text)
+}
 /// RCPT accepted.
 pub const RECIPIENT_OK: Reply = stock(ReplyCode::OK, (2, 1, 5), "Recipient ok");
 /// DATA accepted: the content may come.
@@ -95,6 +102,18 @@ pub const BAD_PARAMETER: Reply =
 /// A parameter of an extension that is not offered.
 pub const UNSUPPORTED_PARAMETER: Reply =
     stock(ReplyCode::PARAMETERS_NOT_IMPLEMENTED, (5, 5, 4), "Unsupported parameter");
+/// BY with the mode `R` and less time than the delivery needs (RFC 2852 4).
+pub const DELIVER_BY_TOO_SOON: Reply = stock(
+    ReplyCode::PARAMETERS_NOT_IMPLEMENTED,
+    (5, 5, 4),
+    "Cannot deliver within so short a time",
+);
+/// HOLDFOR or HOLDUNTIL beyond what is offered (RFC 4865 4.2).
+pub const HOLD_TOO_LONG: Reply =
+    stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 5, 4), "Cannot hold a message for so long");
+/// HOLDFOR or HOLDUNTIL beyond the time of BY (RFC 4865 5.2.2).
+pub const HOLD_BEYOND_DELIVER_BY: Reply =
+    stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 5, 4), "To be delivered before it may be released");
 /// BDAT with an argument that gives no size.
 pub const BAD_CHUNK: Reply = stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 5, 4), "Bad chunk size");
 

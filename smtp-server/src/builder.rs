@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use smtp_proto::{ClientName, Dialect};
+use smtp_proto::{AddressSyntax, ClientName};
 
 use crate::config::{
     BareNewline, EvaluateAt, Limits, NulPolicy, OutOfTurn, SessionConfig, Timeouts,
@@ -193,6 +193,13 @@ impl ServerBuilder<Ready> {
         self
     }
 
+    /// What is forgiven around the addresses of MAIL and RCPT.
+    pub fn address_syntax(mut self, syntax: AddressSyntax) -> Self {
+        let dialect = std::mem::take(&mut self.state.session.dialect);
+        self.state.session.dialect = dialect.with_address_syntax(syntax);
+        self
+    }
+
     /// Where queue ids come from, for a delivery that gave some out in an earlier life.
     pub fn queue_ids(mut self, ids: Arc<IdSource>) -> Self {
         self.state.session.ids = ids;
@@ -221,11 +228,10 @@ impl ServerBuilder<Ready> {
         check_coverage(&state.hooks.relay.granted_networks())?;
         let mut session = state.session;
         session.timeouts = state.hooks.timeouts;
-        session.dialect = state
-            .hooks
-            .extensions
-            .iter()
-            .try_fold(Dialect::default(), |dialect, (one, _)| dialect.with(one.clone()))?;
+        let dialect = std::mem::take(&mut session.dialect);
+        let mut extensions = state.hooks.extensions.iter();
+        session.dialect =
+            extensions.try_fold(dialect, |dialect, (one, _)| dialect.with(one.clone()))?;
         session.capabilities = state.hooks.delivery.capabilities();
         session.check()?;
         #[cfg(feature = "tls")]

@@ -34,6 +34,8 @@ mod hello;
 
 mod mail;
 
+mod offers;
+
 mod opening;
 
 mod framing;

@@ -77,6 +77,7 @@ fn build(settings: Settings, tls: TlsConfig) -> Result<Server, Failure> {
         .bare_newline(settings.bare_newline)
         .xclient_clients(settings.xclient_clients)
         .xforward_clients(settings.xforward_clients)
+        .address_syntax(settings.address_syntax)
         .tls(tls)
         .build()
         .map_err(|error| from_config(&error))

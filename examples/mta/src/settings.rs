@@ -10,6 +10,7 @@ mod names;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use smtp_server::proto::AddressSyntax;
 use smtp_server::relay::{LocalDomains, Networks};
 use smtp_server::{BareNewline, ConfigError, Limits, Service};
 
@@ -39,6 +40,7 @@ pub(crate) struct Settings {
     pub(crate) transport: LocalTransport,
     pub(crate) limits: Limits,
     pub(crate) bare_newline: BareNewline,
+    pub(crate) address_syntax: AddressSyntax,
     pub(crate) auth_in_clear: bool,
     /// `None` if one has to be made.
     pub(crate) certificate: Option<Certificate>,
@@ -82,6 +84,11 @@ impl Settings {
             transport: parameters.local_transport,
             limits,
             bare_newline: parameters.smtpd_forbid_bare_newline,
+            address_syntax: if parameters.strict_rfc821_envelopes {
+                AddressSyntax::Strict
+            } else {
+                AddressSyntax::Default
+            },
             auth_in_clear: !parameters.smtpd_tls_auth_only,
             certificate,
             users,

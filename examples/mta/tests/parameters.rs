@@ -69,6 +69,18 @@ fn proxies_and_filters_are_named() {
 }
 
 #[test]
+fn a_space_before_an_address_is_forgiven_or_not() {
+    for (value, expected) in [("no", "250 2.1.0 "), ("yes", "501 5.1.7 ")] {
+        let mta = Mta::start(&["-o", &format!("strict_rfc821_envelopes={value}")]);
+        let mut client = Client::hello(mta.smtp());
+        let reply = client.ask("MAIL FROM: <a@client.example>");
+        assert!(reply.starts_with(expected), "{value}: {reply}");
+        let reply = client.ask("RSET");
+        assert!(reply.starts_with("250 "), "{value}: {reply}");
+    }
+}
+
+#[test]
 fn mydestination_may_be_empty() {
     let mta = Mta::start(&["-o", "mydestination=", "-o", "myhostname=mx.example.org"]);
     let mut client = Client::hello(mta.smtp());

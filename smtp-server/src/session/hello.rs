@@ -21,6 +21,9 @@ use crate::hooks::CloseReason;
 use crate::info::Hello;
 use crate::verdict::{Rejection, Verdict};
 
+/// What LIMITS can say: 1 to 6 digits, and not 0 (RFC 9422 4.2).
+const TELLABLE_LIMITS: std::ops::RangeInclusive<u32> = 1..=999_999;
+
 impl Session {
     /// Answers [`Question::Client`](super::Question::Client): greets, or refuses service.
     ///
@@ -113,25 +116,15 @@ impl Session {
         let mut offered = vec![
             Extension::Help,
             Extension::Pipelining,
-            // Without a number a client may rely on our having looked whether there is room (RFC 1870 7).
+            // RFC 1870 4: 0 says that there is no limit; no number would say nothing.
             Extension::Size(Some(config.limits.message_bytes_max.unwrap_or(0))),
             Extension::EnhancedStatusCodes,
             Extension::Chunking,
         ];
-        if config.capabilities.eight_bit_mime {
-            offered.push(Extension::EightBitMime);
-        }
-        if config.offers_smtputf8() {
-            offered.push(Extension::SmtpUtf8);
-        }
-        if config.capabilities.binary_mime {
-            offered.push(Extension::BinaryMime);
-        }
-        if self.offers_prdr() {
-            offered.push(Extension::Prdr);
-        }
-        if let Some(recipients_max) = config.limits.recipients_max {
-            let rcpt_max = u32::try_from(recipients_max).ok();
+        self.add_offers_of_delivery(&mut offered);
+        let recipients_max = config.limits.recipients_max.and_then(|max| u32::try_from(max).ok());
+        let rcpt_max = recipients_max.filter(|max| TELLABLE_LIMITS.contains(max));
+        if rcpt_max.is_some() {
             offered.push(Extension::Limits { mail_max: None, rcpt_max, rcpt_domain_max: None });
         }
         if config.starttls && self.info.tls.is_none() {

@@ -16,6 +16,7 @@ mod headers;
 mod in_flight;
 mod listeners;
 mod octets;
+mod offers;
 mod open_relay;
 mod patience;
 mod queue_id;

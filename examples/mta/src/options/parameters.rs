@@ -34,6 +34,7 @@ pub(crate) struct Parameters {
     pub(crate) smtpd_tls_key_file: Option<PathBuf>,
     pub(crate) smtpd_tls_auth_only: bool,
     pub(crate) smtpd_forbid_bare_newline: BareNewline,
+    pub(crate) strict_rfc821_envelopes: bool,
     /// `None` for `Maildir` in the data directory.
     pub(crate) mail_spool_directory: Option<PathBuf>,
     pub(crate) local_recipient_maps: RecipientMaps,
@@ -49,7 +50,7 @@ pub(crate) struct Parameter {
 }
 
 /// Every name that `-o` takes.
-pub(crate) static TABLE: [Parameter; 15] = [
+pub(crate) static TABLE: &[Parameter] = &[
     Parameter {
         name: "myhostname",
         meaning: "our name in greetings and trace fields (the system's)",
@@ -127,6 +128,11 @@ pub(crate) static TABLE: [Parameter; 15] = [
         },
     },
     Parameter {
+        name: "strict_rfc821_envelopes",
+        meaning: "no: one space before the address in MAIL and RCPT is forgiven; yes: it is not (no)",
+        set: |all, value| values::yes_or_no(value).map(|yes| all.strict_rfc821_envelopes = yes),
+    },
+    Parameter {
         name: "mail_spool_directory",
         meaning: "where the Maildirs lie, as DOMAIN/LOCAL-PART/ (Maildir in the data directory)",
         set: |all, value| values::path(value).map(|path| all.mail_spool_directory = path),
@@ -161,6 +167,7 @@ impl Default for Parameters {
             smtpd_tls_key_file: None,
             smtpd_tls_auth_only: true,
             smtpd_forbid_bare_newline: BareNewline::default(),
+            strict_rfc821_envelopes: false,
             mail_spool_directory: None,
             local_recipient_maps: RecipientMaps::Everyone,
             local_transport: LocalTransport::Maildirs,

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use smtp_server::config::Timeouts;
-use smtp_server::proto::Dialect;
+use smtp_server::proto::{AddressSyntax, Dialect};
 use smtp_server::relay::{LocalDomains, Networks};
 use smtp_server::{
     AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, EvaluateAt, ExtensionHandler,
@@ -26,6 +26,7 @@ pub(crate) struct Setup {
     pub(crate) early_talk: OutOfTurn,
     /// Tolerated unless a test says otherwise: most put several turns into one.
     pub(crate) pipelining: OutOfTurn,
+    pub(crate) address_syntax: AddressSyntax,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     pub(crate) evaluate_at: EvaluateAt,
@@ -55,6 +56,7 @@ impl Setup {
             nul: NulPolicy::default(),
             early_talk: OutOfTurn::Tolerate,
             pipelining: OutOfTurn::Tolerate,
+            address_syntax: AddressSyntax::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             evaluate_at: EvaluateAt::default(),
@@ -98,8 +100,9 @@ impl Setup {
         config.nul = self.nul;
         config.early_talk = self.early_talk;
         config.pipelining = self.pipelining;
+        config.dialect = Dialect::default().with_address_syntax(self.address_syntax);
         if let Some(extension) = &self.extension {
-            config.dialect = Dialect::STANDARD.with(extension.definition()).unwrap();
+            config.dialect = config.dialect.with(extension.definition()).unwrap();
         }
         config.xclient_clients = self.xclient_clients.clone();
         config.xforward_clients = self.xforward_clients.clone();
@@ -140,6 +143,7 @@ impl Setup {
             .nul(self.nul)
             .early_talk(self.early_talk)
             .pipelining(self.pipelining)
+            .address_syntax(self.address_syntax)
             .evaluate_at(self.evaluate_at)
             .auth_in_clear(self.auth_in_clear)
             .xclient_clients(self.xclient_clients.clone())
