@@ -35,6 +35,8 @@ pub const ENVID_BYTES_MAX: usize = 100;
 pub const ORCPT_BYTES_MAX: usize = 500;
 /// Most digits of the seconds in BY (RFC 2852 4) and in HOLDFOR (RFC 4865 3).
 pub const SECONDS_DIGITS_MAX: usize = 9;
+/// Most seconds in BY, in HOLDFOR, and in what EHLO says about either.
+pub const SECONDS_MAX: u32 = 10_u32.pow(SECONDS_DIGITS_MAX as u32) - 1;
 /// Longest name of a SASL mechanism (RFC 4422 3.1).
 pub const MECHANISM_BYTES_MAX: usize = 20;
 /// Longest AUTH command line, with its initial response (RFC 4954 4).

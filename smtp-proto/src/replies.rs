@@ -1,11 +1,14 @@
 //! The wording of every stock reply, in one place.
 //!
-//! * **In**: nothing. **Out**: constants, named after what happened.
+//! * **In**: nothing, or the value that a reply has to tell. **Out**: replies, named after what happened.
 //! * **Promises**: each has an enhanced code, but for 353 and 354, which take none; none quotes input.
 //! * **Limits**: one line each. **Panics**: never. **Spec**: RFC 5321 4.2.2 and 4.3.2, RFC 3463,
 //!   RFC 5248 (the registry), and the RFCs of the extensions for their own.
 
+use alloc::format;
+
 use crate::enhanced_code::EnhancedCode;
+use crate::params::MtPriority;
 use crate::reply::Reply;
 use crate::reply_code::ReplyCode;
 
@@ -21,6 +24,12 @@ const fn stock(
 pub const OK: Reply = stock(ReplyCode::OK, (2, 0, 0), "Ok");
 /// MAIL accepted.
 pub const SENDER_OK: Reply = stock(ReplyCode::OK, (2, 1, 0), "Sender ok");
+/// MAIL accepted with another priority than MT-PRIORITY asked for (RFC 6710 4.1).
+#[must_use]
+pub fn sender_ok_with_priority(priority: MtPriority) -> Reply {
+    let text = format!("{} is the priority of the message", priority.value());
+    Reply::new(ReplyCode::OK, Some(EnhancedCode::new(2, 3, 6)), text)
+}
 /// RCPT accepted.
 pub const RECIPIENT_OK: Reply = stock(ReplyCode::OK, (2, 1, 5), "Recipient ok");
 /// DATA accepted: the content may come.
@@ -101,6 +110,18 @@ pub const BAD_PARAMETER: Reply =
 /// A parameter of an extension that is not offered.
 pub const UNSUPPORTED_PARAMETER: Reply =
     stock(ReplyCode::PARAMETERS_NOT_IMPLEMENTED, (5, 5, 4), "Unsupported parameter");
+/// BY with the mode `R` and less time than the delivery needs (RFC 2852 4).
+pub const DELIVER_BY_TOO_SOON: Reply = stock(
+    ReplyCode::PARAMETERS_NOT_IMPLEMENTED,
+    (5, 5, 4),
+    "Cannot deliver within so short a time",
+);
+/// HOLDFOR or HOLDUNTIL beyond what is offered (RFC 4865 4.2).
+pub const HOLD_TOO_LONG: Reply =
+    stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 5, 4), "Cannot hold a message for so long");
+/// HOLDFOR or HOLDUNTIL beyond the time of BY (RFC 4865 5.2.2).
+pub const HOLD_BEYOND_DELIVER_BY: Reply =
+    stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 5, 4), "To be delivered before it may be released");
 /// BDAT with an argument that gives no size.
 pub const BAD_CHUNK: Reply = stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 5, 4), "Bad chunk size");
 
@@ -164,6 +185,9 @@ pub const UNQUALIFIED_DOMAIN: Reply =
 /// A recipient that is neither ours nor one this client may send to.
 pub const RELAY_DENIED: Reply =
     stock(ReplyCode::TRANSACTION_FAILED, (5, 7, 1), "Relay access denied");
+/// XCLIENT or XFORWARD from a client that is not trusted with it.
+pub const NOT_AUTHORIZED: Reply =
+    stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 7, 0), "Insufficient authorization");
 /// Something failed on our side.
 pub const LOCAL_ERROR: Reply =
     stock(ReplyCode::LOCAL_ERROR, (4, 3, 0), "Local error: try again later");
@@ -177,8 +201,8 @@ pub const TLS_ALREADY_ACTIVE: Reply =
 /// STARTTLS where there is no certificate.
 pub const TLS_NOT_OFFERED: Reply =
     stock(ReplyCode::NOT_IMPLEMENTED, (5, 5, 1), "STARTTLS is not offered");
-/// STARTTLS inside a transaction.
-pub const TLS_IN_TRANSACTION: Reply =
+/// STARTTLS, XCLIENT or another command that comes between transactions, inside one.
+pub const IN_TRANSACTION: Reply =
     stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Not allowed inside a transaction");
 /// Octets behind STARTTLS before TLS began.
 pub const TLS_PIPELINED: Reply =
@@ -224,6 +248,28 @@ pub const AUTH_BAD_BASE64: Reply =
 /// A response over its limit.
 pub const AUTH_LINE_TOO_LONG: Reply =
     stock(ReplyCode::SYNTAX_ERROR, (5, 5, 6), "Authentication exchange line too long");
+
+/// ETRN accepted; whether anything waits is not told.
+pub const ETRN_STARTED: Reply = stock(ReplyCode::OK, (2, 0, 0), "Queuing started");
+/// ETRN, and nothing waits.
+pub const ETRN_NOTHING_WAITS: Reply =
+    stock(ReplyCode::WILL_FORWARD, (2, 0, 0), "Ok, no messages waiting");
+/// ETRN, and messages wait.
+pub const ETRN_PENDING_STARTED: Reply =
+    stock(ReplyCode::CANNOT_VERIFY, (2, 0, 0), "Ok, pending messages started");
+/// ETRN where nothing can be queued.
+pub const ETRN_UNABLE: Reply =
+    stock(ReplyCode::UNABLE_TO_QUEUE, (4, 3, 0), "Unable to queue messages");
+/// ETRN for a node that this client may not ask for.
+pub const ETRN_NOT_ALLOWED: Reply =
+    stock(ReplyCode::NODE_NOT_ALLOWED, (4, 7, 1), "Node not allowed");
+
+/// ETRN, and so many messages wait.
+#[must_use]
+pub fn etrn_pending(messages: u64) -> Reply {
+    let text = format!("Ok, {messages} pending messages started");
+    Reply::new(ReplyCode::PENDING_STARTED, Some(EnhancedCode::new(2, 0, 0)), text)
+}
 
 /// No room for the message now.
 pub const INSUFFICIENT_STORAGE: Reply =

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use smtp_proto::{ClientName, Dialect};
+use smtp_proto::{AddressSyntax, ClientName};
 
 use crate::config::{
     BareNewline, EvaluateAt, Limits, NulPolicy, OutOfTurn, SessionConfig, Timeouts,
@@ -19,7 +19,7 @@ use crate::hooks::{
     AccessControl, Authenticator, Delivery, Directory, ExtensionHandler, Observer, RelayPolicy,
 };
 use crate::info::Service;
-use crate::relay::{check_coverage, parse_network};
+use crate::relay::{Networks, check_coverage};
 use crate::server::Server;
 #[cfg(feature = "tls")]
 use crate::tls::TlsConfig;
@@ -151,18 +151,11 @@ impl ServerBuilder<Ready> {
         self
     }
 
-    /// Client networks, such as `192.0.2.0/24`, for which a bare line feed has the meaning of
-    /// [`BareNewline::Normalize`] in any case: old appliances among clients that are refused otherwise.
-    ///
-    /// # Errors
-    /// [`ConfigError::Network`] for text that is none.
-    pub fn bare_newline_exempt<N: AsRef<str>>(
-        mut self,
-        networks: impl IntoIterator<Item = N>,
-    ) -> Result<Self, ConfigError> {
-        let networks = networks.into_iter().map(|network| parse_network(network.as_ref()));
-        self.state.session.bare_newline_exempt = networks.collect::<Result<_, _>>()?;
-        Ok(self)
+    /// Clients for which a bare line feed has the meaning of [`BareNewline::Normalize`] in any case: old
+    /// appliances, where everybody else is refused.
+    pub fn bare_newline_exempt(mut self, networks: Networks) -> Self {
+        self.state.session.bare_newline_exempt = networks;
+        self
     }
 
     /// What a NUL octet in content means.
@@ -181,6 +174,29 @@ impl ServerBuilder<Ready> {
     /// What follows from octets behind a command that ends a group. By default they are refused.
     pub fn pipelining(mut self, policy: OutOfTurn) -> Self {
         self.state.session.pipelining = policy;
+        self
+    }
+
+    /// Clients that may speak for others with XCLIENT: proxies, and filters in front of this server.
+    ///
+    /// Whoever is in these networks can claim any address and any login: they are trusted with everything
+    /// that a client can be allowed.
+    pub fn xclient_clients(mut self, networks: Networks) -> Self {
+        self.state.session.xclient_clients = networks;
+        self
+    }
+
+    /// Clients that may tell with XFORWARD where a message came from: filters. It is for logs and filters
+    /// and decides nothing.
+    pub fn xforward_clients(mut self, networks: Networks) -> Self {
+        self.state.session.xforward_clients = networks;
+        self
+    }
+
+    /// What is forgiven around the addresses of MAIL and RCPT.
+    pub fn address_syntax(mut self, syntax: AddressSyntax) -> Self {
+        let dialect = std::mem::take(&mut self.state.session.dialect);
+        self.state.session.dialect = dialect.with_address_syntax(syntax);
         self
     }
 
@@ -212,11 +228,10 @@ impl ServerBuilder<Ready> {
         check_coverage(&state.hooks.relay.granted_networks())?;
         let mut session = state.session;
         session.timeouts = state.hooks.timeouts;
-        session.dialect = state
-            .hooks
-            .extensions
-            .iter()
-            .try_fold(Dialect::default(), |dialect, (one, _)| dialect.with(one.clone()))?;
+        let dialect = std::mem::take(&mut session.dialect);
+        let mut extensions = state.hooks.extensions.iter();
+        session.dialect =
+            extensions.try_fold(dialect, |dialect, (one, _)| dialect.with(one.clone()))?;
         session.directory = state.hooks.directory.is_some();
         session.capabilities = state.hooks.delivery.capabilities();
         session.check()?;

@@ -10,13 +10,13 @@ mod check;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use smtp_proto::Dialect;
 
 use crate::envelope::IdSource;
 use crate::hooks::{Capabilities, Outcome};
 use crate::in_flight::InFlight;
 use crate::info::{Peer, Service};
+use crate::relay::Networks;
 
 /// Everything a pure [`Session`](crate::session::Session) needs to know beforehand.
 ///
@@ -36,7 +36,7 @@ pub struct SessionConfig {
     pub bare_newline: BareNewline,
     /// Clients for which a bare line feed has the meaning of [`BareNewline::Normalize`] in any case (Postfix
     /// `smtpd_forbid_bare_newline_exclusions`).
-    pub bare_newline_exempt: Vec<IpNet>,
+    pub bare_newline_exempt: Networks,
     /// What a NUL octet in content means.
     pub nul: NulPolicy,
     /// What follows from octets that come before the greeting. Default: they are tolerated, and an event.
@@ -56,6 +56,12 @@ pub struct SessionConfig {
     pub tls_required: bool,
     /// When AUTH is offered and required.
     pub auth: AuthConfig,
+    /// Clients that may speak for others (XCLIENT); nobody by default.
+    ///
+    /// They can claim any address and any login, so whoever is in here can relay like everybody else.
+    pub xclient_clients: Networks,
+    /// Clients that may tell where a message came from (XFORWARD); nobody by default.
+    pub xforward_clients: Networks,
     /// Gives each message its queue id.
     pub ids: Arc<IdSource>,
     /// Counts what [`Limits::bytes_in_flight_max`] bounds; all listeners of a server share it.
@@ -72,7 +78,7 @@ impl SessionConfig {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             bare_newline: BareNewline::default(),
-            bare_newline_exempt: Vec::new(),
+            bare_newline_exempt: Networks::default(),
             nul: NulPolicy::default(),
             early_talk: OutOfTurn::Tolerate,
             pipelining: OutOfTurn::Refuse,
@@ -82,6 +88,8 @@ impl SessionConfig {
             starttls: false,
             tls_required: false,
             auth: AuthConfig::default(),
+            xclient_clients: Networks::default(),
+            xforward_clients: Networks::default(),
             ids: Arc::default(),
             in_flight: Arc::default(),
         }
@@ -89,9 +97,7 @@ impl SessionConfig {
 
     /// What a bare line feed of this client means.
     pub(crate) fn bare_newline_of(&self, peer: &Peer) -> BareNewline {
-        let is_exempt = peer
-            .ip()
-            .is_some_and(|ip| self.bare_newline_exempt.iter().any(|net| net.contains(&ip)));
+        let is_exempt = self.bare_newline_exempt.network_of(peer).is_some();
         if is_exempt { BareNewline::Normalize } else { self.bare_newline }
     }
 

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
+use smtp_proto::replies;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::config::OutOfTurn;
@@ -30,10 +31,11 @@ use crate::envelope::Recipient;
 use crate::hooks::{CloseReason, Event, HookKind};
 #[cfg(feature = "tls")]
 use crate::info::Service;
-use crate::info::SessionInfo;
+use crate::info::{Peer, SessionInfo};
 use crate::session::{Action, FinalReply, Question, Session};
 #[cfg(feature = "tls")]
 use crate::tls::ListenerTls;
+use crate::verdict::Rejection;
 
 pub(crate) use admission::{Admission, Permit};
 pub(crate) use buffers::Buffers;
@@ -50,6 +52,8 @@ pub(crate) struct Context {
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Arc<ListenerTls>>,
     pub(crate) buffers: Arc<Buffers>,
+    /// `None` for a connection that is not counted.
+    pub(crate) permit: Option<Permit>,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -116,9 +120,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     self.deliver(message, &info, now).await;
                     now = wire::now();
                 }
+                Action::Ask(Question::Client(facts)) if facts.peer != info.peer => {
+                    let former = std::mem::replace(&mut info, self.session.info()).peer;
+                    self.readmit(&former, &info);
+                }
                 Action::Ask(question) => {
                     let recipients = recipients(&question);
-                    let precedes_greeting = matches!(question, Question::Client);
+                    let precedes_greeting = matches!(question, Question::Client(_));
                     let (answer, waited) = {
                         let hooks = &self.context.hooks;
                         let resolving = pin!(hooks.resolve(question, &info, now.wall));
@@ -180,6 +188,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let bytes = self.session.input().len();
         if 0 < bytes {
             self.emit(&Event::EarlyTalk { bytes }, info);
+        }
+    }
+
+    /// Counts the connection for the client that it is about after XCLIENT, unless that one has too many.
+    fn readmit(&mut self, former: &Peer, info: &SessionInfo) {
+        self.emit(&Event::ClientReplaced { former }, info);
+        let Some(ip) = info.peer.ip() else { return };
+        let Some(permit) = self.context.permit.take() else { return };
+        self.context.permit = permit.move_to(ip);
+        if self.context.permit.is_none() {
+            let reply = replies::TOO_MANY_CONNECTIONS;
+            self.emit(&Event::ConnectionRefused { reply: &reply }, info);
+            self.session.answer_client(Rejection::stock(reply).into());
         }
     }
 

@@ -11,7 +11,7 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use smtp_proto::{ForwardPath, MailParams, RcptParams, ReversePath};
+use smtp_proto::{ForwardPath, MailParams, RcptParams, ReversePath, XForward};
 
 use crate::header::HeaderField;
 use crate::info::Extensions;
@@ -31,6 +31,9 @@ pub struct Envelope {
     pub queue_id: Option<QueueId>,
     /// When MAIL was accepted.
     pub arrived: UnixMillis,
+    /// Where a filter says that the message came from (XFORWARD): for logs and further filters. It is a
+    /// claim about an earlier hop and gives no right here.
+    pub forwarded: Option<Box<XForward<'static>>>,
     /// What access control asked to be done with the message.
     pub handling: Handling,
     /// Values left by hooks for this transaction.
@@ -47,6 +50,7 @@ impl Envelope {
             recipients: Vec::new(),
             queue_id: None,
             arrived,
+            forwarded: None,
             handling: Handling::default(),
             extensions: Extensions::default(),
         }

@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use smtp_proto::ClientName;
+use smtp_proto::{ClientName, Domain};
 
 /// What a listener serves; it decides the protocol's variant and its defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -223,13 +223,15 @@ pub struct SessionInfo {
     pub server_name: Arc<str>,
     /// What the listener serves.
     pub service: Service,
-    /// The connection's ends.
+    /// The connection's ends, or those of the client that an authorised one speaks for (XCLIENT).
     pub peer: Peer,
+    /// The client's name in the DNS, if an authorised client told it (XCLIENT). Not what it says of itself.
+    pub reverse_name: Option<Domain<'static>>,
     /// The client's introduction, once made.
     pub hello: Option<Hello>,
     /// Set once TLS is active.
     pub tls: Option<TlsInfo>,
-    /// Set once the client authenticated.
+    /// Set once the client authenticated, or an authorised one said so (XCLIENT).
     pub identity: Option<Identity>,
     /// Values left by hooks for the rest of the session.
     pub extensions: Extensions,
@@ -243,6 +245,7 @@ impl SessionInfo {
             server_name: server_name.into(),
             service,
             peer,
+            reverse_name: None,
             hello: None,
             tls: None,
             identity: None,

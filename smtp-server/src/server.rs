@@ -30,7 +30,7 @@ use crate::driver::{Admission, Buffers, Connection, Context, Hooks, Permit, Shut
 use crate::error::ConfigError;
 use crate::hooks::{AccessControl, Authenticator, Event, RelayPolicy};
 use crate::info::{Peer, Service, SessionInfo};
-use crate::relay::check_coverage;
+use crate::relay::{Networks, check_coverage};
 use crate::session::Session;
 #[cfg(feature = "tls")]
 use crate::tls::{ListenerTls, TlsConfig};
@@ -58,6 +58,8 @@ pub struct ServiceConfig {
     relay: Option<Arc<dyn RelayPolicy>>,
     access: Option<Arc<dyn AccessControl>>,
     authenticator: Option<Arc<dyn Authenticator>>,
+    xclient_clients: Option<Networks>,
+    xforward_clients: Option<Networks>,
     #[cfg(feature = "tls")]
     tls: Option<TlsConfig>,
 }
@@ -110,6 +112,8 @@ impl ServiceConfig {
             relay: None,
             access: None,
             authenticator: None,
+            xclient_clients: None,
+            xforward_clients: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -137,6 +141,18 @@ impl ServiceConfig {
     /// An authenticator for this listener alone, in place of the server's.
     pub fn authenticator(mut self, authenticator: impl Authenticator) -> Self {
         self.authenticator = Some(Arc::new(authenticator));
+        self
+    }
+
+    /// Who may use XCLIENT at this listener alone, in place of the server's.
+    pub fn xclient_clients(mut self, networks: Networks) -> Self {
+        self.xclient_clients = Some(networks);
+        self
+    }
+
+    /// Who may use XFORWARD at this listener alone, in place of the server's.
+    pub fn xforward_clients(mut self, networks: Networks) -> Self {
+        self.xforward_clients = Some(networks);
         self
     }
 
@@ -247,7 +263,7 @@ impl Server {
         let endpoint = self.endpoint(service)?;
         let (_signal, down) = watch::channel(false);
         // The signal must outlive the session, which would take its end for a shutdown.
-        endpoint.connection(stream, peer, down).run().await;
+        endpoint.connection(stream, peer, None, down).run().await;
         Ok(())
     }
 
@@ -277,6 +293,8 @@ impl Server {
         }
         check_coverage(&hooks.relay.granted_networks())?;
         let mut session = self.session.clone();
+        session.xclient_clients = config.xclient_clients.unwrap_or(session.xclient_clients);
+        session.xforward_clients = config.xforward_clients.unwrap_or(session.xforward_clients);
         session.service = service;
         session.starttls = has_tls && service != Service::Submissions;
         session.tls_required = config.tls_required;
@@ -293,12 +311,19 @@ impl Server {
 }
 
 impl Endpoint {
-    fn connection<S>(&self, stream: S, peer: Peer, down: watch::Receiver<bool>) -> Connection<S>
+    fn connection<S>(
+        &self,
+        stream: S,
+        peer: Peer,
+        permit: Option<Permit>,
+        down: watch::Receiver<bool>,
+    ) -> Connection<S>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
         let session = Session::new(self.session.clone(), peer, now());
         let context = Context {
+            permit,
             hooks: self.hooks.clone(),
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),
@@ -374,23 +399,20 @@ fn admit(
     };
     match socket {
         Socket::Tcp(stream) => {
-            spawn(connections, endpoint.connection(stream, peer, down.clone()), permit);
+            spawn(connections, endpoint.connection(stream, peer, Some(permit), down.clone()));
         }
         #[cfg(unix)]
         Socket::Unix(stream) => {
-            spawn(connections, endpoint.connection(stream, peer, down.clone()), permit);
+            spawn(connections, endpoint.connection(stream, peer, Some(permit), down.clone()));
         }
     }
 }
 
-fn spawn<S>(connections: &mut JoinSet<()>, mut connection: Connection<S>, permit: Permit)
+fn spawn<S>(connections: &mut JoinSet<()>, mut connection: Connection<S>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    connections.spawn(async move {
-        connection.run().await;
-        drop(permit);
-    });
+    connections.spawn(async move { connection.run().await });
 }
 
 /// Lets open connections finish until the deadline, then cuts them.

@@ -34,6 +34,8 @@ mod hello;
 
 mod mail;
 
+mod offers;
+
 mod opening;
 
 mod framing;
@@ -54,6 +56,12 @@ mod misc;
 
 mod extension;
 
+mod etrn;
+
+mod xclient;
+
+mod xforward;
+
 mod guard;
 
 mod output;
@@ -62,7 +70,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use smtp_proto::{ForwardPath, LineDecoder, RcptParams, Reply, Verb, replies};
+use smtp_proto::{
+    EtrnArgument, ForwardPath, LineDecoder, RcptParams, Reply, Verb, XForward, replies,
+};
 
 use crate::body::BodyError;
 use crate::config::{BareNewline, SessionConfig};
@@ -78,6 +88,7 @@ pub use content::ContentAction;
 use guard::Guard;
 use output::Output;
 use state::{Asked, Mail, State};
+use xclient::Claims;
 
 /// What a silent client's session keeps of its input buffer.
 const IDLE_BUFFER_BYTES_MAX: usize = 512;
@@ -89,6 +100,14 @@ pub struct Session {
     config: Arc<SessionConfig>,
     info: Arc<SessionInfo>,
     bare_newline: BareNewline,
+    /// The connection's ends, whomever the client speaks for: what it may do rests on these.
+    connection: Peer,
+    /// What it said that its client calls itself.
+    claims: Claims,
+    /// What it told of the next message.
+    forwarded: Option<Box<XForward<'static>>>,
+    /// The last hello was EHLO or LHLO.
+    extended: bool,
     /// What the client stage left: it outlives STARTTLS, since it rests on the address alone.
     client_extensions: Extensions,
     mechanisms: Vec<&'static str>,
@@ -128,8 +147,9 @@ pub enum Action<'a> {
 /// What the session cannot know by itself.
 #[derive(Debug)]
 pub enum Question<'a> {
-    /// May this client have a session? [`Session::answer_client`]
-    Client,
+    /// May this client have a session? Asked again after XCLIENT, about the client that these facts name:
+    /// a snapshot that was taken before is about another one. [`Session::answer_client`]
+    Client(&'a SessionInfo),
     /// May it call itself so, and what is it offered? [`Session::answer_hello`]
     Hello(&'a Hello),
     /// May it send as this? [`Session::answer_sender`]
@@ -161,6 +181,8 @@ pub enum Question<'a> {
         /// The envelope of the open mail transaction.
         envelope: Option<&'a Envelope>,
     },
+    /// Can what waits for this host be sent to it now? [`Session::answer_etrn`]
+    Etrn(&'a EtrnArgument<'static>),
     /// An exchange for this mechanism. [`Session::answer_mechanism`]
     Mechanism(&'static str),
     /// Is this credential right? [`Session::answer_credentials`]
@@ -218,6 +240,10 @@ impl Session {
             output: Output::new(config.server_name.clone()),
             config,
             info: Arc::new(info),
+            connection: peer,
+            claims: Claims::default(),
+            forwarded: None,
+            extended: false,
             client_extensions: Extensions::default(),
             mechanisms: Vec::new(),
             input: BytesMut::new(),
@@ -275,7 +301,7 @@ impl Session {
             Next::Message(message) => Action::Ask(Question::Message(message)),
             Next::StartTls => Action::StartTls,
             Next::Close(reason) => Action::Close(reason),
-            Next::Ask => match self.state.question() {
+            Next::Ask => match self.state.question(&self.info) {
                 Some(question) => Action::Ask(question),
                 None => Action::Close(CloseReason::Refused),
             },
@@ -318,11 +344,14 @@ impl Session {
     }
 
     /// The TLS handshake is done. Everything that was learnt in clear is forgotten (RFC 3207 4.2), except
-    /// what the client stage left, which rests on the address alone.
+    /// the client's address and name in the DNS and what the client stage left, which rests on these.
     pub fn handle_tls(&mut self, tls: TlsInfo) {
         self.input.clear();
         self.lines = LineDecoder::default();
         self.mechanisms = Vec::new();
+        self.claims = Claims::default();
+        self.forwarded = None;
+        self.extended = false;
         let client_extensions = self.client_extensions.clone();
         let info = Arc::make_mut(&mut self.info);
         info.tls = Some(tls);

@@ -9,7 +9,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 
-use smtp_proto::{EnhancedCode, Reply, ReplyCode, replies};
+use smtp_proto::{EnhancedCode, MtPriority, Reply, ReplyCode, replies};
 
 use crate::envelope::{Handling, RelayReason};
 use crate::header::HeaderField;
@@ -173,6 +173,8 @@ pub struct Effects {
     pub transaction: Extensions,
     /// Joined to [`Envelope::handling`](crate::envelope::Envelope::handling).
     pub handling: Handling,
+    /// Takes the place of the priority in [`Envelope::params`](crate::envelope::Envelope::params).
+    pub mt_priority: Option<MtPriority>,
 }
 
 impl Effects {
@@ -204,10 +206,19 @@ impl Effects {
         self
     }
 
+    /// Gives the message this priority, whatever the client asked for (RFC 6710 4.1). The sender stage
+    /// sees what was asked for; a client that gets something else is told so there (`250 2.3.6`).
+    #[must_use]
+    pub fn prioritize(mut self, priority: MtPriority) -> Self {
+        self.mt_priority = Some(priority);
+        self
+    }
+
     /// Whether nothing would change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.session.is_empty() && self.transaction.is_empty() && self.handling.is_empty()
+        let Self { session, transaction, handling, mt_priority } = self;
+        session.is_empty() && transaction.is_empty() && handling.is_empty() && mt_priority.is_none()
     }
 
     /// Adds the effects of a later hook.
@@ -218,6 +229,7 @@ impl Effects {
         self.session.merge(later.session);
         self.transaction.merge(later.transaction);
         self.handling.merge(later.handling);
+        self.mt_priority = later.mt_priority.or(self.mt_priority);
     }
 }
 

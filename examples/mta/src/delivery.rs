@@ -1,7 +1,7 @@
 //! Where mail for local recipients goes: `local_transport`.
 //!
 //! * **In**: recipients and messages. **Out**: files in Maildirs, nothing, or a refusal.
-//! * **Promises**: what the relay policy let out is refused with `550 5.7.1`, since there is no queue that
+//! * **Promises**: what the relay policy let out is refused with `554 5.7.1`, since there is no queue that
 //!   could send it on: no client is told 250 for mail that would go nowhere. An unknown user is refused
 //!   whatever the transport. **Limits**: those of [`Maildir`]. **Panics**: never.
 //! * **Spec**: Postfix postconf(5) `local_transport`, discard(8), error(8).
@@ -100,6 +100,6 @@ impl Delivery for LocalDelivery {
 /// The client may relay, but nothing here could.
 fn no_queue() -> Rejection {
     const TEXT: &str = "Relaying is not possible: this server delivers only to its own domains";
-    let reply = Reply::new(ReplyCode::MAILBOX_UNAVAILABLE, Some(EnhancedCode::new(5, 7, 1)), TEXT);
+    let reply = Reply::new(ReplyCode::TRANSACTION_FAILED, Some(EnhancedCode::new(5, 7, 1)), TEXT);
     Rejection::from_reply(reply).unwrap_or_else(Rejection::local_error)
 }

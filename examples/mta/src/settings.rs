@@ -10,6 +10,7 @@ mod names;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use smtp_server::proto::AddressSyntax;
 use smtp_server::relay::{LocalDomains, Networks};
 use smtp_server::{BareNewline, ConfigError, Limits, Service};
 
@@ -33,10 +34,13 @@ pub(crate) struct Settings {
     /// A domain in which the first message can be sent, if there is any.
     pub(crate) example_domain: Option<String>,
     pub(crate) networks: Networks,
+    pub(crate) xclient_clients: Networks,
+    pub(crate) xforward_clients: Networks,
     pub(crate) accounts: Accounts,
     pub(crate) transport: LocalTransport,
     pub(crate) limits: Limits,
     pub(crate) bare_newline: BareNewline,
+    pub(crate) address_syntax: AddressSyntax,
     pub(crate) auth_in_clear: bool,
     /// `None` if one has to be made.
     pub(crate) certificate: Option<Certificate>,
@@ -52,7 +56,13 @@ impl Settings {
         let host_name = parameters.myhostname.clone().unwrap_or_else(names::system_host_name);
         let domains = names::local_domains(&parameters.mydestination, &host_name)
             .map_err(|wrong| Failure::usage(format!("-o mydestination: {wrong}")))?;
-        let networks = networks(&parameters.mynetworks)?;
+        let trusted = networks("mynetworks", &parameters.mynetworks)?;
+        let xclient_clients =
+            networks("smtpd_authorized_xclient_hosts", &parameters.smtpd_authorized_xclient_hosts)?;
+        let xforward_clients = networks(
+            "smtpd_authorized_xforward_hosts",
+            &parameters.smtpd_authorized_xforward_hosts,
+        )?;
         let certificate = certificate(&parameters)?;
         let known = KnownRecipients::load(&parameters.local_recipient_maps)?;
         let users = passwd.as_deref().map_or_else(|| Ok(Users::nobody()), Users::load)?;
@@ -67,11 +77,18 @@ impl Settings {
             listeners,
             example_domain: localhost.or(domains.iter().find(is_name)).cloned(),
             local_domains: LocalDomains::new(&domains).map_err(|error| from_config(&error))?,
-            networks,
+            networks: trusted,
+            xclient_clients,
+            xforward_clients,
             accounts: Accounts::new(spool, home_domain, known),
             transport: parameters.local_transport,
             limits,
             bare_newline: parameters.smtpd_forbid_bare_newline,
+            address_syntax: if parameters.strict_rfc821_envelopes {
+                AddressSyntax::Strict
+            } else {
+                AddressSyntax::Default
+            },
             auth_in_clear: !parameters.smtpd_tls_auth_only,
             certificate,
             users,
@@ -85,7 +102,6 @@ pub(crate) fn from_config(error: &ConfigError) -> Failure {
     match error {
         ConfigError::ServerName(_) => Failure::usage(format!("-o myhostname: {error}")),
         ConfigError::Domain(_) => Failure::usage(format!("-o mydestination: {error}")),
-        ConfigError::Network(_) => Failure::usage(format!("-o mynetworks: {error}")),
         ConfigError::OpenRelay(_) => Failure::configuration(format!(
             "-o mynetworks: {error}; name the networks that are yours"
         )),
@@ -111,8 +127,13 @@ fn check_listeners(listeners: &[(Service, Address)]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn networks(mynetworks: &str) -> Result<Networks, Failure> {
-    Networks::new(names::list(mynetworks)).map_err(|error| from_config(&error))
+fn networks(name: &str, value: &str) -> Result<Networks, Failure> {
+    Networks::new(names::list(value)).map_err(|error| match error {
+        ConfigError::OpenRelay(_) => {
+            Failure::configuration(format!("-o {name}: {error}; name the networks that are yours"))
+        }
+        error => Failure::usage(format!("-o {name}: {error}")),
+    })
 }
 
 fn certificate(parameters: &Parameters) -> Result<Option<Certificate>, Failure> {

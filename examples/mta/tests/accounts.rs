@@ -70,7 +70,7 @@ fn other_domains_are_refused_to_everybody() {
             ["<kim@elsewhere.example>", "<kim%elsewhere.example@x.example>", "<kim@[192.0.2.1]>"]
         {
             let reply = client.deliver(to, "relayed");
-            assert!(reply.starts_with("550 5.7.1 "), "{args:?} {to}: {reply}");
+            assert!(reply.starts_with("554 5.7.1 "), "{args:?} {to}: {reply}");
             assert_eq!(
                 reply.contains("delivers only to its own domains"),
                 !args.is_empty(),

@@ -104,7 +104,7 @@ fn the_password_lets_a_user_send_to_local_domains_only() {
     let reply = client.deliver("<lee@localhost>", "from kim");
     assert!(reply.starts_with("250 2.0.0 "), "{reply}");
     let reply = client.deliver("<lee@elsewhere.example>", "from kim");
-    assert!(reply.starts_with("550 5.7.1 ") && reply.contains("own domains"), "{reply}");
+    assert!(reply.starts_with("554 5.7.1 ") && reply.contains("own domains"), "{reply}");
     let ended = mta.terminate();
     assert!(!ended.stderr.contains("secret") && !ended.stderr.contains(KIM), "{}", ended.stderr);
 }

@@ -10,9 +10,7 @@ use bytes::BytesMut;
 use super::parse_number;
 use crate::command::put_display;
 use crate::date_time::DateTime;
-use crate::limits::SECONDS_DIGITS_MAX;
-
-const SECONDS_MAX: u32 = 10_u32.pow(SECONDS_DIGITS_MAX as u32) - 1;
+use crate::limits::{SECONDS_DIGITS_MAX, SECONDS_MAX};
 
 /// `BY`: deliver within some time, or else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

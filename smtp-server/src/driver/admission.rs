@@ -39,7 +39,7 @@ pub(crate) struct Permit {
 }
 
 /// What a client with an address is counted by.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Prefixes {
     client: IpAddr,
     network: IpAddr,
@@ -71,6 +71,19 @@ impl Admission {
         }
         counts.all += 1;
         Some(Permit { admission: self.clone(), prefixes })
+    }
+}
+
+impl Permit {
+    /// Counts the connection for the client at `ip` from now on; `None` if that one has too many.
+    pub(crate) fn move_to(self, ip: IpAddr) -> Option<Self> {
+        if self.prefixes == Some(Prefixes::of(ip.to_canonical(), &self.admission.limits)) {
+            return Some(self);
+        }
+        let admission = self.admission.clone();
+        // First, or nobody could move while the server is full.
+        drop(self);
+        admission.admit(Some(ip))
     }
 }
 

@@ -7,6 +7,7 @@
 //!   the end. **Panics**: caught, 451. **Spec**: RFC 5321 4.2.5, 6.1.
 
 use async_trait::async_trait;
+use smtp_proto::EtrnArgument;
 
 use crate::body::Body;
 use crate::envelope::{Envelope, Recipient};
@@ -32,6 +33,15 @@ pub trait Delivery: Send + Sync + 'static {
         Verdict::Accept
     }
 
+    /// Sends what waits for a host that says it can be reached now (ETRN), over connections of its own and
+    /// never over the client's. Asked outside of transactions, where [`Capabilities::etrn`] is set.
+    ///
+    /// The answer is given at once, not when the messages are sent.
+    async fn etrn(&self, argument: &EtrnArgument<'_>, info: &SessionInfo) -> EtrnAnswer {
+        let _ = (argument, info);
+        EtrnAnswer::Unable
+    }
+
     /// Takes the message, or says why not.
     ///
     /// # Errors
@@ -45,23 +55,62 @@ pub trait Delivery: Send + Sync + 'static {
 }
 
 /// What a delivery honours; EHLO offers no more than that.
+///
+/// The parameters of what is offered are judged by the session and then stay in
+/// [`Envelope::params`](crate::envelope::Envelope::params) and
+/// [`Recipient::params`](crate::envelope::Recipient::params). The default offers what asks nothing of a
+/// delivery but to keep octets as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
     /// Content with octets above 127 (RFC 6152).
     pub eight_bit_mime: bool,
-    /// Addresses and header fields in UTF-8 (RFC 6531).
+    /// Addresses and header fields in UTF-8 (RFC 6531); counts for nothing without
+    /// [`eight_bit_mime`](Self::eight_bit_mime).
     pub smtputf8: bool,
     /// Content with any octets, lines or not (`BODY=BINARYMIME`, RFC 3030 3). A delivery that stores lines, or
     /// passes them on by DATA, cannot honour it. Default no.
     pub binary_mime: bool,
+    /// Sending what waits for a host when it asks for it (RFC 1985); off by default. It is offered by
+    /// [`Service::Smtp`](crate::info::Service::Smtp) alone (RFC 6409 7).
+    pub etrn: bool,
+    /// Reports as `RET`, `ENVID`, `NOTIFY` and `ORCPT` ask for them (RFC 3461), also about addresses in
+    /// UTF-8 (RFC 6533).
+    pub dsn: bool,
+    /// Passing a message on over verified TLS or not at all (RFC 8689). Offered inside TLS only.
+    pub require_tls: bool,
+    /// Refusing a mailbox that changed hands, in [`Delivery::verify`]: `550 5.7.17`, `5.7.18` for its
+    /// whole domain, `5.7.19` where it cannot be told (RFC 7293).
+    pub rrvs: bool,
+    /// Messages before others: the names of the policies that say what the priorities mean, possibly
+    /// none (RFC 6710). Priorities above 0 are for clients that authenticated, and for whom
+    /// [`Effects::prioritize`](crate::verdict::Effects::prioritize) grants them.
+    pub mt_priority: Option<&'static [&'static str]>,
+    /// Delivery within a time: the least that can be promised, in seconds; 0 where nothing is known
+    /// about it (RFC 2852).
+    pub deliver_by_seconds_min: Option<u32>,
+    /// Delivery not before a time: the longest that a message may be held, in seconds (RFC 4865).
+    /// Offered on submission only.
+    pub future_release_seconds_max: Option<u32>,
     /// Whether one result stands for all recipients.
     pub outcome: Outcome,
 }
 
 impl Default for Capabilities {
     fn default() -> Self {
-        Self { eight_bit_mime: true, smtputf8: true, binary_mime: false, outcome: Outcome::Whole }
+        Self {
+            eight_bit_mime: true,
+            smtputf8: true,
+            binary_mime: false,
+            etrn: false,
+            dsn: false,
+            require_tls: false,
+            rrvs: false,
+            mt_priority: None,
+            deliver_by_seconds_min: None,
+            future_release_seconds_max: None,
+            outcome: Outcome::Whole,
+        }
     }
 }
 
@@ -79,6 +128,24 @@ impl Capabilities {
         self.outcome = outcome;
         self
     }
+}
+
+/// What [`Delivery::etrn`] did (RFC 1985 5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EtrnAnswer {
+    /// 250: it began to look for messages.
+    Started,
+    /// 251: nothing waits.
+    NothingWaits,
+    /// 252: messages wait, and it began to send them.
+    PendingStarted,
+    /// 253: so many messages wait, and it began to send them.
+    Pending(u64),
+    /// 458: it cannot do so now.
+    Unable,
+    /// 459: this client may not ask for this host.
+    NotAllowed,
 }
 
 /// Whether a delivery can fail for some recipients of a message and not for others.

@@ -174,7 +174,7 @@ impl Session {
     fn is_out_of_turn(&self, line: &[u8], parsed: &Result<Command<'_>, SyntaxError>) -> bool {
         // STARTTLS has a rule of its own, and another protocol its own farewell.
         let is_exempt = Verb::of(line) == Some(Verb::StartTls) || is_foreign_protocol(line);
-        let may_group = self.info.hello.as_ref().is_some_and(|hello| hello.extended);
+        let may_group = self.extended && self.info.hello.is_some();
         self.config.pipelining == OutOfTurn::Refuse
             && !is_exempt
             && !(may_group && may_be_followed(line, parsed))
@@ -202,6 +202,9 @@ impl Session {
             Command::Vrfy(query) => self.list(Verb::Vrfy, query, mail),
             Command::Expn(query) => self.list(Verb::Expn, query, mail),
             Command::Help(_) => self.answer_idle_command(&replies::HELP, mail),
+            Command::Etrn(argument) => self.etrn(argument, mail),
+            Command::XClient(client) => self.xclient(*client, mail),
+            Command::XForward(told) => self.xforward(*told, mail),
             Command::Other { verb, argument } => self.extension_command(&verb, &argument, mail),
             _ => {
                 self.refuse(&replies::NOT_IMPLEMENTED);

@@ -6,9 +6,11 @@
 //! * **Limits**: none of its own. **Panics**: never.
 //! * **Spec**: RFC 5321 3.1, 3.2, 4.1.1.1, 4.1.4; RFC 2033 4.1; RFC 3207 4; RFC 9422.
 
+use std::borrow::Cow;
+
 use smtp_proto::{
     ClientName, Command, EhloReply, Extension, Mechanism, Reply, ReplyCode, ServiceExtension, Verb,
-    replies,
+    XClient, XForward, replies,
 };
 
 use super::Session;
@@ -18,6 +20,9 @@ use crate::config::OutOfTurn;
 use crate::hooks::CloseReason;
 use crate::info::Hello;
 use crate::verdict::{Rejection, Verdict};
+
+/// What LIMITS can say: 1 to 6 digits, and not 0 (RFC 9422 4.2).
+const TELLABLE_LIMITS: std::ops::RangeInclusive<u32> = 1..=999_999;
 
 impl Session {
     /// Answers [`Question::Client`](super::Question::Client): greets, or refuses service.
@@ -74,21 +79,24 @@ impl Session {
             return State::Command(mail);
         }
         self.guard.count_idle_command();
-        let hello = Hello { name: name.into_owned(), extended: verb != Verb::Helo };
-        State::Asked(Asked::Hello { hello, mail })
+        let extended = verb != Verb::Helo;
+        let hello = self.claims.hello(Hello { name: name.into_owned(), extended });
+        State::Asked(Asked::Hello { hello, extended, mail })
     }
 
     /// Answers [`Question::Hello`](super::Question::Hello) with a verdict and the SASL mechanisms to offer.
     pub fn answer_hello(&mut self, verdict: Verdict, mechanisms: Vec<&'static str>) {
-        let (hello, mail) = match self.take_state() {
-            State::Asked(Asked::Hello { hello, mail }) => (hello, mail),
+        let (hello, extended, mail) = match self.take_state() {
+            State::Asked(Asked::Hello { hello, extended, mail }) => (hello, extended, mail),
             other => return self.state = other,
         };
         match verdict.into_result() {
             Ok(mut effects) => {
                 self.keep_session_effects(&mut effects);
                 self.mechanisms = mechanisms;
-                let reply = self.hello_reply(hello.extended);
+                self.extended = extended;
+                self.forwarded = None;
+                let reply = self.hello_reply(extended);
                 std::sync::Arc::make_mut(&mut self.info).hello = Some(hello);
                 self.output.push(&reply);
                 self.state = State::Command(Mail::None);
@@ -108,28 +116,18 @@ impl Session {
         let mut offered = vec![
             Extension::Help,
             Extension::Pipelining,
-            // Without a number a client may rely on our having looked whether there is room (RFC 1870 7).
+            // RFC 1870 4: 0 says that there is no limit; no number would say nothing.
             Extension::Size(Some(config.limits.message_bytes_max.unwrap_or(0))),
             Extension::EnhancedStatusCodes,
             Extension::Chunking,
         ];
-        if config.capabilities.eight_bit_mime {
-            offered.push(Extension::EightBitMime);
-        }
-        if config.offers_smtputf8() {
-            offered.push(Extension::SmtpUtf8);
-        }
+        self.add_offers_of_delivery(&mut offered);
         if config.directory {
             offered.extend([Extension::Vrfy, Extension::Expn]);
         }
-        if config.capabilities.binary_mime {
-            offered.push(Extension::BinaryMime);
-        }
-        if self.offers_prdr() {
-            offered.push(Extension::Prdr);
-        }
-        if let Some(recipients_max) = config.limits.recipients_max {
-            let rcpt_max = u32::try_from(recipients_max).ok();
+        let recipients_max = config.limits.recipients_max.and_then(|max| u32::try_from(max).ok());
+        let rcpt_max = recipients_max.filter(|max| TELLABLE_LIMITS.contains(max));
+        if rcpt_max.is_some() {
             offered.push(Extension::Limits { mail_max: None, rcpt_max, rcpt_domain_max: None });
         }
         if config.starttls && self.info.tls.is_none() {
@@ -138,6 +136,15 @@ impl Session {
         if self.offers_auth() && self.info.identity.is_none() {
             let mechanisms = self.mechanisms.iter().filter_map(|name| Mechanism::new(*name).ok());
             offered.push(Extension::Auth(mechanisms.collect::<Vec<_>>()));
+        }
+        if self.offers_etrn() {
+            offered.push(Extension::Etrn);
+        }
+        if self.is_in(&config.xclient_clients) {
+            offered.push(Extension::XClient(XClient::NAMES.map(Cow::Borrowed).to_vec()));
+        }
+        if self.is_in(&config.xforward_clients) {
+            offered.push(Extension::XForward(XForward::NAMES.map(Cow::Borrowed).to_vec()));
         }
         offered.extend(config.dialect.extensions().iter().map(ServiceExtension::line));
         offered
@@ -179,7 +186,7 @@ impl Session {
         } else if !self.config.starttls {
             replies::TLS_NOT_OFFERED
         } else if !matches!(mail, Mail::None) {
-            replies::TLS_IN_TRANSACTION
+            replies::IN_TRANSACTION
         } else if !is_last {
             // Whoever put octets behind STARTTLS wants them taken for something sent under TLS.
             self.output.push(&replies::TLS_PIPELINED);

@@ -31,6 +31,7 @@ impl Session {
         }
         let mut envelope = Envelope::new(from.into_owned(), self.now.wall);
         envelope.params = params.into_owned();
+        envelope.forwarded = self.forwarded.take();
         if self.info.identity.is_none() && envelope.params.auth.is_some() {
             // RFC 4954 5: the word of a client that is not trusted is worth AUTH=<>.
             envelope.params.auth = Some(AuthParam::Unknown);
@@ -63,25 +64,13 @@ impl Session {
         if params.other.iter().any(unknown) || params.extensions().any(unsupported) {
             return Err(replies::UNSUPPORTED_PARAMETER);
         }
+        self.judge_times(params)?;
         if !params.smtputf8 && !from.is_ascii() {
             return Err(self.refusal_of_utf8(replies::SENDER_NEEDS_SMTPUTF8));
         }
         match (params.size, config.limits.message_bytes_max) {
             (Some(size), Some(max)) if max < size => Err(replies::MESSAGE_TOO_LARGE),
             _ => Ok(()),
-        }
-    }
-
-    /// Whether the parameters of an extension, named by its EHLO keyword, have a meaning here.
-    fn takes_parameters_of(&self, keyword: &str) -> bool {
-        let config = &self.config;
-        match keyword {
-            "SIZE" => true,
-            "8BITMIME" => config.capabilities.eight_bit_mime,
-            "SMTPUTF8" => config.offers_smtputf8(),
-            "AUTH" => config.auth.offered,
-            "BINARYMIME" => config.capabilities.binary_mime,
-            _ => false,
         }
     }
 
@@ -93,11 +82,22 @@ impl Session {
         };
         match verdict.into_result() {
             Ok(effects) => {
+                let asked = transaction.envelope.params.mt_priority;
+                self.lower_priority(&mut transaction.envelope);
                 self.keep_effects(effects, &mut transaction);
-                self.output.push_held(&replies::SENDER_OK);
+                let reply = match transaction.envelope.params.mt_priority {
+                    Some(given) if asked.is_some_and(|asked| asked != given) => {
+                        replies::sender_ok_with_priority(given)
+                    }
+                    _ => replies::SENDER_OK,
+                };
+                self.output.push_held(&reply);
                 self.state = State::Command(Mail::Open(transaction));
             }
-            Err(rejection) => self.refuse_with(&rejection, Mail::None),
+            Err(rejection) => {
+                self.forwarded = transaction.envelope.forwarded.take();
+                self.refuse_with(&rejection, Mail::None);
+            }
         }
     }
 
@@ -147,6 +147,10 @@ impl Session {
         if params.other.iter().any(unknown) || params.extensions().any(unsupported) {
             return Err(replies::UNSUPPORTED_PARAMETER);
         }
+        let is_utf8 = params.orcpt.as_ref().is_some_and(|orcpt| !orcpt.is_ascii());
+        if is_utf8 && !self.takes_parameters_of("SMTPUTF8") {
+            return Err(replies::BAD_PARAMETER);
+        }
         if !transaction.envelope.params.smtputf8 && !to.is_ascii() {
             return Err(self.refusal_of_utf8(replies::RECIPIENT_NEEDS_SMTPUTF8));
         }
@@ -192,6 +196,9 @@ impl Session {
         self.keep_session_effects(&mut effects);
         transaction.envelope.extensions.merge(effects.transaction);
         transaction.envelope.handling.merge(effects.handling);
+        if let Some(priority) = effects.mt_priority {
+            transaction.envelope.params.mt_priority = Some(priority);
+        }
     }
 
     /// Whether a submitted message would leave this host with a single label in its envelope, of which nobody

@@ -41,7 +41,7 @@ impl Session {
 
     /// The octets of a refused chunk are on their way already, so they are read.
     pub(super) fn bdat(&mut self, chunk: Chunk, mail: Mail) -> State {
-        if self.info.hello.as_ref().is_some_and(|hello| !hello.extended) {
+        if self.info.hello.is_some() && !self.extended {
             // To a client that knows no extensions these octets are something else than a chunk.
             self.output.push(&replies::CHUNKING_NOT_OFFERED);
             return State::Closing(CloseReason::Refused);

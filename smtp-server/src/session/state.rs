@@ -11,7 +11,7 @@
 //!              Asked, Exchange, Upgrading
 //! ```
 
-use smtp_proto::{BodyType, ForwardPath, Query, RcptParams, Reply, Verb};
+use smtp_proto::{BodyType, EtrnArgument, ForwardPath, Query, RcptParams, Reply, Verb};
 
 use super::auth::Exchange;
 use super::content::Content;
@@ -20,7 +20,7 @@ use super::framing::Framing;
 use super::{Message, Question};
 use crate::envelope::Envelope;
 use crate::hooks::{CloseReason, CredentialQuery};
-use crate::info::Hello;
+use crate::info::{Hello, SessionInfo};
 use crate::verdict::Rejection;
 
 pub(super) enum State {
@@ -72,6 +72,8 @@ pub(super) enum Asked {
     Client,
     Hello {
         hello: Hello,
+        /// It was said with EHLO or LHLO, whatever the facts say of the client spoken for.
+        extended: bool,
         mail: Mail,
     },
     Sender(Box<Transaction>),
@@ -94,6 +96,7 @@ pub(super) enum Asked {
         argument: String,
         mail: Mail,
     },
+    Etrn(EtrnArgument<'static>),
     Mechanism {
         mechanism: &'static str,
         initial_response: Option<Vec<u8>>,
@@ -120,10 +123,10 @@ impl Mail {
 
 impl State {
     /// The open question, unless it is the one that moves the message out.
-    pub(super) fn question(&self) -> Option<Question<'_>> {
+    pub(super) fn question<'a>(&'a self, info: &'a SessionInfo) -> Option<Question<'a>> {
         let Self::Asked(asked) = self else { return None };
         Some(match asked {
-            Asked::Client => Question::Client,
+            Asked::Client => Question::Client(info),
             Asked::Hello { hello, .. } => Question::Hello(hello),
             Asked::Sender(transaction) => Question::Sender(&transaction.envelope),
             Asked::Recipient { to, params, transaction } => {
@@ -136,6 +139,7 @@ impl State {
             Asked::Command { verb, argument, mail } => {
                 Question::Command { verb, argument, envelope: mail.envelope() }
             }
+            Asked::Etrn(argument) => Question::Etrn(argument),
             Asked::Mechanism { mechanism, .. } => Question::Mechanism(mechanism),
             Asked::Credentials { exchange, query } => {
                 Question::Credentials { query, mechanism: exchange.mechanism() }

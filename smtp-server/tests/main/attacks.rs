@@ -12,6 +12,7 @@ mod relay;
 mod slow;
 mod source_routes;
 mod tls;
+mod trust;
 
 use smtp_server::proto::{Reply, limits};
 use tokio::runtime::{Builder, Runtime};

@@ -41,7 +41,7 @@ Exit codes: 64 unknown option or name or bad value, 66 unreadable file, 69 port 
 /// The whole text.
 pub(crate) fn text() -> String {
     let mut text = USAGE.to_owned();
-    for parameter in &parameters::TABLE {
+    for parameter in parameters::TABLE {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {}\n      {}", parameter.name, parameter.meaning);
     }

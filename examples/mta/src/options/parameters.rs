@@ -23,6 +23,10 @@ pub(crate) struct Parameters {
     pub(crate) mydestination: String,
     /// Networks in CIDR form, not yet read.
     pub(crate) mynetworks: String,
+    /// The same.
+    pub(crate) smtpd_authorized_xclient_hosts: String,
+    /// The same.
+    pub(crate) smtpd_authorized_xforward_hosts: String,
     pub(crate) message_size_limit: Option<u64>,
     pub(crate) smtpd_recipient_limit: Option<usize>,
     pub(crate) smtpd_client_connection_count_limit: Option<usize>,
@@ -30,6 +34,7 @@ pub(crate) struct Parameters {
     pub(crate) smtpd_tls_key_file: Option<PathBuf>,
     pub(crate) smtpd_tls_auth_only: bool,
     pub(crate) smtpd_forbid_bare_newline: BareNewline,
+    pub(crate) strict_rfc821_envelopes: bool,
     /// `None` for `Maildir` in the data directory.
     pub(crate) mail_spool_directory: Option<PathBuf>,
     pub(crate) local_recipient_maps: RecipientMaps,
@@ -45,7 +50,7 @@ pub(crate) struct Parameter {
 }
 
 /// Every name that `-o` takes.
-pub(crate) static TABLE: [Parameter; 13] = [
+pub(crate) static TABLE: &[Parameter] = &[
     Parameter {
         name: "myhostname",
         meaning: "our name in greetings and trace fields (the system's)",
@@ -64,6 +69,22 @@ pub(crate) static TABLE: [Parameter; 13] = [
         meaning: "trusted networks such as 192.0.2.0/24; without a queue even they cannot relay (none)",
         set: |all, value| {
             value.clone_into(&mut all.mynetworks);
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "smtpd_authorized_xclient_hosts",
+        meaning: "networks of proxies, which may claim any client and any login (none)",
+        set: |all, value| {
+            value.clone_into(&mut all.smtpd_authorized_xclient_hosts);
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "smtpd_authorized_xforward_hosts",
+        meaning: "networks of filters, which may tell the log where a message came from (none)",
+        set: |all, value| {
+            value.clone_into(&mut all.smtpd_authorized_xforward_hosts);
             Ok(())
         },
     },
@@ -107,6 +128,11 @@ pub(crate) static TABLE: [Parameter; 13] = [
         },
     },
     Parameter {
+        name: "strict_rfc821_envelopes",
+        meaning: "no: one space before the address in MAIL and RCPT is forgiven; yes: it is not (no)",
+        set: |all, value| values::yes_or_no(value).map(|yes| all.strict_rfc821_envelopes = yes),
+    },
+    Parameter {
         name: "mail_spool_directory",
         meaning: "where the Maildirs lie, as DOMAIN/LOCAL-PART/ (Maildir in the data directory)",
         set: |all, value| values::path(value).map(|path| all.mail_spool_directory = path),
@@ -132,6 +158,8 @@ impl Default for Parameters {
             myhostname: None,
             mydestination: "$myhostname, localhost.$mydomain, localhost".to_owned(),
             mynetworks: String::new(),
+            smtpd_authorized_xclient_hosts: String::new(),
+            smtpd_authorized_xforward_hosts: String::new(),
             message_size_limit: limits.message_bytes_max,
             smtpd_recipient_limit: limits.recipients_max,
             smtpd_client_connection_count_limit: limits.connections_per_client_max,
@@ -139,6 +167,7 @@ impl Default for Parameters {
             smtpd_tls_key_file: None,
             smtpd_tls_auth_only: true,
             smtpd_forbid_bare_newline: BareNewline::default(),
+            strict_rfc821_envelopes: false,
             mail_spool_directory: None,
             local_recipient_maps: RecipientMaps::Everyone,
             local_transport: LocalTransport::Maildirs,

@@ -43,7 +43,7 @@ fn c01_talk_before_the_greeting() {
         let config = std::sync::Arc::new(setup.session_config());
         let mut session = Session::new(config, setup.peer(), start());
         session.input().extend_from_slice(b"EHLO x\r\n");
-        assert!(matches!(session.poll(start()), Action::Ask(Question::Client)));
+        assert!(matches!(session.poll(start()), Action::Ask(Question::Client(_))));
         session.answer_client(Verdict::Accept);
         let Action::Write(octets) = session.poll(start()) else { panic!("no greeting") };
         assert_eq!(codes(octets), [expected]);

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use smtp_server::relay::Networks;
+
 use super::runtime;
 use crate::support::octets::codes;
 use crate::support::setup::Setup;
@@ -49,6 +51,35 @@ fn one_client_has_so_many_connections() {
         assert_eq!(setup.events.starting_with("ConnectionRefused").len(), 1);
         drop(first);
         soon_greeted(&running, ONE).await;
+        running.stop().await;
+    });
+}
+
+/// XCLIENT makes room for the proxy and takes it from the client that the proxy speaks for.
+#[test]
+fn a_client_counts_also_behind_a_proxy() {
+    let (mut setup, _) = Setup::accepting();
+    setup.limits.connections_per_client_max = Some(2);
+    setup.limits.connections_max = Some(4);
+    setup.xclient_clients = Networks::new(["127.0.0.1"]).unwrap();
+    runtime().block_on(async {
+        let running = Running::start(&setup).await;
+        let mut behind = Vec::new();
+        for _ in 0..2 {
+            let mut client = greeted(&running, ONE).await;
+            assert!(client.ask("XCLIENT ADDR=127.0.0.2\r\n").await.starts_with("220 "));
+            behind.push(client);
+        }
+        refused(&running, OTHER).await;
+        let mut third = greeted(&running, ONE).await;
+        third.write(b"XCLIENT ADDR=127.0.0.2\r\n").await;
+        assert_eq!(codes(&third.rest().await), ["421"]);
+        // A client that moves on makes room again.
+        assert!(behind[0].ask("XCLIENT ADDR=127.0.0.3\r\n").await.starts_with("220 "));
+        let _other = greeted(&running, OTHER).await;
+        let replaced = setup.events.starting_with("ClientReplaced");
+        assert_eq!(replaced.len(), 4, "{replaced:?}");
+        assert_eq!(setup.events.starting_with("ConnectionRefused").len(), 2);
         running.stop().await;
     });
 }

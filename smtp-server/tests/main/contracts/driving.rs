@@ -21,7 +21,7 @@ fn hand() -> ByHand {
 fn a_question_that_was_not_answered_is_asked_again() {
     let mut hand = hand();
     for _ in 0..3 {
-        assert!(matches!(hand.session.poll(hand.now), Action::Ask(Question::Client)));
+        assert!(matches!(hand.session.poll(hand.now), Action::Ask(Question::Client(_))));
     }
     hand.run();
     hand.session.input().extend_from_slice(b"EHLO a\r\n");

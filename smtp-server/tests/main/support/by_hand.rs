@@ -150,7 +150,7 @@ enum Kind {
 impl Kind {
     fn of(question: &Question<'_>) -> Self {
         match question {
-            Question::Client => Self::Client,
+            Question::Client(_) => Self::Client,
             Question::Hello(_) => Self::Hello,
             Question::Sender(_) => Self::Sender,
             Question::Recipient { .. } => Self::Recipient,

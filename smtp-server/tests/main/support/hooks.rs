@@ -46,10 +46,11 @@ pub(crate) enum Behaviour {
 #[derive(Clone, Default)]
 pub(crate) struct Scripted {
     pub(crate) behaviour: Behaviour,
-    /// Whether it keeps any octets.
-    pub(crate) binary_mime: bool,
     /// Recipients whose mailbox does not exist.
     pub(crate) unknown: Vec<String>,
+    /// Recipients whose mailbox got its owner at a time, in seconds since 1970.
+    pub(crate) owned_since: Vec<(String, i64)>,
+    pub(crate) capabilities: Capabilities,
     log: Arc<Mutex<Vec<String>>>,
 }
 
@@ -124,16 +125,18 @@ fn name(error: &BodyError) -> String {
 impl Delivery for Scripted {
     fn capabilities(&self) -> Capabilities {
         let each = matches!(self.behaviour, Behaviour::Each(_));
-        Capabilities::default().with_binary_mime(self.binary_mime).with_outcome(if each {
-            Outcome::Each
-        } else {
-            Outcome::Whole
-        })
+        self.capabilities.with_outcome(if each { Outcome::Each } else { Outcome::Whole })
     }
 
     async fn verify(&self, recipient: &Recipient, _info: &SessionInfo) -> Verdict {
         if self.unknown.contains(&recipient.path.to_string()) {
             return rejection("550 5.1.1 User unknown").into();
+        }
+        let path = recipient.path.to_string();
+        let since = recipient.params.rrvs.as_ref().map(|rrvs| rrvs.since().unix_seconds());
+        let is_newer = |(owned, at): &(String, i64)| *owned == path && since < Some(*at);
+        if since.is_some() && self.owned_since.iter().any(is_newer) {
+            return rejection("550 5.7.17 The mailbox changed hands").into();
         }
         Verdict::Accept
     }

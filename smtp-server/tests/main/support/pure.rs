@@ -12,9 +12,9 @@ use smtp_server::proto::{ForwardPath, RcptParams, Reply, Verb, replies};
 use smtp_server::session::Message;
 use smtp_server::{
     Accepted, Action, Body, BodyError, CloseReason, ContentAction, CredentialAnswer, Directory,
-    Effects, Envelope, EvaluateAt, HeaderField, HookFailure, ListedMailbox, Now, PollChunk,
-    Question, Receipt, Recipient, RecipientClass, Rejection, RelayDecision, Session, SessionInfo,
-    Stage, TlsInfo, Verdict,
+    Effects, Envelope, EtrnAnswer, EvaluateAt, HeaderField, HookFailure, ListedMailbox, Now,
+    PollChunk, Question, Receipt, Recipient, RecipientClass, Rejection, RelayDecision, Session,
+    SessionInfo, Stage, TlsInfo, Verdict,
 };
 
 use super::octets::Random;
@@ -221,6 +221,7 @@ enum Answer {
     Data(Verdict),
     Listing(Result<Vec<ListedMailbox>, Rejection>),
     Command(Reply),
+    Etrn(EtrnAnswer),
     Mechanism(&'static str),
     Credentials(CredentialAnswer),
 }
@@ -272,6 +273,7 @@ impl Driver<'_> {
             Answer::Recipient(decision) => session.answer_recipient(decision),
             Answer::Data(verdict) => session.answer_data(verdict),
             Answer::Listing(listed) => session.answer_listing(listed),
+            Answer::Etrn(answer) => session.answer_etrn(answer),
             Answer::Command(reply) => {
                 let failure = session.answer_command(reply);
                 self.link.run.failures.extend(failure);
@@ -311,12 +313,13 @@ impl Driver<'_> {
 /// What the driver of the crate does, in line.
 fn resolve(setup: &Setup, question: &Question<'_>, info: &SessionInfo, now: Now) -> Answer {
     let now = now.wall;
-    let early = |stage| match setup.evaluate_at {
+    let early_by = |stage, info| match setup.evaluate_at {
         EvaluateAt::OwnStage => check(setup, stage, info),
         EvaluateAt::Recipient => Verdict::Accept,
     };
+    let early = |stage| early_by(stage, info);
     match question {
-        Question::Client => Answer::Client(early(Stage::Client { now })),
+        Question::Client(info) => Answer::Client(early_by(Stage::Client { now }, info)),
         Question::Hello(hello) => Answer::Hello(early(Stage::Hello { now, hello })),
         Question::Sender(envelope) => Answer::Sender(early(Stage::Sender { now, envelope })),
         Question::Recipient { to, params, envelope } => {
@@ -335,6 +338,7 @@ fn resolve(setup: &Setup, question: &Question<'_>, info: &SessionInfo, now: Now)
             let hook = setup.extension.as_ref().unwrap();
             Answer::Command(block_on(hook.command(verb, argument, *envelope, info)))
         }
+        Question::Etrn(argument) => Answer::Etrn(block_on(setup.delivery.etrn(argument, info))),
         Question::Mechanism(mechanism) => Answer::Mechanism(mechanism),
         Question::Credentials { query, .. } => {
             let hook = setup.authenticator.as_ref().unwrap();

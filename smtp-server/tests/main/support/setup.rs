@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use smtp_server::config::Timeouts;
-use smtp_server::proto::Dialect;
-use smtp_server::relay::LocalDomains;
+use smtp_server::proto::{AddressSyntax, Dialect};
+use smtp_server::relay::{LocalDomains, Networks};
 use smtp_server::{
     AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, EvaluateAt, ExtensionHandler,
     Limits, NulPolicy, Observer, OutOfTurn, Peer, RelayPolicy, Server, Service, ServiceConfig,
@@ -23,11 +23,12 @@ use super::tls;
 pub(crate) struct Setup {
     pub(crate) service: Service,
     pub(crate) bare_newline: BareNewline,
-    pub(crate) bare_newline_exempt: Vec<&'static str>,
+    pub(crate) bare_newline_exempt: Networks,
     pub(crate) nul: NulPolicy,
     pub(crate) early_talk: OutOfTurn,
     /// Tolerated unless a test says otherwise: most put several turns into one.
     pub(crate) pipelining: OutOfTurn,
+    pub(crate) address_syntax: AddressSyntax,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     pub(crate) evaluate_at: EvaluateAt,
@@ -37,6 +38,8 @@ pub(crate) struct Setup {
     pub(crate) delivery: Arc<dyn Delivery>,
     pub(crate) directory: Option<Phonebook>,
     pub(crate) extension: Option<Arc<dyn ExtensionHandler>>,
+    pub(crate) xclient_clients: Networks,
+    pub(crate) xforward_clients: Networks,
     pub(crate) auth_in_clear: bool,
     pub(crate) auth_required: bool,
     pub(crate) tls: bool,
@@ -52,10 +55,11 @@ impl Setup {
         Self {
             service: Service::Smtp,
             bare_newline: BareNewline::default(),
-            bare_newline_exempt: Vec::new(),
+            bare_newline_exempt: Networks::default(),
             nul: NulPolicy::default(),
             early_talk: OutOfTurn::Tolerate,
             pipelining: OutOfTurn::Tolerate,
+            address_syntax: AddressSyntax::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             evaluate_at: EvaluateAt::default(),
@@ -65,6 +69,8 @@ impl Setup {
             delivery: Arc::new(delivery),
             directory: None,
             extension: None,
+            xclient_clients: Networks::default(),
+            xforward_clients: Networks::default(),
             auth_in_clear: false,
             auth_required: false,
             tls: false,
@@ -93,15 +99,17 @@ impl Setup {
         config.limits = self.limits;
         config.timeouts = self.timeouts;
         config.bare_newline = self.bare_newline;
-        let exempt = self.bare_newline_exempt.iter();
-        config.bare_newline_exempt = exempt.map(|network| network.parse().unwrap()).collect();
+        config.bare_newline_exempt = self.bare_newline_exempt.clone();
         config.nul = self.nul;
         config.early_talk = self.early_talk;
         config.pipelining = self.pipelining;
         config.directory = self.directory.is_some();
+        config.dialect = Dialect::default().with_address_syntax(self.address_syntax);
         if let Some(extension) = &self.extension {
-            config.dialect = Dialect::STANDARD.with(extension.definition()).unwrap();
+            config.dialect = config.dialect.with(extension.definition()).unwrap();
         }
+        config.xclient_clients = self.xclient_clients.clone();
+        config.xforward_clients = self.xforward_clients.clone();
         config.capabilities = self.delivery.capabilities();
         config.starttls = self.tls && self.service != Service::Submissions;
         config.tls_required = self.tls_required;
@@ -134,13 +142,15 @@ impl Setup {
             .limits(self.limits)
             .timeouts(self.timeouts)
             .bare_newline(self.bare_newline)
-            .bare_newline_exempt(&self.bare_newline_exempt)
-            .unwrap()
+            .bare_newline_exempt(self.bare_newline_exempt.clone())
             .nul(self.nul)
             .early_talk(self.early_talk)
             .pipelining(self.pipelining)
+            .address_syntax(self.address_syntax)
             .evaluate_at(self.evaluate_at)
             .auth_in_clear(self.auth_in_clear)
+            .xclient_clients(self.xclient_clients.clone())
+            .xforward_clients(self.xforward_clients.clone())
             .observer(observer);
         if let Some(access) = &self.access {
             builder = builder.access(SharedAccess(access.clone()));

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use smtp_server::Capabilities;
 use smtp_server::access::{AccessAction, AccessMaps, MemoryMap};
+use smtp_server::proto::{AddressSyntax, DateTime};
 use smtp_server::relay::{Authenticated, LocalDomains, Networks};
 use smtp_server::sasl::Passwords;
 use smtp_server::{BareNewline, EvaluateAt, HeaderField, RelayPolicyExt, Service, StageKind};
@@ -105,8 +107,16 @@ impl Transcript {
         for (key, value) in &self.headers {
             match key.as_str() {
                 "deliver" => delivery.behaviour = behaviour(value)?,
-                "binary-mime" => delivery.binary_mime = value == "yes",
+                "binary-mime" => delivery.capabilities.binary_mime = value == "yes",
                 "unknown" => delivery.unknown.push(value.clone()),
+                "owned-since" => {
+                    let (path, time) = value.split_once(' ').ok_or("a path and a time")?;
+                    let time = DateTime::parse(time).ok_or("not a time")?;
+                    delivery.owned_since.push((path.to_owned(), time.unix_seconds()));
+                }
+                "capabilities" => {
+                    value.split(' ').try_for_each(|one| add(one, &mut delivery.capabilities))?;
+                }
                 _ => {}
             }
         }
@@ -126,7 +136,7 @@ impl Transcript {
 fn apply(setup: &mut Setup, key: &str, value: &str) -> Result<(), String> {
     let number = || value.parse::<u32>().map_err(|_| format!("{key} is a number"));
     match (key, value) {
-        ("deliver" | "unknown" | "binary-mime", _) => {}
+        ("deliver" | "unknown" | "binary-mime" | "owned-since" | "capabilities", _) => {}
         ("service", "smtp") => setup.service = Service::Smtp,
         ("service", "lmtp") => setup.service = Service::Lmtp,
         ("service", "submission") => {
@@ -135,6 +145,9 @@ fn apply(setup: &mut Setup, key: &str, value: &str) -> Result<(), String> {
         }
         ("bare-newline", "reject") => setup.bare_newline = BareNewline::Reject,
         ("bare-newline", "normalize") => setup.bare_newline = BareNewline::Normalize,
+        ("address-syntax", "strict") => setup.address_syntax = AddressSyntax::Strict,
+        ("address-syntax", "tolerant") => setup.address_syntax = AddressSyntax::Tolerant,
+        ("size", "none") => setup.limits.message_bytes_max = None,
         ("size", _) => setup.limits.message_bytes_max = Some(number()?.into()),
         ("recipients", _) => setup.limits.recipients_max = Some(number()? as usize),
         ("hops", _) => setup.limits.hops_max = Some(number()?),
@@ -154,16 +167,39 @@ fn apply(setup: &mut Setup, key: &str, value: &str) -> Result<(), String> {
             let store = OneUser { user: user.to_owned(), password: password.to_owned() };
             setup.authenticator = Some(Arc::new(Passwords::new(store)));
         }
+        ("xclient", _) => setup.xclient_clients = networks(value)?,
+        ("xforward", _) => setup.xforward_clients = networks(value)?,
         ("relay", "authenticated") => {
             let local = LocalDomains::new(["local.test"]).map_err(|error| error.to_string())?;
             setup.relay = Arc::new(local.or(Authenticated));
         }
         ("relay", networks) => {
             let local = LocalDomains::new(["local.test"]).map_err(|error| error.to_string())?;
-            let networks = Networks::new(networks.split(' ')).map_err(|error| error.to_string())?;
-            setup.relay = Arc::new(local.or(networks));
+            setup.relay = Arc::new(local.or(self::networks(networks)?));
         }
         _ => return Err(format!("unknown header {key}: {value}")),
+    }
+    Ok(())
+}
+
+fn networks(value: &str) -> Result<Networks, String> {
+    Networks::new(value.split(' ')).map_err(|error| error.to_string())
+}
+
+/// One word of `capabilities`: an EHLO keyword, with its argument behind `=`.
+fn add(word: &str, capabilities: &mut Capabilities) -> Result<(), String> {
+    let (keyword, argument) = word.split_once('=').unwrap_or((word, "0"));
+    let number = argument.parse::<u32>().map_err(|_| format!("{keyword} takes a number"));
+    match keyword {
+        "no-8bitmime" => capabilities.eight_bit_mime = false,
+        "no-smtputf8" => capabilities.smtputf8 = false,
+        "dsn" => capabilities.dsn = true,
+        "requiretls" => capabilities.require_tls = true,
+        "rrvs" => capabilities.rrvs = true,
+        "mt-priority" => capabilities.mt_priority = Some(&["MIXER"]),
+        "deliverby" => capabilities.deliver_by_seconds_min = Some(number?),
+        "futurerelease" => capabilities.future_release_seconds_max = Some(number?),
+        _ => return Err(format!("unknown capability {word}")),
     }
     Ok(())
 }
