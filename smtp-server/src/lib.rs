@@ -110,8 +110,9 @@ pub use events::TracingObserver;
 pub use header::{HeaderField, HeaderFieldError};
 pub use hooks::{
     AccessControl, Authenticator, Capabilities, CloseReason, CredentialAnswer, CredentialQuery,
-    CredentialStore, Delivery, Event, ExtensionHandler, HookFailure, HookKind, LookupError,
-    Observer, Outcome, RelayPolicy, SaslExchange, SaslStep, Stage, StageKind,
+    CredentialStore, Delivery, Directory, DirectoryEntry, Event, Expansion, ExtensionHandler,
+    HookFailure, HookKind, LookupError, Observer, Outcome, RelayPolicy, SaslExchange, SaslStep,
+    Stage, StageKind, Verification,
 };
 pub use in_flight::InFlight;
 pub use info::{

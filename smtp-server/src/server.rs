@@ -28,7 +28,7 @@ use crate::builder::{ServerBuilder, WantsRelayPolicy};
 use crate::config::SessionConfig;
 use crate::driver::{Admission, Buffers, Connection, Context, Hooks, Permit, Shutdown, now};
 use crate::error::ConfigError;
-use crate::hooks::{AccessControl, Authenticator, Event, RelayPolicy};
+use crate::hooks::{AccessControl, Authenticator, Directory, Event, RelayPolicy};
 use crate::info::{Peer, Service, SessionInfo};
 use crate::relay::check_coverage;
 use crate::session::Session;
@@ -58,6 +58,7 @@ pub struct ServiceConfig {
     relay: Option<Arc<dyn RelayPolicy>>,
     access: Option<Arc<dyn AccessControl>>,
     authenticator: Option<Arc<dyn Authenticator>>,
+    directory: Option<Arc<dyn Directory>>,
     #[cfg(feature = "tls")]
     tls: Option<TlsConfig>,
 }
@@ -110,6 +111,7 @@ impl ServiceConfig {
             relay: None,
             access: None,
             authenticator: None,
+            directory: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -137,6 +139,12 @@ impl ServiceConfig {
     /// An authenticator for this listener alone, in place of the server's.
     pub fn authenticator(mut self, authenticator: impl Authenticator) -> Self {
         self.authenticator = Some(Arc::new(authenticator));
+        self
+    }
+
+    /// A directory for this listener alone, in place of the server's: users may be told more than strangers.
+    pub fn directory(mut self, directory: impl Directory) -> Self {
+        self.directory = Some(Arc::new(directory));
         self
     }
 
@@ -269,6 +277,7 @@ impl Server {
         hooks.relay = config.relay.unwrap_or(hooks.relay);
         hooks.access = config.access.or(hooks.access);
         hooks.authenticator = config.authenticator.or(hooks.authenticator);
+        hooks.directory = config.directory.or(hooks.directory);
         if (service == Service::Submissions || config.tls_required) && !has_tls {
             return Err(ConfigError::TlsRequired(service));
         }
@@ -282,6 +291,7 @@ impl Server {
         session.tls_required = config.tls_required;
         session.auth.offered = hooks.authenticator.is_some() && service != Service::Lmtp;
         session.auth.required = config.auth_required;
+        session.directory = hooks.directory.is_some();
         Ok(Endpoint {
             session: Arc::new(session),
             hooks: Arc::new(hooks),

@@ -50,6 +50,8 @@ mod misc;
 
 mod extension;
 
+mod directory;
+
 mod guard;
 
 mod output;
@@ -150,6 +152,10 @@ pub enum Question<'a> {
         /// The envelope of the open mail transaction.
         envelope: Option<&'a Envelope>,
     },
+    /// Whose mailbox is meant by this name? [`Session::answer_verification`]
+    Verification(&'a str),
+    /// Who is on the list of this name? [`Session::answer_expansion`]
+    Expansion(&'a str),
     /// An exchange for this mechanism. [`Session::answer_mechanism`]
     Mechanism(&'static str),
     /// Is this credential right? [`Session::answer_credentials`]

@@ -130,6 +130,9 @@ impl Session {
             let mechanisms = self.mechanisms.iter().filter_map(|name| Mechanism::new(*name).ok());
             offered.push(Extension::Auth(mechanisms.collect::<Vec<_>>()));
         }
+        if config.directory {
+            offered.extend([Extension::Vrfy, Extension::Expn]);
+        }
         offered.extend(config.dialect.extensions().iter().map(ServiceExtension::line));
         offered
     }

@@ -11,7 +11,7 @@
 //!              Asked, Exchange, Upgrading
 //! ```
 
-use smtp_proto::{ForwardPath, RcptParams, Reply};
+use smtp_proto::{ForwardPath, Query, RcptParams, Reply};
 
 use super::auth::Exchange;
 use super::content::Content;
@@ -82,6 +82,14 @@ pub(super) enum Asked {
         argument: String,
         mail: Mail,
     },
+    Verification {
+        query: Query<'static>,
+        mail: Mail,
+    },
+    Expansion {
+        query: Query<'static>,
+        mail: Mail,
+    },
     Mechanism {
         mechanism: &'static str,
         initial_response: Option<Vec<u8>>,
@@ -121,6 +129,8 @@ impl State {
             Asked::Command { verb, argument, mail } => {
                 Question::Command { verb, argument, envelope: mail.envelope() }
             }
+            Asked::Verification { query, .. } => Question::Verification(&query.argument),
+            Asked::Expansion { query, .. } => Question::Expansion(&query.argument),
             Asked::Mechanism { mechanism, .. } => Question::Mechanism(mechanism),
             Asked::Credentials { exchange, query } => {
                 Question::Credentials { query, mechanism: exchange.mechanism() }

@@ -196,7 +196,7 @@ fn c16_vrfy_changes_no_transaction() {
     let (setup, delivery) = Setup::accepting();
     let turns = after_envelope(&["VRFY <\u{fc}@x>\r\nDATA\r\n.\r\n"]);
     let run = pure::run(&setup, &turns, Cuts::None);
-    assert_eq!(codes(&run.output[3]), ["252 2.0.0", "354", "250 2.0.0"]);
+    assert_eq!(codes(&run.output[3]), ["252 2.5.0", "354", "250 2.0.0"]);
     assert_eq!(delivery.log(), ["<a@client.test> <kim@local.test> "]);
 }
 

@@ -7,13 +7,15 @@ use smtp_server::config::Timeouts;
 use smtp_server::proto::Dialect;
 use smtp_server::relay::LocalDomains;
 use smtp_server::{
-    AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, EvaluateAt, ExtensionHandler,
-    Limits, NulPolicy, Observer, OutOfTurn, Peer, RelayPolicy, Server, Service, ServiceConfig,
-    SessionConfig,
+    AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, Directory, EvaluateAt,
+    ExtensionHandler, Limits, NulPolicy, Observer, OutOfTurn, Peer, RelayPolicy, Server, Service,
+    ServiceConfig, SessionConfig,
 };
 
 use super::events::Events;
-use super::hooks::{Scripted, SharedAccess, SharedAuthenticator, SharedExtension, SharedRelay};
+use super::hooks::{
+    Scripted, SharedAccess, SharedAuthenticator, SharedDirectory, SharedExtension, SharedRelay,
+};
 use super::tls;
 
 /// The server under test: `mx.test`, where `local.test` is local.
@@ -33,6 +35,7 @@ pub(crate) struct Setup {
     pub(crate) access: Option<Arc<dyn AccessControl>>,
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) delivery: Arc<dyn Delivery>,
+    pub(crate) directory: Option<Arc<dyn Directory>>,
     pub(crate) extension: Option<Arc<dyn ExtensionHandler>>,
     pub(crate) auth_in_clear: bool,
     pub(crate) auth_required: bool,
@@ -60,6 +63,7 @@ impl Setup {
             access: None,
             authenticator: None,
             delivery: Arc::new(delivery),
+            directory: None,
             extension: None,
             auth_in_clear: false,
             auth_required: false,
@@ -97,6 +101,7 @@ impl Setup {
         if let Some(extension) = &self.extension {
             config.dialect = Dialect::STANDARD.with(extension.definition()).unwrap();
         }
+        config.directory = self.directory.is_some();
         config.capabilities = self.delivery.capabilities();
         config.starttls = self.tls && self.service != Service::Submissions;
         config.tls_required = self.tls_required;
@@ -142,6 +147,9 @@ impl Setup {
         }
         if let Some(authenticator) = &self.authenticator {
             builder = builder.authenticator(SharedAuthenticator(authenticator.clone()));
+        }
+        if let Some(directory) = &self.directory {
+            builder = builder.directory(SharedDirectory(directory.clone()));
         }
         if let Some(extension) = &self.extension {
             builder = builder.extension(SharedExtension(extension.clone()));
