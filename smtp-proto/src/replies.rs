@@ -149,6 +149,11 @@ pub const SMTPUTF8_REQUIRED: Reply =
 /// A non-ASCII sender without SMTPUTF8: RFC 6531 3.5 has another code for it.
 pub const SENDER_NEEDS_SMTPUTF8: Reply =
     stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 6, 7), "Non-ASCII address needs SMTPUTF8");
+/// No such mailbox.
+pub const USER_UNKNOWN: Reply = stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 1, 1), "User unknown");
+/// The mailbox takes no more now.
+pub const MAILBOX_FULL: Reply =
+    stock(ReplyCode::INSUFFICIENT_STORAGE, (4, 2, 2), "Mailbox full, try again later");
 /// A recipient that is neither ours nor one this client may send to.
 pub const RELAY_DENIED: Reply =
     stock(ReplyCode::TRANSACTION_FAILED, (5, 7, 1), "Relay access denied");

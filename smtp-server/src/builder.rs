@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use smtp_proto::{AddressSyntax, ClientName, Dialect};
+use smtp_proto::{AddressSyntax, Dialect, Domain};
 
 use crate::config::{AuthConfig, BareNewline, EvaluateAt, Limits, SessionConfig, Timeouts};
 use crate::driver::Hooks;
@@ -176,11 +176,9 @@ impl ServerBuilder<Ready> {
     /// with a word that is malformed, standard or taken.
     pub fn build(self) -> Result<Server, ConfigError> {
         let Self { server_name, state } = self;
-        let is_name =
-            ClientName::new(server_name.as_str()).is_ok_and(|name| name.domain().is_some());
-        if !is_name {
+        let Some(server_name) = in_ascii(&server_name) else {
             return Err(ConfigError::ServerName(server_name));
-        }
+        };
         check_coverage(&state.hooks.relay.granted_networks())?;
         let mut session = SessionConfig::new(server_name, Service::Smtp);
         session.limits = state.limits;
@@ -199,4 +197,13 @@ impl ServerBuilder<Ready> {
         let server = Server::new(session, state.hooks);
         Ok(server)
     }
+}
+
+/// A domain or address literal as greetings and EHLO replies have it (RFC 6531 3.7.1).
+fn in_ascii(name: &str) -> Option<String> {
+    let domain = Domain::parse(name).ok()?;
+    if domain.is_ascii() {
+        return Some(name.to_owned());
+    }
+    domain.to_ascii().map(|name| name.into_owned())
 }

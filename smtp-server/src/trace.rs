@@ -26,7 +26,7 @@ pub fn received(info: &SessionInfo, envelope: &Envelope, now: UnixMillis) -> Hea
     let mut value = String::with_capacity(256);
     value.push_str("from ");
     let claimed = info.hello.as_ref().map_or("unknown", |hello| hello.name.as_str());
-    push_claim(&mut value, claimed);
+    push_claim(&mut value, claimed, envelope.params.smtputf8);
     push_address(&mut value, info.peer.ip());
     for text in ["\r\n\tby ", &info.server_name, " with ", protocol(info, envelope)] {
         value.push_str(text);
@@ -79,13 +79,14 @@ fn protocol(info: &SessionInfo, envelope: &Envelope) -> &'static str {
 }
 
 /// What the client says of itself, without the characters that could open or close a comment or end the
-/// clause it stands in.
-fn push_claim(value: &mut String, claimed: &str) {
+/// clause it stands in. Beyond ASCII only where the header may be (RFC 6531 3.7.3).
+fn push_claim(value: &mut String, claimed: &str, smtputf8: bool) {
     const SYNTAX: &[char] = &['(', ')', '\\', ';', '<', '>', '"', ','];
     if claimed.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-')) {
         value.push_str(claimed);
     } else {
-        value.push_str(&claimed.replace(SYNTAX, "?"));
+        let is_kept = |c: char| (smtputf8 || c.is_ascii()) && !SYNTAX.contains(&c);
+        value.extend(claimed.chars().map(|c| if is_kept(c) { c } else { '?' }));
     }
 }
 

@@ -6,10 +6,11 @@
 //!   route.
 //! * **Limits**: [`Limits::recipients_max`](crate::config::Limits::recipients_max),
 //!   [`Limits::message_bytes_max`](crate::config::Limits::message_bytes_max). **Panics**: never.
-//! * **Spec**: RFC 5321 3.3, 4.1.1.2, 4.1.1.3; RFC 1870 6; RFC 4954 5; RFC 6531 3.4.
+//! * **Spec**: RFC 5321 3.3, 4.1.1.2, 4.1.1.3; RFC 1870 6; RFC 4954 5; RFC 6531 3.4, 3.7.4.1.
 
 use smtp_proto::{
-    AuthParam, ForwardPath, MailParams, Parameter, RcptParams, Reply, ReversePath, replies,
+    AuthParam, ForwardPath, MailParams, Parameter, RcptParams, Reply, ReplyCode, ReversePath,
+    replies,
 };
 
 use super::Session;
@@ -172,7 +173,15 @@ impl Session {
 
     fn refuse_recipient(&mut self, reply: &Reply, mut transaction: Box<Transaction>) -> State {
         transaction.refused = transaction.refused.saturating_add(1);
-        self.refuse_held(reply);
+        if reply.code() != ReplyCode::USER_NOT_LOCAL || reply.text().is_ascii() {
+            self.refuse_held(reply);
+        } else if transaction.envelope.params.smtputf8 {
+            self.guard.count_error();
+            self.output.push_held_utf8(reply);
+        } else {
+            // RFC 6531 3.7.4.1: where to try instead is not for this client, nor a part of it.
+            self.refuse_held(&replies::USER_UNKNOWN);
+        }
         State::Command(Mail::Open(transaction))
     }
 

@@ -16,6 +16,7 @@ mod open_relay;
 mod patience;
 mod queue_id;
 mod shutdown;
+mod smtputf8;
 mod timeouts;
 
 use std::future::Future;
