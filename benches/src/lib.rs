@@ -1,11 +1,13 @@
-//! Content for benchmarks.
+//! What benchmarks work on: content, and a session without sockets.
 //!
-//! * **In**: a size and a width. **Out**: content on the wire.
+//! * **In**: a size and a width. **Out**: content on the wire; see [`session`] for the other half.
 //! * **Promises**: the same arguments give the same octets.
 //! * **Limits**: allocates what is asked for. **Panics**: never.
 //! * **Spec**: RFC 5321 4.5.2; RFC 2045 6.8 for the alphabet.
 //!
 //! The benchmarks are in `benches/`: `cargo bench -p smtp-benches`.
+
+pub mod session;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

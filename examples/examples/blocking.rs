@@ -52,7 +52,7 @@ fn serve(mut stream: TcpStream, config: Arc<SessionConfig>) -> io::Result<()> {
                 }
                 session.answer_message(result.map(|_| Receipt::from(Accepted::new())));
             }
-            Action::Ask(Question::Client) => session.answer_client(Verdict::Accept),
+            Action::Ask(Question::Client(_)) => session.answer_client(Verdict::Accept),
             Action::Ask(Question::Hello(_)) => session.answer_hello(Verdict::Accept, Vec::new()),
             Action::Ask(Question::Sender(_)) => session.answer_sender(Verdict::Accept),
             Action::Ask(Question::Recipient { to, .. }) => {
@@ -60,9 +60,12 @@ fn serve(mut stream: TcpStream, config: Arc<SessionConfig>) -> io::Result<()> {
                 session.answer_recipient(decision);
             }
             Action::Ask(Question::Data(_)) => session.answer_data(Verdict::Accept),
-            // This configuration offers no AUTH, STARTTLS or service extension, so none can come up.
+            // This configuration offers no AUTH, ETRN, STARTTLS or service extension, so none can come up.
             Action::Ask(
-                Question::Mechanism(_) | Question::Credentials { .. } | Question::Command { .. },
+                Question::Mechanism(_)
+                | Question::Credentials { .. }
+                | Question::Command { .. }
+                | Question::Etrn(_),
             )
             | Action::StartTls
             | Action::Close(_) => return Ok(()),

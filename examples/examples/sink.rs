@@ -33,6 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // A load generator is one client with many connections.
     let mut limits = Limits::default();
     limits.connections_per_client_max = None;
+    limits.connections_per_network_max = None;
     limits.connections_max = Some(100_000);
     let mut server = Server::builder("sink.localhost")
         .relay_policy(EveryoneIsLocal)

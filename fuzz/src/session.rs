@@ -5,13 +5,15 @@
 //! * **Limits**: the steps of a session are bounded by its input. **Panics**: on a finding.
 //! * **Spec**: RFC 5321 4.2; RFC 2920 3.2.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use smtp_proto::{Dialect, ForwardPath, Reply, ReplyCode, ServiceExtension, replies};
+use smtp_server::relay::Networks;
 use smtp_server::{
     Accepted, Action, BareNewline, ContentAction, CredentialAnswer, CredentialQuery, Effects,
-    Identity, Now, Peer, Question, Receipt, RecipientClass, Rejection, SaslExchange, SaslStep,
-    Service, Session, SessionConfig, Verdict,
+    EtrnAnswer, Identity, Now, OutOfTurn, Peer, Question, Receipt, RecipientClass, Rejection,
+    SaslExchange, SaslStep, Service, Session, SessionConfig, Verdict,
 };
 
 use crate::cuts::Cuts;
@@ -51,10 +53,21 @@ pub fn session(input: &[u8]) {
     check_count(&config, octets, &whole);
 }
 
+fn peer() -> Peer {
+    let end = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    Peer::new(end(40_000), end(25))
+}
+
 fn config(settings: u8) -> SessionConfig {
     let service = if settings & 1 == 0 { Service::Smtp } else { Service::Lmtp };
     let mut config = SessionConfig::new("mx.test", service);
+    // One of the rules that look at unread input: what is refused depends on how the octets arrive.
+    config.pipelining = OutOfTurn::Tolerate;
     let extension = ServiceExtension::new("XFUZZ").with_verb("XFUZZ").with_mail_parameter("XFUZZ");
+    // The client may be anybody: XCLIENT begins sessions over and over.
+    config.xclient_clients = Networks::new(["127.0.0.1"]).unwrap_or_default();
+    config.xforward_clients = config.xclient_clients.clone();
+    config.capabilities.etrn = true;
     config.dialect = Dialect::STANDARD.with(extension).unwrap_or_default();
     if settings & 2 != 0 {
         config.bare_newline = BareNewline::Normalize;
@@ -118,6 +131,7 @@ enum Answer {
     Recipient(bool),
     Data,
     Command(Reply),
+    Etrn(u64),
     Mechanism,
     Credentials(bool),
 }
@@ -127,7 +141,7 @@ impl<'a> Run<'a> {
         // A source of ids of its own, so that all runs give the same ones.
         let mut config = SessionConfig::clone(config);
         config.ids = Arc::default();
-        let session = Session::new(Arc::new(config), Peer::default(), now());
+        let session = Session::new(Arc::new(config), peer(), now());
         Self { session, delivery, cuts, rest: &[], output: Vec::new() }
     }
 
@@ -213,7 +227,7 @@ impl<'a> Run<'a> {
 impl Answer {
     fn to(question: &Question<'_>) -> Self {
         match question {
-            Question::Client => Self::Client,
+            Question::Client(_) => Self::Client,
             Question::Hello(_) => Self::Hello,
             Question::Sender(_) => Self::Sender,
             Question::Recipient { to, .. } => Self::Recipient(is_local(to)),
@@ -225,6 +239,7 @@ impl Answer {
                 let code = ReplyCode::new(200 + (text.len() % 4 * 100) as u16);
                 Self::Command(Reply::new(code.unwrap_or(ReplyCode::OK), None, text))
             }
+            Question::Etrn(argument) => Self::Etrn(argument.as_str().len() as u64),
             Question::Mechanism(_) => Self::Mechanism,
             Question::Credentials { query, .. } => Self::Credentials(query.authcid() == "kim"),
             Question::Message(_) => panic!("it is taken out before"),
@@ -245,6 +260,7 @@ impl Answer {
             }
             Self::Data => session.answer_data(Verdict::Accept),
             Self::Command(reply) => drop(session.answer_command(reply)),
+            Self::Etrn(messages) => session.answer_etrn(EtrnAnswer::Pending(messages)),
             Self::Mechanism => session.answer_mechanism(Some(Box::new(TwoSteps))),
             Self::Credentials(true) => {
                 session.answer_credentials(CredentialAnswer::Granted(Identity::new("kim")));

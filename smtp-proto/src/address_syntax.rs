@@ -59,7 +59,7 @@ mod tests {
         }
     }
 
-    // rows: 5321-3.3-e 5321-3.3-f
+    // rows: 5321-3.3-e, 5321-3.3-f
     #[test]
     fn c17_each_syntax_forgives_what_it_says() {
         let (reverse, forward) = (Kind::ReversePath, Kind::ForwardPath);

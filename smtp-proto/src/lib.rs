@@ -54,8 +54,10 @@
 //! A value of a type is well-formed: a [`Mailbox`] has an address that RFC 5321 or 6531 allows, a
 //! [`Reply`] has no control characters. Whether it is welcome is for the session: whether an
 //! extension was offered, whether a client may call itself that, whether non-ASCII addresses may
-//! be used in this transaction (`is_ascii` tells). Two things are forgiven on purpose: one space
-//! behind `FROM:` and `TO:`, and white space at the end of a command.
+//! be used in this transaction (`is_ascii` tells), whether a parameter belongs to what was offered
+//! (`extensions` tells), where a source route leads (`without_route` drops it). Two things are
+//! forgiven on purpose: one space behind `FROM:` and `TO:`, of which [`AddressSyntax`] knows more,
+//! and white space at the end of a command.
 #![no_std]
 
 extern crate alloc;

@@ -1,7 +1,7 @@
 //! The wording of every stock reply, in one place.
 //!
 //! * **In**: nothing, or the value that a reply has to tell. **Out**: replies, named after what happened.
-//! * **Promises**: each has an enhanced code, but for 354, which takes none; none quotes input.
+//! * **Promises**: each has an enhanced code, but for 353 and 354, which take none; none quotes input.
 //! * **Limits**: one line each. **Panics**: never. **Spec**: RFC 5321 4.2.2 and 4.3.2, RFC 3463,
 //!   RFC 5248 (the registry), and the RFCs of the extensions for their own.
 
@@ -35,6 +35,15 @@ pub const RECIPIENT_OK: Reply = stock(ReplyCode::OK, (2, 1, 5), "Recipient ok");
 /// DATA accepted: the content may come.
 pub const START_MAIL_INPUT: Reply =
     Reply::fixed(ReplyCode::START_MAIL_INPUT, None, "End data with <CR><LF>.<CR><LF>");
+/// The end of content that was sent under PRDR: a reply for each recipient follows, then one for all.
+pub const CONTENT_ANALYSIS_STARTED: Reply =
+    Reply::fixed(ReplyCode::CONTENT_ANALYSIS_STARTED, None, "Content analysis has started");
+/// Content under PRDR that no recipient takes.
+pub const REFUSED_FOR_ALL: Reply =
+    stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 0, 0), "Refused for all recipients");
+/// Content under PRDR that no recipient takes now.
+pub const DEFERRED_FOR_ALL: Reply =
+    stock(ReplyCode::LOCAL_ERROR, (4, 0, 0), "Not taken for any recipient: try again later");
 /// QUIT.
 pub const CLOSING: Reply = stock(ReplyCode::CLOSING, (2, 0, 0), "Bye");
 /// STARTTLS accepted.
@@ -49,7 +58,7 @@ pub const EXPN_NOT_IMPLEMENTED: Reply =
     stock(ReplyCode::NOT_IMPLEMENTED, (5, 5, 1), "EXPN is not implemented");
 
 /// No command that we know.
-pub const UNKNOWN_COMMAND: Reply = stock(ReplyCode::SYNTAX_ERROR, (5, 5, 1), "Unknown command");
+pub const UNKNOWN_COMMAND: Reply = stock(ReplyCode::SYNTAX_ERROR, (5, 5, 2), "Unknown command");
 /// A command that has a meaning, but not here.
 pub const NOT_IMPLEMENTED: Reply =
     stock(ReplyCode::NOT_IMPLEMENTED, (5, 5, 1), "Command not implemented");
@@ -111,6 +120,9 @@ pub const BAD_CHUNK: Reply = stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 5, 4), 
 /// A command that needs EHLO before it.
 pub const NEED_HELLO: Reply =
     stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Need EHLO, HELO or LHLO first");
+/// Any command but QUIT after a greeting of 554.
+pub const NO_SERVICE: Reply =
+    stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "No service here: only QUIT is left");
 /// EHLO or HELO on LMTP, LHLO on SMTP.
 pub const WRONG_HELLO: Reply =
     stock(ReplyCode::SYNTAX_ERROR, (5, 5, 1), "Not the hello of this protocol");
@@ -127,6 +139,9 @@ pub const NO_VALID_RECIPIENTS: Reply =
 /// Another command between the chunks of a message.
 pub const AFTER_BDAT: Reply =
     stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Not allowed after BDAT: finish or RSET");
+/// DATA for content that may hold any octet.
+pub const BINARY_NEEDS_BDAT: Reply =
+    stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "BODY=BINARYMIME needs BDAT");
 /// BDAT before MAIL, or after its transaction failed.
 pub const CHUNK_WITHOUT_TRANSACTION: Reply =
     stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Chunk dropped: no transaction is open");
@@ -143,12 +158,22 @@ pub const ONE_RECIPIENT_PER_TRANSACTION: Reply =
 /// Content, or its announced size, over the limit.
 pub const MESSAGE_TOO_LARGE: Reply =
     stock(ReplyCode::STORAGE_EXCEEDED, (5, 3, 4), "Message too large");
-/// A non-ASCII recipient without SMTPUTF8.
-pub const SMTPUTF8_REQUIRED: Reply =
-    stock(ReplyCode::MAILBOX_NAME_NOT_ALLOWED, (5, 6, 7), "Non-ASCII address needs SMTPUTF8");
-/// A non-ASCII sender without SMTPUTF8: RFC 6531 3.5 has another code for it.
+/// Content with more trace fields than a message collects on its way.
+pub const TOO_MANY_HOPS: Reply =
+    stock(ReplyCode::TRANSACTION_FAILED, (5, 4, 0), "Too many hops: this looks like a mail loop");
+/// A non-ASCII address where SMTPUTF8 is not offered.
+pub const NOT_ASCII: Reply =
+    stock(ReplyCode::SYNTAX_ERROR, (5, 5, 2), "Non-ASCII address: SMTPUTF8 is not offered");
+/// A non-ASCII reverse-path without SMTPUTF8.
 pub const SENDER_NEEDS_SMTPUTF8: Reply =
-    stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 6, 7), "Non-ASCII address needs SMTPUTF8");
+    stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 6, 7), "Non-ASCII sender needs SMTPUTF8");
+/// A non-ASCII forward-path without SMTPUTF8.
+pub const RECIPIENT_NEEDS_SMTPUTF8: Reply =
+    stock(ReplyCode::MAILBOX_NAME_NOT_ALLOWED, (5, 6, 7), "Non-ASCII recipient needs SMTPUTF8");
+/// A sender or recipient whose domain is a single label, in a submitted message that would leave this host
+/// (RFC 6409 4.2).
+pub const UNQUALIFIED_DOMAIN: Reply =
+    stock(ReplyCode::TRANSACTION_FAILED, (5, 1, 0), "Domain is not fully qualified");
 /// No such mailbox.
 pub const USER_UNKNOWN: Reply = stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 1, 1), "User unknown");
 /// The mailbox takes no more now.
@@ -157,22 +182,32 @@ pub const MAILBOX_FULL: Reply =
 /// A recipient that is neither ours nor one this client may send to.
 pub const RELAY_DENIED: Reply =
     stock(ReplyCode::TRANSACTION_FAILED, (5, 7, 1), "Relay access denied");
+/// XCLIENT or XFORWARD from a client that is not trusted with it.
+pub const NOT_AUTHORIZED: Reply =
+    stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 7, 0), "Insufficient authorization");
 /// Something failed on our side.
 pub const LOCAL_ERROR: Reply =
     stock(ReplyCode::LOCAL_ERROR, (4, 3, 0), "Local error: try again later");
 
+/// Anything else before STARTTLS where TLS is required.
+pub const TLS_REQUIRED: Reply =
+    stock(ReplyCode::AUTH_REQUIRED, (5, 7, 0), "Must issue STARTTLS first");
 /// STARTTLS inside TLS.
 pub const TLS_ALREADY_ACTIVE: Reply =
     stock(ReplyCode::TRANSACTION_FAILED, (5, 5, 1), "TLS is already active");
 /// STARTTLS where there is no certificate.
 pub const TLS_NOT_OFFERED: Reply =
     stock(ReplyCode::NOT_IMPLEMENTED, (5, 5, 1), "STARTTLS is not offered");
-/// STARTTLS inside a transaction.
-pub const TLS_IN_TRANSACTION: Reply =
+/// STARTTLS, XCLIENT or another command that comes between transactions, inside one.
+pub const IN_TRANSACTION: Reply =
     stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Not allowed inside a transaction");
 /// Octets behind STARTTLS before TLS began.
 pub const TLS_PIPELINED: Reply =
     stock(ReplyCode::TRANSACTION_FAILED, (5, 5, 0), "Input behind STARTTLS");
+
+/// Octets that came before their turn: ahead of the greeting, or behind a command that ends a group.
+pub const OUT_OF_TURN: Reply =
+    stock(ReplyCode::TRANSACTION_FAILED, (5, 5, 0), "SMTP protocol synchronization");
 
 /// Authenticated.
 pub const AUTH_SUCCEEDED: Reply =
@@ -188,7 +223,7 @@ pub const AUTH_UNKNOWN_MECHANISM: Reply =
     stock(ReplyCode::ARGUMENT_NOT_IMPLEMENTED, (5, 5, 4), "Unknown authentication mechanism");
 /// A mechanism that shows the password, outside TLS.
 pub const AUTH_ENCRYPTION_REQUIRED: Reply =
-    stock(ReplyCode::ENCRYPTION_REQUIRED, (5, 7, 11), "Encryption required for this mechanism");
+    stock(ReplyCode::ARGUMENT_NOT_IMPLEMENTED, (5, 5, 4), "Encryption required for this mechanism");
 /// AUTH after AUTH.
 pub const AUTH_ALREADY_DONE: Reply =
     stock(ReplyCode::BAD_SEQUENCE, (5, 5, 1), "Already authenticated");
@@ -210,6 +245,28 @@ pub const AUTH_BAD_BASE64: Reply =
 /// A response over its limit.
 pub const AUTH_LINE_TOO_LONG: Reply =
     stock(ReplyCode::SYNTAX_ERROR, (5, 5, 6), "Authentication exchange line too long");
+
+/// ETRN accepted; whether anything waits is not told.
+pub const ETRN_STARTED: Reply = stock(ReplyCode::OK, (2, 0, 0), "Queuing started");
+/// ETRN, and nothing waits.
+pub const ETRN_NOTHING_WAITS: Reply =
+    stock(ReplyCode::WILL_FORWARD, (2, 0, 0), "Ok, no messages waiting");
+/// ETRN, and messages wait.
+pub const ETRN_PENDING_STARTED: Reply =
+    stock(ReplyCode::CANNOT_VERIFY, (2, 0, 0), "Ok, pending messages started");
+/// ETRN where nothing can be queued.
+pub const ETRN_UNABLE: Reply =
+    stock(ReplyCode::UNABLE_TO_QUEUE, (4, 3, 0), "Unable to queue messages");
+/// ETRN for a node that this client may not ask for.
+pub const ETRN_NOT_ALLOWED: Reply =
+    stock(ReplyCode::NODE_NOT_ALLOWED, (4, 7, 1), "Node not allowed");
+
+/// ETRN, and so many messages wait.
+#[must_use]
+pub fn etrn_pending(messages: u64) -> Reply {
+    let text = format!("Ok, {messages} pending messages started");
+    Reply::new(ReplyCode::PENDING_STARTED, Some(EnhancedCode::new(2, 0, 0)), text)
+}
 
 /// No room for the message now.
 pub const INSUFFICIENT_STORAGE: Reply =

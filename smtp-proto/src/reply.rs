@@ -75,6 +75,12 @@ impl Reply {
         Self { code, enhanced: fit(code, enhanced), text }
     }
 
+    /// The same reply as a greeting or an answer to EHLO and HELO has it (RFC 2034 3).
+    #[must_use]
+    pub fn without_enhanced_code(&self) -> Self {
+        Self { enhanced: None, ..self.clone() }
+    }
+
     /// The code.
     #[must_use]
     pub const fn code(&self) -> ReplyCode {

@@ -3,7 +3,7 @@
 //! * **In**: a number. **Out**: [`ReplyCode`], with names for those that have a meaning.
 //! * **Promises**: from 200 to 599; other second digits than the RFC lists are kept, since they are
 //!   seen and the first digit is what counts.
-//! * **Limits**: none. **Panics**: never. **Spec**: RFC 5321 4.2.1 to 4.2.3; RFC 4954 4, 7504.
+//! * **Limits**: none. **Panics**: never. **Spec**: RFC 5321 4.2.1 to 4.2.3; RFC 1985 5, 4954 4, 7504.
 
 use core::fmt;
 
@@ -28,8 +28,12 @@ impl ReplyCode {
     pub const WILL_FORWARD: Self = Self(251);
     /// 252: cannot verify, but will try.
     pub const CANNOT_VERIFY: Self = Self(252);
+    /// 253: so many pending messages started (RFC 1985).
+    pub const PENDING_STARTED: Self = Self(253);
     /// 334: a challenge (RFC 4954).
     pub const AUTH_CONTINUE: Self = Self(334);
+    /// 353: a reply for each recipient follows (draft-hall-prdr).
+    pub const CONTENT_ANALYSIS_STARTED: Self = Self(353);
     /// 354: send the content.
     pub const START_MAIL_INPUT: Self = Self(354);
     /// 421: closing at our wish.
@@ -44,6 +48,10 @@ impl ReplyCode {
     pub const TEMPORARY_FAILURE: Self = Self(454);
     /// 455: parameters cannot be honoured now.
     pub const PARAMETERS_NOT_ACCOMMODATED: Self = Self(455);
+    /// 458: messages cannot be queued for this node (RFC 1985).
+    pub const UNABLE_TO_QUEUE: Self = Self(458);
+    /// 459: this node may not be asked for (RFC 1985).
+    pub const NODE_NOT_ALLOWED: Self = Self(459);
     /// 500: not a command.
     pub const SYNTAX_ERROR: Self = Self(500);
     /// 501: not an argument of this command.
@@ -60,8 +68,6 @@ impl ReplyCode {
     pub const AUTH_REQUIRED: Self = Self(530);
     /// 535: wrong credentials (RFC 4954).
     pub const AUTH_FAILED: Self = Self(535);
-    /// 538: this mechanism needs TLS.
-    pub const ENCRYPTION_REQUIRED: Self = Self(538);
     /// 550: no such mailbox, or no access to it.
     pub const MAILBOX_UNAVAILABLE: Self = Self(550);
     /// 551: not here, try elsewhere.

@@ -64,6 +64,17 @@ impl<'a> XForward<'a> {
         }
     }
 
+    /// Adds what was told later: it replaces what was told of the same attribute before.
+    pub fn merge(&mut self, later: Self) {
+        self.name = later.name.or(self.name.take());
+        self.address = later.address.or(self.address);
+        self.port = later.port.or(self.port);
+        self.protocol = later.protocol.or(self.protocol.take());
+        self.helo = later.helo.or(self.helo.take());
+        self.ident = later.ident.or(self.ident.take());
+        self.source = later.source.or(self.source);
+    }
+
     pub(crate) fn read(cursor: &mut Cursor<'a>) -> Result<Self, SyntaxError> {
         let mut client = Self::default();
         Word::read_all(cursor, |word| client.add(word))?;

@@ -57,6 +57,9 @@ pub fn decode(encoded: &str) -> Result<Cow<'_, str>, SyntaxError> {
 
 /// Whether this is xtext of graphic ASCII and spaces, found out without the heap.
 pub(crate) fn is_of_printable_ascii(encoded: &str) -> bool {
+    if class::all(encoded, class::XCHAR) {
+        return true;
+    }
     let mut printable = true;
     let read = for_each_octet(encoded, |octet| printable &= matches!(octet, b' '..=b'~'));
     read.is_ok() && printable

@@ -31,7 +31,7 @@ pub trait PollChunk {
     /// [`BodyError`] if the content will never be whole.
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>>;
 
-    /// The fields that belong above the content, complete once `poll_chunk` gave `None`.
+    /// The fields that became known on the way, complete once `poll_chunk` gave `None`.
     fn header_fields(&self) -> &[HeaderField] {
         &[]
     }
@@ -55,6 +55,12 @@ pub enum BodyError {
     /// A NUL octet (RFC 5321 4.1.1.4 allows the ASCII characters 1 to 127).
     #[error("the message has a NUL octet")]
     Nul,
+    /// More than [`Limits::hops_max`](crate::config::Limits::hops_max) `Received` fields.
+    #[error("the message went through too many hosts")]
+    TooManyHops,
+    /// All sessions together hold [`Limits::bytes_in_flight_max`](crate::config::Limits::bytes_in_flight_max).
+    #[error("there is no room for more content in flight")]
+    InsufficientStorage,
     /// The client took too long.
     #[error("the client was too slow")]
     Slow,
@@ -83,6 +89,8 @@ impl From<BodyError> for Rejection {
             BodyError::TooLarge => Self::stock(replies::MESSAGE_TOO_LARGE),
             BodyError::BareNewline => Self::stock(replies::BARE_NEWLINE_IN_CONTENT),
             BodyError::Nul => Self::stock(replies::NUL_IN_CONTENT),
+            BodyError::TooManyHops => Self::stock(replies::TOO_MANY_HOPS),
+            BodyError::InsufficientStorage => Self::insufficient_storage(),
             BodyError::Slow => Self::stock(replies::TIMED_OUT).and_close(),
             BodyError::Refused(rejection) => rejection,
             BodyError::Aborted(_) | BodyError::Disconnected => Self::local_error(),
@@ -122,16 +130,18 @@ pub struct Body<'a> {
 }
 
 enum Filter {
-    None,
+    Absent,
     Watching(Box<dyn ContentFilter>),
     Finishing(Pin<Box<dyn Future<Output = Result<Vec<HeaderField>, Rejection>> + Send>>),
     Refused(Rejection),
+    /// The end was reached, and the fields are complete.
+    Done,
 }
 
 impl<'a> Body<'a> {
     /// Content from `source`, with fields that are known beforehand (`Received`).
     pub fn new(source: &'a mut (dyn PollChunk + Send), fields: Vec<HeaderField>) -> Self {
-        Self { source, filter: Filter::None, fields }
+        Self { source, filter: Filter::Absent, fields }
     }
 
     /// The same content, watched by `filter`; for a delivery that wraps another one.
@@ -179,8 +189,12 @@ impl<'a> Body<'a> {
     }
 
     fn poll_filter(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
-        match std::mem::replace(&mut self.filter, Filter::None) {
-            Filter::None => Poll::Ready(Ok(None)),
+        match std::mem::replace(&mut self.filter, Filter::Done) {
+            Filter::Done => Poll::Ready(Ok(None)),
+            Filter::Absent => {
+                self.fields.extend_from_slice(self.source.header_fields());
+                Poll::Ready(Ok(None))
+            }
             Filter::Refused(rejection) => {
                 self.filter = Filter::Refused(rejection.clone());
                 Poll::Ready(Err(BodyError::Refused(rejection)))

@@ -7,20 +7,22 @@
 
 use std::sync::Arc;
 
-use smtp_proto::{AddressSyntax, Dialect, Domain};
+use smtp_proto::{AddressSyntax, ClientName};
 
-use crate::config::{AuthConfig, BareNewline, EvaluateAt, Limits, SessionConfig, Timeouts};
+use crate::config::{
+    BareNewline, EvaluateAt, Limits, NulPolicy, OutOfTurn, SessionConfig, Timeouts,
+};
 use crate::driver::Hooks;
-#[cfg(feature = "tls")]
-use crate::driver::TlsConfig;
 use crate::envelope::IdSource;
 use crate::error::ConfigError;
 use crate::hooks::{
     AccessControl, Authenticator, Delivery, ExtensionHandler, Observer, RelayPolicy,
 };
 use crate::info::Service;
-use crate::relay::check_coverage;
+use crate::relay::{Networks, check_coverage, parse_network};
 use crate::server::Server;
+#[cfg(feature = "tls")]
+use crate::tls::TlsConfig;
 
 /// A server in the making; `State` says which decision it waits for.
 #[derive(Debug)]
@@ -42,11 +44,7 @@ pub struct WantsDelivery {
 /// Every decision that has no safe default is made.
 pub struct Ready {
     hooks: Hooks,
-    limits: Limits,
-    bare_newline: BareNewline,
-    address_syntax: AddressSyntax,
-    auth_in_clear: bool,
-    ids: Arc<IdSource>,
+    session: SessionConfig,
     #[cfg(feature = "tls")]
     tls: Option<TlsConfig>,
 }
@@ -83,11 +81,7 @@ impl ServerBuilder<WantsDelivery> {
         };
         let state = Ready {
             hooks,
-            limits: Limits::default(),
-            bare_newline: BareNewline::default(),
-            address_syntax: AddressSyntax::default(),
-            auth_in_clear: false,
-            ids: Arc::new(IdSource::default()),
+            session: SessionConfig::new(self.server_name.as_str(), Service::Smtp),
             #[cfg(feature = "tls")]
             tls: None,
         };
@@ -116,7 +110,7 @@ impl ServerBuilder<Ready> {
 
     /// Offers AUTH without TLS, too: whoever can read the network reads the passwords.
     pub fn auth_in_clear(mut self, allowed: bool) -> Self {
-        self.state.auth_in_clear = allowed;
+        self.state.session.auth.in_clear = allowed;
         self
     }
 
@@ -128,7 +122,7 @@ impl ServerBuilder<Ready> {
 
     /// Sizes and counts.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.state.limits = limits;
+        self.state.session.limits = limits;
         self
     }
 
@@ -146,23 +140,73 @@ impl ServerBuilder<Ready> {
 
     /// What a bare line feed means.
     pub fn bare_newline(mut self, policy: BareNewline) -> Self {
-        self.state.bare_newline = policy;
+        self.state.session.bare_newline = policy;
+        self
+    }
+
+    /// Client networks, such as `192.0.2.0/24`, for which a bare line feed has the meaning of
+    /// [`BareNewline::Normalize`] in any case: old appliances among clients that are refused otherwise.
+    ///
+    /// # Errors
+    /// [`ConfigError::Network`] for text that is none.
+    pub fn bare_newline_exempt<N: AsRef<str>>(
+        mut self,
+        networks: impl IntoIterator<Item = N>,
+    ) -> Result<Self, ConfigError> {
+        let networks = networks.into_iter().map(|network| parse_network(network.as_ref()));
+        self.state.session.bare_newline_exempt = networks.collect::<Result<_, _>>()?;
+        Ok(self)
+    }
+
+    /// What a NUL octet in content means.
+    pub fn nul(mut self, policy: NulPolicy) -> Self {
+        self.state.session.nul = policy;
+        self
+    }
+
+    /// What follows from octets that come before the greeting. By default they are tolerated, and an
+    /// [`Event::EarlyTalk`](crate::hooks::Event::EarlyTalk).
+    pub fn early_talk(mut self, policy: OutOfTurn) -> Self {
+        self.state.session.early_talk = policy;
+        self
+    }
+
+    /// What follows from octets behind a command that ends a group. By default they are refused.
+    pub fn pipelining(mut self, policy: OutOfTurn) -> Self {
+        self.state.session.pipelining = policy;
+        self
+    }
+
+    /// Clients that may speak for others with XCLIENT: proxies, and filters in front of this server.
+    ///
+    /// Whoever is in these networks can claim any address and any login: they are trusted with everything
+    /// that a client can be allowed.
+    pub fn xclient_clients(mut self, networks: Networks) -> Self {
+        self.state.session.xclient_clients = networks;
+        self
+    }
+
+    /// Clients that may tell with XFORWARD where a message came from: filters. It is for logs and filters
+    /// and decides nothing.
+    pub fn xforward_clients(mut self, networks: Networks) -> Self {
+        self.state.session.xforward_clients = networks;
         self
     }
 
     /// What is forgiven around the addresses of MAIL and RCPT.
     pub fn address_syntax(mut self, syntax: AddressSyntax) -> Self {
-        self.state.address_syntax = syntax;
+        let dialect = std::mem::take(&mut self.state.session.dialect);
+        self.state.session.dialect = dialect.with_address_syntax(syntax);
         self
     }
 
     /// Where queue ids come from, for a delivery that gave some out in an earlier life.
     pub fn queue_ids(mut self, ids: Arc<IdSource>) -> Self {
-        self.state.ids = ids;
+        self.state.session.ids = ids;
         self
     }
 
-    /// The certificate; STARTTLS is offered with it.
+    /// The certificates; STARTTLS is offered with them. Keep a clone to [`replace`](TlsConfig::replace) them.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: TlsConfig) -> Self {
         self.state.tls = Some(tls);
@@ -172,38 +216,28 @@ impl ServerBuilder<Ready> {
     /// The server, ready to listen.
     ///
     /// # Errors
-    /// [`ConfigError`] for a name that is none, networks that leave nobody out, or a service extension
-    /// with a word that is malformed, standard or taken.
+    /// [`ConfigError`] for a name that is none, networks that leave nobody out, a service extension with a
+    /// word that is malformed, standard or taken, or a limit or time that nobody could be served with.
     pub fn build(self) -> Result<Server, ConfigError> {
         let Self { server_name, state } = self;
-        let Some(server_name) = in_ascii(&server_name) else {
+        let is_name =
+            ClientName::new(server_name.as_str()).is_ok_and(|name| name.domain().is_some());
+        if !is_name || !server_name.is_ascii() {
             return Err(ConfigError::ServerName(server_name));
-        };
+        }
         check_coverage(&state.hooks.relay.granted_networks())?;
-        let mut session = SessionConfig::new(server_name, Service::Smtp);
-        session.limits = state.limits;
+        let mut session = state.session;
         session.timeouts = state.hooks.timeouts;
-        session.bare_newline = state.bare_newline;
-        let dialect = Dialect::default().with_address_syntax(state.address_syntax);
+        let dialect = std::mem::take(&mut session.dialect);
         let mut extensions = state.hooks.extensions.iter();
         session.dialect =
             extensions.try_fold(dialect, |dialect, (one, _)| dialect.with(one.clone()))?;
         session.capabilities = state.hooks.delivery.capabilities();
-        session.ids = state.ids;
-        session.auth = AuthConfig { in_clear: state.auth_in_clear, ..AuthConfig::default() };
+        session.check()?;
         #[cfg(feature = "tls")]
         let server = Server::new(session, state.hooks, state.tls);
         #[cfg(not(feature = "tls"))]
         let server = Server::new(session, state.hooks);
         Ok(server)
     }
-}
-
-/// A domain or address literal as greetings and EHLO replies have it (RFC 6531 3.7.1).
-fn in_ascii(name: &str) -> Option<String> {
-    let domain = Domain::parse(name).ok()?;
-    if domain.is_ascii() {
-        return Some(name.to_owned());
-    }
-    domain.to_ascii().map(|name| name.into_owned())
 }

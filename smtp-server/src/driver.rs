@@ -23,21 +23,24 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
+use smtp_proto::replies;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::config::OutOfTurn;
 use crate::envelope::Recipient;
 use crate::hooks::{CloseReason, Event, HookKind};
 #[cfg(feature = "tls")]
 use crate::info::Service;
-use crate::info::SessionInfo;
+use crate::info::{Peer, SessionInfo};
 use crate::session::{Action, FinalReply, Question, Session};
+#[cfg(feature = "tls")]
+use crate::tls::ListenerTls;
+use crate::verdict::Rejection;
 
-pub(crate) use admission::Admission;
+pub(crate) use admission::{Admission, Permit};
 pub(crate) use buffers::Buffers;
 pub(crate) use resolve::Hooks;
 pub(crate) use shutdown::Shutdown;
-#[cfg(feature = "tls")]
-pub use tls::{TlsConfig, TlsConfigError};
 pub(crate) use wire::now;
 
 use resolve::Answer;
@@ -47,8 +50,10 @@ use wire::{Waited, Wire};
 pub(crate) struct Context {
     pub(crate) hooks: Arc<Hooks>,
     #[cfg(feature = "tls")]
-    pub(crate) tls: Option<TlsConfig>,
+    pub(crate) tls: Option<Arc<ListenerTls>>,
     pub(crate) buffers: Arc<Buffers>,
+    /// `None` for a connection that is not counted.
+    pub(crate) permit: Option<Permit>,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -115,13 +120,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     self.deliver(message, &info, now).await;
                     now = wire::now();
                 }
+                Action::Ask(Question::Client(facts)) if facts.peer != info.peer => {
+                    let former = std::mem::replace(&mut info, self.session.info()).peer;
+                    self.readmit(&former, &info);
+                }
                 Action::Ask(question) => {
+                    let recipients = recipients(&question);
+                    let precedes_greeting = matches!(question, Question::Client(_));
                     let (answer, waited) = {
                         let hooks = &self.context.hooks;
                         let resolving = pin!(hooks.resolve(question, &info, now.wall));
                         noting_wait(resolving).await
                     };
-                    self.answer(answer, &info);
+                    if precedes_greeting {
+                        self.note_early_talk(&info).await;
+                    }
+                    self.answer(answer, recipients, &info);
                     info = self.session.info();
                     if waited {
                         now = wire::now();
@@ -144,19 +158,49 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    fn answer(&mut self, answer: Answer, info: &SessionInfo) {
-        let recipient_accepted = matches!(answer, Answer::Recipient(Ok(_)));
+    /// Gives the answer and tells of the recipients that it added to the `known` ones.
+    fn answer(&mut self, answer: Answer, known: usize, info: &SessionInfo) {
         if let Some(failure) = answer.give(&mut self.session) {
             self.emit(&Event::HookFailed { hook: HookKind::Extension, failure }, info);
         }
-        if !recipient_accepted || self.context.hooks.observers.is_empty() {
+        if self.context.hooks.observers.is_empty() {
             return;
         }
         let Some(envelope) = self.session.envelope() else { return };
-        if let Some(Recipient { path, class, .. }) = envelope.recipients.last() {
+        for Recipient { path, class, .. } in envelope.recipients.iter().skip(known) {
             let queue_id = envelope.queue_id;
             let accepted = Event::RecipientAccepted { to: path, class, queue_id };
             self.emit(&accepted, info);
+        }
+    }
+
+    /// Takes what the client sent before the greeting, without waiting for more.
+    async fn note_early_talk(&mut self, info: &SessionInfo) {
+        if self.session.config().early_talk == OutOfTurn::Refuse {
+            // The runtime learns from the system only between turns that a new socket can be read.
+            tokio::task::yield_now().await;
+        }
+        let Self { wire, session, .. } = self;
+        let polled = poll_fn(|cx| Poll::Ready(wire.poll_read_commands(cx, session))).await;
+        if let Poll::Ready(waited) = polled {
+            waited.tell(session);
+        }
+        let bytes = self.session.input().len();
+        if 0 < bytes {
+            self.emit(&Event::EarlyTalk { bytes }, info);
+        }
+    }
+
+    /// Counts the connection for the client that it is about after XCLIENT, unless that one has too many.
+    fn readmit(&mut self, former: &Peer, info: &SessionInfo) {
+        self.emit(&Event::ClientReplaced { former }, info);
+        let Some(ip) = info.peer.ip() else { return };
+        let Some(permit) = self.context.permit.take() else { return };
+        self.context.permit = permit.move_to(ip);
+        if self.context.permit.is_none() {
+            let reply = replies::TOO_MANY_CONNECTIONS;
+            self.emit(&Event::ConnectionRefused { reply: &reply }, info);
+            self.session.answer_client(Rejection::stock(reply).into());
         }
     }
 
@@ -183,6 +227,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     fn emit(&self, event: &Event<'_>, info: &SessionInfo) {
         self.context.hooks.emit(event, info);
+    }
+}
+
+/// How many recipients the envelope has before the question is answered; only one about a recipient adds any.
+fn recipients(question: &Question<'_>) -> usize {
+    match question {
+        Question::Recipient { envelope, .. } => envelope.recipients.len(),
+        _ => usize::MAX,
     }
 }
 

@@ -8,9 +8,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use smtp_proto::{ForwardPath, MailParams, RcptParams, ReversePath};
+use smtp_proto::{ForwardPath, MailParams, RcptParams, ReversePath, XForward};
 
 use crate::header::HeaderField;
 use crate::info::Extensions;
@@ -30,6 +31,9 @@ pub struct Envelope {
     pub queue_id: Option<QueueId>,
     /// When MAIL was accepted.
     pub arrived: UnixMillis,
+    /// Where a filter says that the message came from (XFORWARD): for logs and further filters. It is a
+    /// claim about an earlier hop and gives no right here.
+    pub forwarded: Option<Box<XForward<'static>>>,
     /// What access control asked to be done with the message.
     pub handling: Handling,
     /// Values left by hooks for this transaction.
@@ -46,6 +50,7 @@ impl Envelope {
             recipients: Vec::new(),
             queue_id: None,
             arrived,
+            forwarded: None,
             handling: Handling::default(),
             extensions: Extensions::default(),
         }
@@ -146,13 +151,20 @@ impl fmt::Display for QueueId {
 #[derive(Debug, Default)]
 pub struct IdSource {
     last: AtomicU64,
+    salt: RandomState,
 }
 
 impl IdSource {
     /// Continues after `last`, the largest id that was ever given out (a queue's recovery knows it).
     #[must_use]
     pub fn after(last: QueueId) -> Self {
-        Self { last: AtomicU64::new(last.0) }
+        Self { last: AtomicU64::new(last.0), salt: RandomState::new() }
+    }
+
+    /// A number that nobody outside can tell from the id, the same each time: two hosts of one name, or one
+    /// whose clock was set back, do not give two messages one Message-ID.
+    pub(crate) fn salt(&self, id: QueueId) -> u64 {
+        self.salt.hash_one(id)
     }
 
     /// An id that this source never gave before, also when the clock was set back.

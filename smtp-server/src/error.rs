@@ -21,12 +21,23 @@ pub enum ConfigError {
     /// A network is not in CIDR form.
     #[error("'{0}' is not a network: write it as 192.0.2.0/24, 2001:db8::/32 or a single address")]
     Network(String),
+    /// A limit or a time that nobody could be served with.
+    #[error("{name} is out of range: {rule}")]
+    OutOfRange {
+        /// The field of `Limits` or `Timeouts`.
+        name: &'static str,
+        /// What it has to keep to.
+        rule: &'static str,
+    },
     /// The networks to which relaying is granted leave nobody out.
     #[error("the networks that may relay cover all of {0}: that is an open relay")]
     OpenRelay(&'static str),
     /// A service needs a certificate.
     #[error("the {0} service needs TLS: give the builder a TlsConfig")]
     TlsRequired(Service),
+    /// LMTP on the port where other hosts expect SMTP (RFC 2033 5).
+    #[error("LMTP is not spoken on port 25: choose another port, such as 24")]
+    LmtpOnPort25,
     /// A service requires AUTH and there is no authenticator.
     #[error("the {0} service requires AUTH: give the builder an authenticator")]
     AuthenticatorRequired(Service),

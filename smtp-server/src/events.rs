@@ -20,8 +20,15 @@ impl Observer for TracingObserver {
         let service = info.service.as_str();
         match event {
             Event::Connected => tracing::info!(target: "smtp", service, client, "connect"),
+            Event::ClientReplaced { former } => {
+                let former = former.ip().map(tracing::field::display);
+                tracing::info!(target: "smtp", service, client, former, "XCLIENT");
+            }
             Event::ConnectionRefused { reply } => {
                 tracing::warn!(target: "smtp", service, client, reply = text(reply), "refused");
+            }
+            Event::EarlyTalk { bytes } => {
+                tracing::info!(target: "smtp", service, client, bytes, "talked before the greeting");
             }
             Event::TlsStarted => {
                 let tls = info.tls.as_ref();
@@ -68,7 +75,8 @@ fn message_event(event: &Event<'_>, service: &str, client: &str) {
         Event::MessageStarted { envelope } => {
             let (id, from) = (id(envelope.queue_id), envelope.reverse_path.to_string());
             let recipients = envelope.recipients.len();
-            tracing::info!(target: "smtp", service, client, id, ?from, recipients, "message");
+            let forwarded = envelope.forwarded.as_ref().map(tracing::field::debug);
+            tracing::info!(target: "smtp", service, client, id, ?from, recipients, forwarded, "message");
         }
         Event::MessageRefused { queue_id, rejection } => {
             let (reply, detail) = (text(rejection.reply()), rejection.detail());

@@ -25,7 +25,7 @@ mod relay;
 mod sasl;
 
 pub use access::{AccessControl, Stage, StageKind};
-pub use delivery::{Capabilities, Delivery, Outcome};
+pub use delivery::{Capabilities, Delivery, EtrnAnswer, Outcome};
 pub use extension::ExtensionHandler;
 pub use observer::{CloseReason, Event, HookFailure, HookKind, Observer};
 pub use relay::RelayPolicy;

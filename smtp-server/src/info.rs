@@ -11,7 +11,8 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use smtp_proto::ClientName;
+use bytes::Bytes;
+use smtp_proto::{ClientName, Domain};
 
 /// What a listener serves; it decides the protocol's variant and its defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,8 +87,10 @@ pub struct TlsInfo {
     pub protocol: Cow<'static, str>,
     /// The cipher suite's IANA name.
     pub cipher: Cow<'static, str>,
-    /// The server name that the client asked for (SNI), a claim.
+    /// The server name that the client asked for (SNI) in lower case: a DNS name, but a claim.
     pub server_name: Option<String>,
+    /// The certificate that the client showed and was found valid; only clients that are asked for one show one.
+    pub client_certificate: Option<ClientCertificate>,
 }
 
 impl TlsInfo {
@@ -98,7 +101,32 @@ impl TlsInfo {
         cipher: impl Into<Cow<'static, str>>,
         server_name: Option<String>,
     ) -> Self {
-        Self { protocol: protocol.into(), cipher: cipher.into(), server_name }
+        Self {
+            protocol: protocol.into(),
+            cipher: cipher.into(),
+            server_name,
+            client_certificate: None,
+        }
+    }
+}
+
+/// A client certificate that a trusted authority vouches for. What it permits is for policies to say.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The DNS names of its subject, as it spells them; `*.` begins a wildcard.
+    pub dns_names: Vec<String>,
+    /// SHA-256 of the certificate, in lower-case hexadecimal.
+    pub sha256: String,
+    /// The certificate itself in DER, for whoever wants to know more.
+    pub der: Bytes,
+}
+
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientCertificate")
+            .field("dns_names", &self.dns_names)
+            .field("sha256", &self.sha256)
+            .finish_non_exhaustive()
     }
 }
 
@@ -195,13 +223,15 @@ pub struct SessionInfo {
     pub server_name: Arc<str>,
     /// What the listener serves.
     pub service: Service,
-    /// The connection's ends.
+    /// The connection's ends, or those of the client that an authorised one speaks for (XCLIENT).
     pub peer: Peer,
+    /// The client's name in the DNS, if an authorised client told it (XCLIENT). Not what it says of itself.
+    pub reverse_name: Option<Domain<'static>>,
     /// The client's introduction, once made.
     pub hello: Option<Hello>,
     /// Set once TLS is active.
     pub tls: Option<TlsInfo>,
-    /// Set once the client authenticated.
+    /// Set once the client authenticated, or an authorised one said so (XCLIENT).
     pub identity: Option<Identity>,
     /// Values left by hooks for the rest of the session.
     pub extensions: Extensions,
@@ -215,6 +245,7 @@ impl SessionInfo {
             server_name: server_name.into(),
             service,
             peer,
+            reverse_name: None,
             hello: None,
             tls: None,
             identity: None,

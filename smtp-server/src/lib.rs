@@ -68,8 +68,10 @@ pub mod session;
 
 pub mod body;
 pub mod config;
+mod content;
 pub mod envelope;
 pub mod header;
+mod in_flight;
 pub mod info;
 pub mod time;
 pub mod trace;
@@ -89,6 +91,8 @@ mod error;
 mod events;
 #[cfg(feature = "tokio")]
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 
 /// Writes the hooks' `async fn`s; re-exported so that an embedder needs no further crate.
 pub use async_trait::async_trait;
@@ -97,9 +101,9 @@ pub use smtp_proto as proto;
 pub use body::{AbortedBy, Body, BodyError, ContentFilter, PollChunk};
 #[cfg(feature = "tokio")]
 pub use builder::{Ready, ServerBuilder, WantsDelivery, WantsRelayPolicy};
-pub use config::{AuthConfig, BareNewline, EvaluateAt, Limits, SessionConfig, Timeouts};
-#[cfg(feature = "tls")]
-pub use driver::{TlsConfig, TlsConfigError};
+pub use config::{
+    AuthConfig, BareNewline, EvaluateAt, Limits, NulPolicy, OutOfTurn, SessionConfig, Timeouts,
+};
 pub use envelope::{Envelope, Handling, IdSource, QueueId, Recipient, RecipientClass, RelayReason};
 pub use error::ConfigError;
 #[cfg(feature = "tracing")]
@@ -107,13 +111,18 @@ pub use events::TracingObserver;
 pub use header::{HeaderField, HeaderFieldError};
 pub use hooks::{
     AccessControl, Authenticator, Capabilities, CloseReason, CredentialAnswer, CredentialQuery,
-    CredentialStore, Delivery, Event, ExtensionHandler, HookFailure, HookKind, LookupError,
-    Observer, Outcome, RelayPolicy, SaslExchange, SaslStep, Stage, StageKind,
+    CredentialStore, Delivery, EtrnAnswer, Event, ExtensionHandler, HookFailure, HookKind,
+    LookupError, Observer, Outcome, RelayPolicy, SaslExchange, SaslStep, Stage, StageKind,
 };
-pub use info::{Extensions, Hello, Identity, Peer, Service, SessionInfo, TlsInfo};
+pub use in_flight::InFlight;
+pub use info::{
+    ClientCertificate, Extensions, Hello, Identity, Peer, Service, SessionInfo, TlsInfo,
+};
 pub use relay::RelayPolicyExt;
 #[cfg(feature = "tokio")]
 pub use server::{Server, ServiceConfig, ShutdownReport};
 pub use session::{Action, ContentAction, Question, Session};
 pub use time::{Now, UnixMillis};
+#[cfg(feature = "tls")]
+pub use tls::{Certificates, ClientCertificates, TlsConfig, TlsConfigError};
 pub use verdict::{Accepted, Delivered, Effects, Receipt, Rejection, RelayDecision, Verdict};

@@ -7,29 +7,35 @@
 //! * **Limits**: connections in all and per client; [`Timeouts::shutdown`](crate::config::Timeouts::shutdown).
 //! * **Panics**: never. **Spec**: RFC 5321 3.8.
 
+mod listener;
+
 use std::future::{Future, poll_fn};
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use smtp_proto::replies;
+use smtp_proto::{Reply, replies};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::builder::{ServerBuilder, WantsRelayPolicy};
 use crate::config::SessionConfig;
-#[cfg(feature = "tls")]
-use crate::driver::TlsConfig;
-use crate::driver::{Admission, Buffers, Connection, Context, Hooks, Shutdown, now};
+use crate::driver::{Admission, Buffers, Connection, Context, Hooks, Permit, Shutdown, now};
 use crate::error::ConfigError;
 use crate::hooks::{AccessControl, Authenticator, Event, RelayPolicy};
 use crate::info::{Peer, Service, SessionInfo};
-use crate::relay::check_coverage;
+use crate::relay::{Networks, check_coverage};
 use crate::session::Session;
+#[cfg(feature = "tls")]
+use crate::tls::{ListenerTls, TlsConfig};
+
+use listener::{Listener, Socket};
 
 /// An SMTP server: built once, given listeners, run until told to end.
 pub struct Server {
@@ -39,7 +45,7 @@ pub struct Server {
     tls: Option<TlsConfig>,
     admission: Arc<Admission>,
     buffers: Arc<Buffers>,
-    listeners: Vec<(TcpListener, Arc<Endpoint>)>,
+    listeners: Vec<(Listener, Arc<Endpoint>)>,
 }
 
 /// How one listener differs from the others.
@@ -48,9 +54,12 @@ pub struct Server {
 pub struct ServiceConfig {
     service: Service,
     auth_required: bool,
+    tls_required: bool,
     relay: Option<Arc<dyn RelayPolicy>>,
     access: Option<Arc<dyn AccessControl>>,
     authenticator: Option<Arc<dyn Authenticator>>,
+    xclient_clients: Option<Networks>,
+    xforward_clients: Option<Networks>,
     #[cfg(feature = "tls")]
     tls: Option<TlsConfig>,
 }
@@ -71,7 +80,7 @@ struct Endpoint {
     hooks: Arc<Hooks>,
     buffers: Arc<Buffers>,
     #[cfg(feature = "tls")]
-    tls: Option<TlsConfig>,
+    tls: Option<Arc<ListenerTls>>,
 }
 
 impl ServiceConfig {
@@ -99,9 +108,12 @@ impl ServiceConfig {
         Self {
             service,
             auth_required: false,
+            tls_required: false,
             relay: None,
             access: None,
             authenticator: None,
+            xclient_clients: None,
+            xforward_clients: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -110,6 +122,13 @@ impl ServiceConfig {
     /// Whether MAIL is refused before AUTH.
     pub fn require_auth(mut self, required: bool) -> Self {
         self.auth_required = required;
+        self
+    }
+
+    /// Whether everything but EHLO, STARTTLS, NOOP and QUIT is refused in clear. Not for a server that other
+    /// hosts find by MX: it has to take mail from those without TLS, too (RFC 3207 4).
+    pub fn require_tls(mut self, required: bool) -> Self {
+        self.tls_required = required;
         self
     }
 
@@ -125,7 +144,19 @@ impl ServiceConfig {
         self
     }
 
-    /// A certificate for this listener alone, in place of the server's.
+    /// Who may use XCLIENT at this listener alone, in place of the server's.
+    pub fn xclient_clients(mut self, networks: Networks) -> Self {
+        self.xclient_clients = Some(networks);
+        self
+    }
+
+    /// Who may use XFORWARD at this listener alone, in place of the server's.
+    pub fn xforward_clients(mut self, networks: Networks) -> Self {
+        self.xforward_clients = Some(networks);
+        self
+    }
+
+    /// Certificates for this listener alone, in place of the server's.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: TlsConfig) -> Self {
         self.tls = Some(tls);
@@ -164,16 +195,29 @@ impl Server {
     /// Serves `service` on a bound listener, once the server runs.
     ///
     /// # Errors
-    /// [`ConfigError`] if the service needs a certificate or an authenticator that the server lacks, or
-    /// its own relay policy leaves nobody out.
+    /// [`ConfigError`] if the service needs a certificate or an authenticator that the server lacks,
+    /// its own relay policy leaves nobody out, or it is LMTP on port 25.
     pub fn listen(
         &mut self,
         listener: TcpListener,
         service: ServiceConfig,
     ) -> Result<(), ConfigError> {
-        let endpoint = self.endpoint(service)?;
-        self.listeners.push((listener, Arc::new(endpoint)));
-        Ok(())
+        refuse_lmtp_on_port_25(&service, listener.local_addr().ok())?;
+        self.add(Listener::Tcp(listener), service)
+    }
+
+    /// The same on a Unix socket. Its clients have no address: they count towards
+    /// [`connections_max`](crate::Limits::connections_max) alone, and belong to no network.
+    ///
+    /// # Errors
+    /// As for [`listen`](Self::listen).
+    #[cfg(unix)]
+    pub fn listen_unix(
+        &mut self,
+        listener: UnixListener,
+        service: ServiceConfig,
+    ) -> Result<(), ConfigError> {
+        self.add(Listener::Unix(listener), service)
     }
 
     /// Accepts connections until `shutdown` is ready, then ends in phases.
@@ -215,10 +259,17 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
+        refuse_lmtp_on_port_25(&service, peer.local)?;
         let endpoint = self.endpoint(service)?;
         let (_signal, down) = watch::channel(false);
         // The signal must outlive the session, which would take its end for a shutdown.
-        endpoint.connection(stream, peer, down).run().await;
+        endpoint.connection(stream, peer, None, down).run().await;
+        Ok(())
+    }
+
+    fn add(&mut self, listener: Listener, service: ServiceConfig) -> Result<(), ConfigError> {
+        let endpoint = self.endpoint(service)?;
+        self.listeners.push((listener, Arc::new(endpoint)));
         Ok(())
     }
 
@@ -234,7 +285,7 @@ impl Server {
         hooks.relay = config.relay.unwrap_or(hooks.relay);
         hooks.access = config.access.or(hooks.access);
         hooks.authenticator = config.authenticator.or(hooks.authenticator);
-        if service == Service::Submissions && !has_tls {
+        if (service == Service::Submissions || config.tls_required) && !has_tls {
             return Err(ConfigError::TlsRequired(service));
         }
         if config.auth_required && hooks.authenticator.is_none() {
@@ -242,8 +293,11 @@ impl Server {
         }
         check_coverage(&hooks.relay.granted_networks())?;
         let mut session = self.session.clone();
+        session.xclient_clients = config.xclient_clients.unwrap_or(session.xclient_clients);
+        session.xforward_clients = config.xforward_clients.unwrap_or(session.xforward_clients);
         session.service = service;
         session.starttls = has_tls && service != Service::Submissions;
+        session.tls_required = config.tls_required;
         session.auth.offered = hooks.authenticator.is_some() && service != Service::Lmtp;
         session.auth.required = config.auth_required;
         Ok(Endpoint {
@@ -251,18 +305,25 @@ impl Server {
             hooks: Arc::new(hooks),
             buffers: self.buffers.clone(),
             #[cfg(feature = "tls")]
-            tls,
+            tls: tls.map(|tls| Arc::new(ListenerTls::new(tls))),
         })
     }
 }
 
 impl Endpoint {
-    fn connection<S>(&self, stream: S, peer: Peer, down: watch::Receiver<bool>) -> Connection<S>
+    fn connection<S>(
+        &self,
+        stream: S,
+        peer: Peer,
+        permit: Option<Permit>,
+        down: watch::Receiver<bool>,
+    ) -> Connection<S>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
         let session = Session::new(self.session.clone(), peer, now());
         let context = Context {
+            permit,
             hooks: self.hooks.clone(),
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),
@@ -273,22 +334,34 @@ impl Endpoint {
     }
 
     /// Turns a client away without a session; one that does not take the reply at once does without.
-    fn refuse(&self, stream: TcpStream, peer: Peer) {
+    fn refuse(&self, socket: Socket, peer: Peer) {
         let info = SessionInfo::new(self.session.server_name.clone(), self.session.service, peer);
-        let reply = replies::TOO_MANY_CONNECTIONS;
+        let stock = replies::TOO_MANY_CONNECTIONS;
+        let text = format!("{} {}", self.session.server_name, stock.text());
+        let reply = Reply::new(stock.code(), None, text);
         if self.session.service != Service::Submissions {
             let mut octets = BytesMut::new();
             reply.encode(&mut octets);
-            // The runtime does not know yet that a new socket can be written to: the system does.
-            let _ = stream.into_std().and_then(|mut stream| stream.write(&octets));
+            socket.write_and_close(&octets);
         }
         self.hooks.emit(&Event::ConnectionRefused { reply: &reply }, &info);
     }
 }
 
+fn refuse_lmtp_on_port_25(
+    config: &ServiceConfig,
+    local: Option<SocketAddr>,
+) -> Result<(), ConfigError> {
+    let on_port_25 = local.is_some_and(|address| address.port() == 25);
+    if on_port_25 && config.service == Service::Lmtp {
+        return Err(ConfigError::LmtpOnPort25);
+    }
+    Ok(())
+}
+
 /// Accepts until the server shuts down; gives back the connections that are still open.
 async fn accept(
-    listener: TcpListener,
+    listener: Listener,
     endpoint: Arc<Endpoint>,
     admission: Arc<Admission>,
     down: watch::Receiver<bool>,
@@ -304,8 +377,8 @@ async fn accept(
             () = poll_fn(|cx| shutdown.poll(cx)) => return connections,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, remote)) => {
-                    admit(stream, remote, &endpoint, &admission, &down, &mut connections);
+                Ok((socket, peer)) => {
+                    admit(socket, peer, &endpoint, &admission, &down, &mut connections);
                 }
                 Err(_) => tokio::time::sleep(PAUSE_AFTER_ERROR).await,
             },
@@ -314,25 +387,32 @@ async fn accept(
 }
 
 fn admit(
-    stream: TcpStream,
-    remote: SocketAddr,
+    socket: Socket,
+    peer: Peer,
     endpoint: &Arc<Endpoint>,
     admission: &Arc<Admission>,
     down: &watch::Receiver<bool>,
     connections: &mut JoinSet<()>,
 ) {
-    // A reply is a small write that the client waits for: Nagle's delay would be added to each. A
-    // socket that refuses the option is about to fail anyway.
-    let _ = stream.set_nodelay(true);
-    let peer = Peer { remote: Some(remote), local: stream.local_addr().ok() };
-    let Some(permit) = admission.admit(remote.ip()) else {
-        return endpoint.refuse(stream, peer);
+    let Some(permit) = admission.admit(peer.ip()) else {
+        return endpoint.refuse(socket, peer);
     };
-    let mut connection = endpoint.connection(stream, peer, down.clone());
-    connections.spawn(async move {
-        connection.run().await;
-        drop(permit);
-    });
+    match socket {
+        Socket::Tcp(stream) => {
+            spawn(connections, endpoint.connection(stream, peer, Some(permit), down.clone()));
+        }
+        #[cfg(unix)]
+        Socket::Unix(stream) => {
+            spawn(connections, endpoint.connection(stream, peer, Some(permit), down.clone()));
+        }
+    }
+}
+
+fn spawn<S>(connections: &mut JoinSet<()>, mut connection: Connection<S>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    connections.spawn(async move { connection.run().await });
 }
 
 /// Lets open connections finish until the deadline, then cuts them.

@@ -3,9 +3,10 @@
 //! * **In**: octets in [`Session::input`], answers to [`Question`]s, the passing of time. **Out**: one
 //!   [`Action`] per [`Session::poll`].
 //! * **Promises**: the replies depend on what the client sent and on the answers, never on how the
-//!   network cut it (three rules look at unread input on purpose: octets behind STARTTLS are one).
-//!   One reply per command. Nothing that arrived in clear survives STARTTLS. After a refusal the
-//!   session reads to the true end of the refused content.
+//!   network cut it (three rules look at unread input on purpose: octets before the greeting, behind
+//!   STARTTLS, and behind another command that ends a group). One reply per command. Nothing that
+//!   arrived in clear survives STARTTLS. After a refusal the session reads to the true end of the
+//!   refused content.
 //! * **Limits**: [`Limits`](crate::config::Limits); input and output are bounded. **Panics**: never.
 //! * **Spec**: RFC 5321 3 and 4; RFC 2920, 3030, 3207, 4954, 2033.
 //!
@@ -43,11 +44,21 @@ mod content;
 
 mod drain;
 
+mod pace;
+
+mod prdr;
+
 mod auth;
 
 mod misc;
 
 mod extension;
+
+mod etrn;
+
+mod xclient;
+
+mod xforward;
 
 mod guard;
 
@@ -57,10 +68,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use smtp_proto::{ForwardPath, LineDecoder, RcptParams, Reply, replies};
+use smtp_proto::{EtrnArgument, ForwardPath, LineDecoder, RcptParams, Reply, XForward, replies};
 
 use crate::body::BodyError;
-use crate::config::SessionConfig;
+use crate::config::{BareNewline, SessionConfig};
 use crate::envelope::{Envelope, QueueId};
 use crate::header::HeaderField;
 use crate::hooks::{CloseReason, CredentialQuery};
@@ -73,6 +84,7 @@ pub use content::ContentAction;
 use guard::Guard;
 use output::Output;
 use state::{Asked, Mail, State};
+use xclient::Claims;
 
 /// What a silent client's session keeps of its input buffer.
 const IDLE_BUFFER_BYTES_MAX: usize = 512;
@@ -83,6 +95,15 @@ const SILENCE_BEFORE_SHRINKING: Duration = Duration::from_secs(1);
 pub struct Session {
     config: Arc<SessionConfig>,
     info: Arc<SessionInfo>,
+    bare_newline: BareNewline,
+    /// The connection's ends, whomever the client speaks for: what it may do rests on these.
+    connection: Peer,
+    /// What it said that its client calls itself.
+    claims: Claims,
+    /// What it told of the next message.
+    forwarded: Option<Box<XForward<'static>>>,
+    /// The last hello was EHLO or LHLO.
+    extended: bool,
     /// What the client stage left: it outlives STARTTLS, since it rests on the address alone.
     client_extensions: Extensions,
     mechanisms: Vec<&'static str>,
@@ -122,8 +143,9 @@ pub enum Action<'a> {
 /// What the session cannot know by itself.
 #[derive(Debug)]
 pub enum Question<'a> {
-    /// May this client have a session? [`Session::answer_client`]
-    Client,
+    /// May this client have a session? Asked again after XCLIENT, about the client that these facts name:
+    /// a snapshot that was taken before is about another one. [`Session::answer_client`]
+    Client(&'a SessionInfo),
     /// May it call itself so, and what is it offered? [`Session::answer_hello`]
     Hello(&'a Hello),
     /// May it send as this? [`Session::answer_sender`]
@@ -148,6 +170,8 @@ pub enum Question<'a> {
         /// The envelope of the open mail transaction.
         envelope: Option<&'a Envelope>,
     },
+    /// Can what waits for this host be sent to it now? [`Session::answer_etrn`]
+    Etrn(&'a EtrnArgument<'static>),
     /// An exchange for this mechanism. [`Session::answer_mechanism`]
     Mechanism(&'static str),
     /// Is this credential right? [`Session::answer_credentials`]
@@ -200,14 +224,19 @@ impl Session {
     pub fn new(config: Arc<SessionConfig>, peer: Peer, now: Now) -> Self {
         let info = SessionInfo::new(config.server_name.clone(), config.service, peer);
         Self {
+            bare_newline: config.bare_newline_of(&peer),
             guard: Guard::new(&config.limits),
+            output: Output::new(config.server_name.clone()),
             config,
             info: Arc::new(info),
+            connection: peer,
+            claims: Claims::default(),
+            forwarded: None,
+            extended: false,
             client_extensions: Extensions::default(),
             mechanisms: Vec::new(),
             input: BytesMut::new(),
             lines: LineDecoder::default(),
-            output: Output::default(),
             state: State::Asked(Asked::Client),
             now,
             deadline: None,
@@ -261,7 +290,7 @@ impl Session {
             Next::Message(message) => Action::Ask(Question::Message(message)),
             Next::StartTls => Action::StartTls,
             Next::Close(reason) => Action::Close(reason),
-            Next::Ask => match self.state.question() {
+            Next::Ask => match self.state.question(&self.info) {
                 Some(question) => Action::Ask(question),
                 None => Action::Close(CloseReason::Refused),
             },
@@ -304,11 +333,14 @@ impl Session {
     }
 
     /// The TLS handshake is done. Everything that was learnt in clear is forgotten (RFC 3207 4.2), except
-    /// what the client stage left, which rests on the address alone.
+    /// the client's address and name in the DNS and what the client stage left, which rests on these.
     pub fn handle_tls(&mut self, tls: TlsInfo) {
         self.input.clear();
         self.lines = LineDecoder::default();
         self.mechanisms = Vec::new();
+        self.claims = Claims::default();
+        self.forwarded = None;
+        self.extended = false;
         let client_extensions = self.client_extensions.clone();
         let info = Arc::make_mut(&mut self.info);
         info.tls = Some(tls);
@@ -373,15 +405,13 @@ impl Session {
         if !self.output.is_empty() {
             return Some(Next::Write);
         }
-        let timeouts = &self.config.timeouts;
-        let deadline = match &self.state {
-            State::Draining(draining) => {
-                draining.ends_before.min(self.now.monotonic + timeouts.content_idle)
-            }
-            _ => self.now.monotonic + timeouts.command,
+        let now = self.now.monotonic;
+        let deadline = match &mut self.state {
+            State::Draining(draining) => draining.pace.deadline(now),
+            _ => now + self.config.timeouts.command,
         };
         let is_large = IDLE_BUFFER_BYTES_MAX < self.input.capacity();
-        self.shrink_at = is_large.then(|| self.now.monotonic + SILENCE_BEFORE_SHRINKING);
+        self.shrink_at = is_large.then(|| now + SILENCE_BEFORE_SHRINKING);
         self.await_input(deadline);
         Some(Next::Read)
     }

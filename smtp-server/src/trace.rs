@@ -3,7 +3,8 @@
 //! * **In**: the session's facts, the envelope, the time. **Out**: `Received` and `Return-Path`.
 //! * **Promises**: what the client claimed stands where a reader expects a claim, and cannot leave its place.
 //! * **Limits**: folded below 78 columns where the values allow it. **Panics**: never.
-//! * **Spec**: RFC 5321 4.4; RFC 3848 and RFC 6531 3.7.3 (the `with` keywords); RFC 5322 3.3.
+//! * **Spec**: RFC 5321 4.4; RFC 3848 and RFC 6531 3.7.3 (the `with` keywords); RFC 8314 4.3 (the `tls`
+//!   clause); RFC 5322 3.3.
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -12,14 +13,15 @@ use smtp_proto::{ForwardPath, ReversePath};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, QueueId};
 use crate::header::HeaderField;
 use crate::info::{Service, SessionInfo};
 use crate::time::UnixMillis;
 
 /// The `Received` field of a message that arrived in this session.
 ///
-/// The sender's login is not in it: only that there was one (`ESMTPSA`). A single recipient is named.
+/// The sender's login is not in it: only that there was one (`ESMTPSA`). A single recipient is named, and
+/// the cipher suite of TLS.
 #[must_use]
 pub fn received(info: &SessionInfo, envelope: &Envelope, now: UnixMillis) -> HeaderField {
     // One allocation in nearly all cases; it is made for each message.
@@ -38,6 +40,9 @@ pub fn received(info: &SessionInfo, envelope: &Envelope, now: UnixMillis) -> Hea
     if let [recipient] = envelope.recipients.as_slice() {
         let _ = write!(value, "\r\n\tfor {}", recipient.path);
     }
+    if let Some(cipher) = info.tls.as_ref().map(|tls| &tls.cipher).filter(|name| is_word(name)) {
+        let _ = write!(value, "\r\n\ttls {cipher}");
+    }
     let _ = write!(value, ";\r\n\t{}", date(now));
     HeaderField::trusted("Received", value)
 }
@@ -54,6 +59,17 @@ pub fn delivered_to(to: &ForwardPath<'_>) -> HeaderField {
     let path = to.to_string();
     let address = path.trim_start_matches('<').trim_end_matches('>');
     HeaderField::trusted("Delivered-To", address.to_owned())
+}
+
+/// The `Date` field of a message that came without one (RFC 6409 8.2).
+pub(crate) fn date_field(now: UnixMillis) -> HeaderField {
+    HeaderField::trusted("Date", date(now))
+}
+
+/// The `Message-ID` field of a message that came without one (RFC 6409 8.3): unique by the queue id, our name
+/// and a number that another host of that name would not choose.
+pub(crate) fn message_id(queue_id: QueueId, salt: u64, server_name: &str) -> HeaderField {
+    HeaderField::trusted("Message-ID", format!("<{queue_id}.{salt:X}@{server_name}>"))
 }
 
 /// A date-time as header fields have it, in UTC.
@@ -79,14 +95,14 @@ fn protocol(info: &SessionInfo, envelope: &Envelope) -> &'static str {
 }
 
 /// What the client says of itself, without the characters that could open or close a comment or end the
-/// clause it stands in. Beyond ASCII only where the header may be (RFC 6531 3.7.3).
-fn push_claim(value: &mut String, claimed: &str, smtputf8: bool) {
-    const SYNTAX: &[char] = &['(', ')', '\\', ';', '<', '>', '"', ','];
+/// clause it stands in; ASCII, unless the message may have UTF-8 in its header (RFC 6531 3.7.3).
+fn push_claim(value: &mut String, claimed: &str, utf8: bool) {
+    let is_refused =
+        |character: char| (!utf8 && !character.is_ascii()) || "()\\;<>\",".contains(character);
     if claimed.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-')) {
         value.push_str(claimed);
     } else {
-        let is_kept = |c: char| (smtputf8 || c.is_ascii()) && !SYNTAX.contains(&c);
-        value.extend(claimed.chars().map(|c| if is_kept(c) { c } else { '?' }));
+        value.push_str(&claimed.replace(is_refused, "?"));
     }
 }
 
@@ -116,4 +132,9 @@ fn push_decimal(value: &mut String, number: u8) {
         [number / 100, number / 10 % 10, number % 10].map(|digit| char::from(b'0' + digit));
     let leading = usize::from(number < 100) + usize::from(number < 10);
     value.extend(&digits[leading..]);
+}
+
+/// Whether the name of a cipher suite is one; whoever drives the session has it from some library.
+fn is_word(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'_')
 }

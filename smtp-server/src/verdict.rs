@@ -56,6 +56,11 @@ impl Rejection {
         Self { reply, closes: false, detail: None }
     }
 
+    /// The same refusal as an answer to EHLO, HELO or LHLO, which carries no enhanced code (RFC 2034 3).
+    pub(crate) fn without_enhanced_code(self) -> Self {
+        Self { reply: self.reply.without_enhanced_code(), ..self }
+    }
+
     /// The same refusal, after which the connection is closed.
     #[must_use]
     pub fn and_close(mut self) -> Self {
@@ -112,7 +117,7 @@ impl Rejection {
         Self::stock(replies::MAILBOX_FULL)
     }
 
-    /// Not ours, and this client may not relay: `554 5.7.1`, as Postfix answers.
+    /// Not ours, and this client may not relay: `550 5.7.1` (RFC 5321 3.6.2).
     #[must_use]
     pub fn relay_denied() -> Self {
         Self::stock(replies::RELAY_DENIED)
@@ -224,6 +229,9 @@ impl Effects {
 
     /// Adds the effects of a later hook.
     pub fn merge(&mut self, later: Self) {
+        if later.is_empty() {
+            return;
+        }
         self.session.merge(later.session);
         self.transaction.merge(later.transaction);
         self.handling.merge(later.handling);
@@ -241,7 +249,7 @@ pub enum RelayDecision {
         /// What gave the right, for logs and for whoever asks why.
         because: RelayReason,
     },
-    /// Not ours, and no right to relay: `554 5.7.1`, unless a later policy says otherwise.
+    /// Not ours, and no right to relay: `550 5.7.1`, unless a later policy says otherwise.
     Deny,
     /// Cannot be decided now (a look-up failed): the client gets this refusal and no later policy is asked.
     Defer(Rejection),

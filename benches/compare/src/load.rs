@@ -1,7 +1,7 @@
-//! The load: one run of Postfix's `smtp-source`, with the same arguments for every server.
+//! The load: one run of Postfix's `smtp-source`, or of our `tls-load`, with the same arguments for every server.
 //!
 //! * **In**: an address. **Out**: how long it took to deliver all messages.
-//! * **Promises**: an error if one message was not accepted: `smtp-source` fails then.
+//! * **Promises**: an error if one message was not accepted: both programs fail then.
 //! * **Limits**: [`LOAD_LIMIT`] per run. **Panics**: never. **Spec**: smtp-source(1).
 
 use std::ffi::OsString;
@@ -20,6 +20,7 @@ const LOAD_LIMIT: Duration = Duration::from_secs(10 * 60);
 /// The load that every server gets.
 #[derive(Debug)]
 pub(crate) struct Load {
+    name: &'static str,
     program: PathBuf,
     arguments: Vec<OsString>,
     environment: Option<(&'static str, OsString)>,
@@ -28,7 +29,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Fixes the arguments.
+    /// In clear, by `smtp-source`.
     pub(crate) fn new(
         tools: &Tools,
         places: &Places,
@@ -36,21 +37,22 @@ impl Load {
         wrapping: Wrapping,
     ) -> Self {
         let (program, environment) = tools.smtp_source();
-        let mut arguments: Vec<OsString> = [
-            ("-s", options.sessions.to_string()),
-            ("-m", options.messages.to_string()),
-            ("-l", options.message_bytes.to_string()),
-            ("-M", String::from("client.example")),
-            ("-f", String::from("sender@client.example")),
-            ("-t", String::from("rcpt@sink.example")),
-        ]
-        .into_iter()
-        .flat_map(|(name, value)| [name.into(), value.into()])
-        .collect();
-        if options.connections == Connections::Reused {
-            arguments.push("-d".into());
-        }
-        Self { program, arguments, environment, log: places.log("smtp-source"), wrapping }
+        let mut arguments = arguments(options);
+        let names = ["-M", "client.example", "-f", "sender@client.example"];
+        arguments.extend(names.into_iter().chain(["-t", "rcpt@sink.example"]).map(OsString::from));
+        let name = "smtp-source";
+        Self { name, program, arguments, environment, log: places.log(name), wrapping }
+    }
+
+    /// Over STARTTLS, by `program`, which is our `tls-load`: `smtp-source` knows no TLS.
+    pub(crate) fn starttls(
+        program: PathBuf,
+        places: &Places,
+        options: &Options,
+        wrapping: Wrapping,
+    ) -> Self {
+        let (name, arguments) = ("tls-load", arguments(options));
+        Self { name, program, arguments, environment: None, log: places.log(name), wrapping }
     }
 
     /// Sends all messages to `address`; returns the wall time of the whole process.
@@ -61,9 +63,24 @@ impl Load {
         let mut command = self.wrapping.command(&self.program, Role::Load);
         command.args(&self.arguments).arg(address.to_string());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        let errand =
-            Errand { name: "smtp-source", command, log: self.log.clone(), limit: LOAD_LIMIT };
+        let errand = Errand { name: self.name, command, log: self.log.clone(), limit: LOAD_LIMIT };
         let Finished { wall, .. } = errand.run()?;
         Ok(wall)
     }
+}
+
+/// What both programs understand.
+fn arguments(options: &Options) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = [
+        ("-s", options.sessions.to_string()),
+        ("-m", options.messages().to_string()),
+        ("-l", options.message_bytes.to_string()),
+    ]
+    .into_iter()
+    .flat_map(|(name, value)| [name.into(), value.into()])
+    .collect();
+    if options.connections == Connections::Reused {
+        arguments.push("-d".into());
+    }
+    arguments
 }

@@ -1,4 +1,4 @@
-//! Compares SMTP sinks: the same load, in turn, against each of them.
+//! Compares SMTP sinks: the same load, in turn, against each of them; or measures what the project promises.
 //!
 //! * **In**: command-line options, servers found or built by [`peers`], Postfix's `smtp-source`.
 //!   **Out**: a table on standard output, progress on standard error.
@@ -8,6 +8,8 @@
 //!   **Spec**: README.md beside this package.
 
 // In reading order: what is asked, what is compared, how it is driven, what is counted.
+mod crowd;
+mod figures;
 mod idle;
 mod load;
 mod measure;
@@ -17,12 +19,12 @@ mod places;
 mod process;
 mod report;
 mod rounds;
-mod stats;
 
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use idle::Sessions;
 use load::Load;
 use options::{Options, Request};
 use peers::Prepared;
@@ -51,7 +53,7 @@ enum RunError {
     #[error("no load generator: {0}")]
     Tools(#[from] peers::PrepareError),
     #[error("cannot raise the limit of open files: {0}")]
-    OpenFiles(#[from] idle::OpenFilesError),
+    OpenFiles(#[from] crowd::OpenFilesError),
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
 }
@@ -62,9 +64,13 @@ fn run() -> Result<(), RunError> {
         Request::Help => return Ok(io::stdout().write_all(options::USAGE.as_bytes())?),
     };
     let places = Places::find()?;
-    idle::allow_open_files(options.idle)?;
+    crowd::allow_open_files(options.idle)?;
     let tools = Tools::find_or_fetch(&places)?;
     let wrapping = Wrapping::find(options.pin);
+    let mut stdout = io::stdout().lock();
+    if !options.figures.is_empty() {
+        return Ok(figures::run(&places, &tools, &options, wrapping, &mut stdout)?);
+    }
     let prepared: Vec<Prepared> =
         options.peers.iter().map(|&peer| Prepared::new(peer, &places, &tools, &options)).collect();
 
@@ -78,10 +84,11 @@ fn run() -> Result<(), RunError> {
     let held = if options.idle == 0 {
         Vec::new()
     } else {
-        idle::run(&prepared, &places, options.idle, wrapping)
+        let sessions = Sessions { count: options.idle, tls: None };
+        idle::run(&prepared, &places, sessions, wrapping)
     };
     let report = Report { machine: &machine, options: &options, series: &series, held: &held };
-    report.write(&mut io::stdout().lock())?;
+    report.write(&mut stdout)?;
     Ok(())
 }
 

@@ -142,9 +142,21 @@ impl CpuReading {
 /// # Errors
 /// [`MeasureError`] if it is gone or /proc is not as documented.
 pub(crate) fn resident_bytes(pid: u32) -> Result<u64, MeasureError> {
+    memory_bytes(pid, "VmRSS:")
+}
+
+/// The most that [`resident_bytes`] has been since the process began.
+///
+/// # Errors
+/// As [`resident_bytes`].
+pub(crate) fn peak_resident_bytes(pid: u32) -> Result<u64, MeasureError> {
+    memory_bytes(pid, "VmHWM:")
+}
+
+fn memory_bytes(pid: u32, field: &str) -> Result<u64, MeasureError> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))
         .map_err(|source| MeasureError::Read { pid, file: "status", source })?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = text.lines().find_map(|line| line.strip_prefix(field));
     let kibibytes =
         line.and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
     kibibytes.map(|count| count * 1024).ok_or(MeasureError::Format { pid, file: "status" })
@@ -162,7 +174,7 @@ fn ticks(stat: &str) -> Option<u64> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{CpuReading, CpuSource, CpuTime, resident_bytes, ticks};
+    use super::{CpuReading, CpuSource, CpuTime, peak_resident_bytes, resident_bytes, ticks};
 
     fn reading(threads: &[(u32, u64)], ticks: u64) -> CpuReading {
         CpuReading { threads: threads.iter().copied().collect::<BTreeMap<_, _>>(), ticks }
@@ -199,5 +211,6 @@ mod tests {
         let reading = CpuReading::take(pid).unwrap();
         assert!(reading.threads.contains_key(&pid));
         assert!(resident_bytes(pid).unwrap() > 100_000);
+        assert!(peak_resident_bytes(pid).unwrap() > 100_000);
     }
 }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use lexopt::Arg;
 use lexopt::ValueExt as _;
 
+use crate::figures::Figure;
 use crate::peers::Peer;
 
 /// The text of `--help`.
@@ -16,25 +17,30 @@ pub(crate) const USAGE: &str = "\
 Compares SMTP sinks under the same load. See benches/compare/README.md.
 
   --rounds N          measured rounds after one warm-up (default 9; 0: none)
-  --messages N        messages per round and server (default 20000; 2000 with --per-connection)
+  --messages N        messages per round and server (default 20000; 10000 with --per-connection,
+                      2000 if npm's smtp-server takes part; 1000 of 64 KiB and more)
   --bytes N           bytes per message body (default 4096)
   --sessions N        parallel SMTP sessions (default 4)
   --per-connection    a new connection for every message (default: connections are reused)
-  --idle N            idle sessions held to measure memory (default 1000; 0: none)
+  --idle N            idle sessions held to measure memory (default 10000; 0: none)
   --only A,B,..       only these of: sink floor floor2 smtp-sink mailin-embedded aiosmtpd
                       smtp-server
   --sink PATH         our server's binary (default: built from the main workspace)
   --pin               server on core 0, load on core 1
+  --figures A,B,..    instead of a comparison, the figures that the project promises, each with its
+                      bound; all, or some of: reused per-connection large starttls idle idle-tls
+                      slow maildir counts. --rounds, --messages, --sessions, --idle (also the number
+                      of slow clients), --sink and --pin apply
   --help              this text
 ";
 
 /// What one run does.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Options {
     /// Measured rounds; 0 leaves only the idle sessions.
     pub(crate) rounds: u32,
-    /// Messages that each server gets in each round.
-    pub(crate) messages: u32,
+    /// Messages that each server gets in each round, if it was said; see [`Options::messages`].
+    pub(crate) messages: Option<u32>,
     /// Payload of one message, without its header section.
     pub(crate) message_bytes: u32,
     /// Parallel sessions of the load.
@@ -49,6 +55,8 @@ pub(crate) struct Options {
     pub(crate) sink: Option<PathBuf>,
     /// Whether server and load each get a core of their own.
     pub(crate) pin: bool,
+    /// The figures to measure; if there are none, it is a comparison.
+    pub(crate) figures: Vec<Figure>,
 }
 
 /// How long a connection of the load lives.
@@ -63,7 +71,7 @@ pub(crate) enum Connections {
 /// What the arguments ask for.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Request {
-    /// A comparison.
+    /// A comparison, or figures.
     Run(Options),
     /// Only the usage text.
     Help,
@@ -88,11 +96,18 @@ pub(crate) enum OptionsError {
     /// A name in `--only` that is no peer.
     #[error("--only: there is no peer {0:?}")]
     UnknownPeer(String),
+    /// A name in `--figures` that is no figure.
+    #[error("--figures: there is no figure {0:?}")]
+    UnknownFigure(String),
 }
 
 const MESSAGES_REUSED: u32 = 20_000;
+const MESSAGES_PER_CONNECTION: u32 = 10_000;
 /// Fewer, because npm's smtp-server waits 100 ms before each greeting.
-const MESSAGES_PER_CONNECTION: u32 = 2_000;
+const MESSAGES_PER_SLOW_CONNECTION: u32 = 2_000;
+/// Of [`LARGE_BYTES`] and more.
+const MESSAGES_LARGE: u32 = 1_000;
+const LARGE_BYTES: u32 = 64 * 1024;
 
 const ROUNDS_MAX: u32 = 1_000;
 const MESSAGES_MAX: u32 = 10_000_000;
@@ -104,14 +119,15 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             rounds: 9,
-            messages: MESSAGES_REUSED,
+            messages: None,
             message_bytes: 4_096,
             sessions: 4,
             connections: Connections::Reused,
-            idle: 1_000,
+            idle: 10_000,
             peers: Peer::ALL.to_vec(),
             sink: None,
             pin: false,
+            figures: Vec::new(),
         }
     }
 }
@@ -127,14 +143,13 @@ impl Options {
 
     fn parse(mut parser: lexopt::Parser) -> Result<Request, OptionsError> {
         let mut options = Self::default();
-        let mut messages = None;
         while let Some(argument) = parser.next()? {
             match argument {
                 Arg::Long("rounds") => {
                     options.rounds = number(&mut parser, "rounds", 0..=ROUNDS_MAX)?;
                 }
                 Arg::Long("messages") => {
-                    messages = Some(number(&mut parser, "messages", 1..=MESSAGES_MAX)?);
+                    options.messages = Some(number(&mut parser, "messages", 1..=MESSAGES_MAX)?);
                 }
                 Arg::Long("bytes") => {
                     options.message_bytes = number(&mut parser, "bytes", 1..=MESSAGE_BYTES_MAX)?;
@@ -147,15 +162,24 @@ impl Options {
                 Arg::Long("only") => options.peers = peers(&parser.value()?.string()?)?,
                 Arg::Long("sink") => options.sink = Some(PathBuf::from(parser.value()?)),
                 Arg::Long("pin") => options.pin = true,
+                Arg::Long("figures") => options.figures = figures(&parser.value()?.string()?)?,
                 Arg::Long("help") | Arg::Short('h') => return Ok(Request::Help),
                 other => return Err(other.unexpected().into()),
             }
         }
-        options.messages = messages.unwrap_or(match options.connections {
-            Connections::Reused => MESSAGES_REUSED,
-            Connections::PerMessage => MESSAGES_PER_CONNECTION,
-        });
         Ok(Request::Run(options))
+    }
+
+    /// Messages that each server gets in each round: as said, or so many that a round takes a second or two.
+    pub(crate) fn messages(&self) -> u32 {
+        self.messages.unwrap_or(match self.connections {
+            _ if LARGE_BYTES <= self.message_bytes => MESSAGES_LARGE,
+            Connections::Reused => MESSAGES_REUSED,
+            Connections::PerMessage if self.peers.contains(&Peer::SmtpServer) => {
+                MESSAGES_PER_SLOW_CONNECTION
+            }
+            Connections::PerMessage => MESSAGES_PER_CONNECTION,
+        })
     }
 }
 
@@ -182,9 +206,23 @@ fn peers(list: &str) -> Result<Vec<Peer>, OptionsError> {
     Ok(Peer::ALL.into_iter().filter(|peer| names.contains(&peer.name())).collect())
 }
 
+/// The named figures, each once, or all of them.
+fn figures(list: &str) -> Result<Vec<Figure>, OptionsError> {
+    if list == "all" {
+        return Ok(Figure::ALL.to_vec());
+    }
+    let names: Vec<&str> = list.split(',').map(str::trim).collect();
+    let known = |name: &&&str| Figure::ALL.iter().any(|figure| figure.name() == **name);
+    if let Some(unknown) = names.iter().find(|name| !known(name)) {
+        return Err(OptionsError::UnknownFigure((*unknown).to_owned()));
+    }
+    Ok(Figure::ALL.into_iter().filter(|figure| names.contains(&figure.name())).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Connections, Options, OptionsError, Request};
+    use crate::figures::Figure;
     use crate::peers::Peer;
 
     fn parse(arguments: &[&str]) -> Result<Request, OptionsError> {
@@ -195,7 +233,6 @@ mod tests {
     fn arguments_become_options() {
         let expected = Options {
             rounds: 3,
-            messages: 2_000,
             message_bytes: 100,
             connections: Connections::PerMessage,
             peers: vec![Peer::Floor, Peer::SmtpSink],
@@ -209,9 +246,34 @@ mod tests {
     }
 
     #[test]
+    fn figures_are_all_or_those_named() {
+        let figures = |list: &str| match parse(&["--figures", list]).unwrap() {
+            Request::Run(options) => options.figures,
+            Request::Help => Vec::new(),
+        };
+        assert_eq!(figures("all"), Figure::ALL);
+        assert_eq!(figures("slow, idle"), [Figure::Idle, Figure::Slow]);
+    }
+
+    #[test]
+    fn the_default_count_of_messages_follows_what_they_cost() {
+        let mut options = Options::default();
+        assert_eq!(options.messages(), 20_000);
+        options.connections = Connections::PerMessage;
+        assert_eq!(options.messages(), 2_000);
+        options.peers = vec![Peer::Sink];
+        assert_eq!(options.messages(), 10_000);
+        options.message_bytes = 1 << 20;
+        assert_eq!(options.messages(), 1_000);
+        options.messages = Some(7);
+        assert_eq!(options.messages(), 7);
+    }
+
+    #[test]
     fn wrong_arguments_are_named() {
         for (arguments, named) in [
             (["--only", "nobody"], "nobody"),
+            (["--figures", "idle,nothing"], "nothing"),
             (["--messages", "0"], "--messages"),
             (["--idle", "10001"], "10000"),
             (["--rounds", "many"], "many"),

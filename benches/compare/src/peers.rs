@@ -37,10 +37,14 @@ pub(crate) enum Peer {
     Aiosmtpd,
     /// `smtp-server` of npm.
     SmtpServer,
+    /// Ours with STARTTLS; only for figures.
+    TlsSink,
+    /// Our `examples/mta`, which keeps mail in Maildirs; only for figures.
+    Mta,
 }
 
 impl Peer {
-    /// All of them, in the order of the table.
+    /// Those that are compared, in the order of the table.
     pub(crate) const ALL: [Self; 7] = [
         Self::Sink,
         Self::Floor,
@@ -61,6 +65,8 @@ impl Peer {
             Self::Mailin => "mailin-embedded",
             Self::Aiosmtpd => "aiosmtpd",
             Self::SmtpServer => "smtp-server",
+            Self::TlsSink => "tls-sink",
+            Self::Mta => "mta",
         }
     }
 }
@@ -129,6 +135,8 @@ impl Prepared {
             Peer::SmtpSink => tools.smtp_sink(options),
             Peer::Aiosmtpd => scripts::aiosmtpd(places),
             Peer::SmtpServer => scripts::smtp_server(places),
+            Peer::TlsSink => cargo::own(places, "tls-sink").map(bound_by_itself),
+            Peer::Mta => cargo::mta(places),
         };
         Self { peer, launch }
     }

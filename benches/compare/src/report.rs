@@ -8,12 +8,13 @@
 use std::io::{self, Write};
 use std::{fs, thread};
 
-use crate::idle::Held;
+use smtp_compare::stats::Spread;
+
+use crate::idle::{Growth, Held};
 use crate::measure::CpuSource;
 use crate::options::{Connections, Options};
 use crate::peers::Peer;
 use crate::rounds::{Sample, Series};
-use crate::stats::Spread;
 
 /// What is printed at the end.
 #[derive(Debug)]
@@ -71,6 +72,17 @@ impl Report<'_> {
         self.write_troubles(out)
     }
 
+    /// The ratio of a peer to the floor, round by round.
+    pub(crate) fn ratio_to_floor(&self, peer: Peer, value: fn(&Sample) -> f64) -> Option<Spread> {
+        self.to_floor(self.series.iter().find(|series| series.peer == peer)?, value)
+    }
+
+    /// By how much one idle session made a peer grow.
+    pub(crate) fn kibibytes_per_session(&self, peer: Peer) -> Option<f64> {
+        let held = self.held.iter().find(|held| held.peer == peer)?;
+        Some(self.per_session(held.outcome.as_ref().ok()?))
+    }
+
     fn write_conditions(&self, out: &mut impl Write) -> io::Result<()> {
         let Machine { processor, cores, kernel, load_average } = self.machine;
         writeln!(
@@ -86,7 +98,10 @@ impl Report<'_> {
         writeln!(
             out,
             "rounds {}, messages {}, bytes {}, sessions {}, {connections}, {pinned}\n",
-            options.rounds, options.messages, options.message_bytes, options.sessions
+            options.rounds,
+            options.messages(),
+            options.message_bytes,
+            options.sessions
         )
     }
 
@@ -134,8 +149,7 @@ impl Report<'_> {
     }
 
     fn write_noise(&self, out: &mut impl Write) -> io::Result<()> {
-        let twin = self.series.iter().find(|series| series.peer == Peer::Floor2);
-        let ratio = |value| twin.and_then(|twin| self.to_floor(twin, value));
+        let ratio = |value| self.ratio_to_floor(Peer::Floor2, value);
         match (ratio(messages_per_sec), ratio(cpu_micros)) {
             (Some(rate), Some(cpu)) => writeln!(
                 out,
@@ -147,18 +161,27 @@ impl Report<'_> {
 
     fn write_memory(&self, out: &mut impl Write) -> io::Result<()> {
         let sessions = self.options.idle;
-        writeln!(out, "memory with {sessions} idle sessions, after EHLO:\n")?;
+        writeln!(
+            out,
+            "memory with {sessions} idle sessions, after EHLO and a message of 64 KiB:\n"
+        )?;
         let rows = self.held.iter().filter_map(|held| {
             let growth = held.outcome.as_ref().ok()?;
             let [before, after] = [growth.bytes_before, growth.bytes_after].map(kibibytes);
+            let per_session = self.per_session(growth);
             Some([
                 held.peer.name().to_owned(),
-                format!("{:.2}", (after - before) / f64::from(sessions)),
+                format!("{per_session:.2}"),
                 format!("{:.1}", before / 1024.0),
                 format!("{:.1}", after / 1024.0),
             ])
         });
         write_table(out, ["server", "KiB/session", "RSS MiB before", "RSS MiB with"], rows)
+    }
+
+    fn per_session(&self, growth: &Growth) -> f64 {
+        let [before, after] = [growth.bytes_before, growth.bytes_after].map(kibibytes);
+        (after - before) / f64::from(self.options.idle)
     }
 
     fn write_troubles(&self, out: &mut impl Write) -> io::Result<()> {
@@ -180,11 +203,13 @@ impl Report<'_> {
     }
 }
 
-fn messages_per_sec(sample: &Sample) -> f64 {
+/// What a ratio can be of: the rate.
+pub(crate) const fn messages_per_sec(sample: &Sample) -> f64 {
     sample.messages_per_sec
 }
 
-fn cpu_micros(sample: &Sample) -> f64 {
+/// What a ratio can be of: the server's CPU time.
+pub(crate) const fn cpu_micros(sample: &Sample) -> f64 {
     sample.cpu_micros_per_message
 }
 
@@ -197,7 +222,10 @@ fn or_dash<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> String {
 }
 
 /// A Markdown table that can also be read as it is: names left, figures right.
-fn write_table<const N: usize>(
+///
+/// # Errors
+/// What `out` says.
+pub(crate) fn write_table<const N: usize>(
     out: &mut impl Write,
     header: [&str; N],
     rows: impl Iterator<Item = [String; N]>,

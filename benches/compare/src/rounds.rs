@@ -57,12 +57,12 @@ pub(crate) fn run(
         prepared.iter().map(|prepared| Contestant::start(prepared, places, wrapping)).collect();
     progress("warm-up");
     for contestant in &mut contestants {
-        contestant.take_turn(load, options.messages);
+        contestant.take_turn(load, options.messages());
     }
     for round in 0..options.rounds {
         progress(format_args!("round {} of {}", round + 1, options.rounds));
         for contestant in &mut contestants {
-            let sample = contestant.take_turn(load, options.messages);
+            let sample = contestant.take_turn(load, options.messages());
             contestant.series.samples.push(sample);
         }
         // Whoever was first is last next time; each keeps its own samples.
@@ -79,10 +79,13 @@ struct Contestant {
     server: Option<Server>,
 }
 
+/// Why a turn has no sample.
 #[derive(Debug, thiserror::Error)]
-enum TurnError {
+pub(crate) enum TurnError {
+    /// The load failed.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// The server cannot be measured.
     #[error(transparent)]
     Measure(#[from] MeasureError),
 }
@@ -132,7 +135,11 @@ impl Contestant {
     }
 }
 
-fn sample(server: &Server, load: &Load, messages: u32) -> Result<Sample, TurnError> {
+/// One load on one server.
+///
+/// # Errors
+/// [`TurnError`] if a message was not accepted, or the server cannot be measured.
+pub(crate) fn sample(server: &Server, load: &Load, messages: u32) -> Result<Sample, TurnError> {
     let before = CpuReading::take(server.pid())?;
     let wall = load.run(server.address())?;
     thread::sleep(SETTLE);

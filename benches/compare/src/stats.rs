@@ -8,18 +8,19 @@ use std::fmt;
 
 /// Median, smallest and largest.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Spread {
+pub struct Spread {
     /// Half of the values are not larger.
-    pub(crate) median: f64,
+    pub median: f64,
     /// The smallest value.
-    pub(crate) min: f64,
+    pub min: f64,
     /// The largest value.
-    pub(crate) max: f64,
+    pub max: f64,
 }
 
 impl Spread {
     /// `None` without values.
-    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+    #[must_use]
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
         let middle = values.len() / 2;

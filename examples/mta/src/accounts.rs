@@ -155,6 +155,7 @@ mod tests {
         }
     }
 
+    // rows: 5321-4.5.1-b
     #[test]
     fn only_the_postmaster_exists_whatever_the_table_says() {
         let nobody = KnownRecipients::Listed([].into());

@@ -28,7 +28,7 @@ impl Failure {
         Self { code: 66, message: message.into() }
     }
 
-    /// 69 (`EX_UNAVAILABLE`): a port that is taken or not permitted.
+    /// 69 (`EX_UNAVAILABLE`): a port or socket that is taken or not permitted.
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
         Self { code: 69, message: message.into() }
     }
@@ -41,6 +41,11 @@ impl Failure {
     /// 78 (`EX_CONFIG`): options that do not fit together.
     pub(crate) fn configuration(message: impl Into<String>) -> Self {
         Self { code: 78, message: message.into() }
+    }
+
+    /// The words alone, where nothing ends.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
     }
 
     /// Says why, and gives the code to end with.

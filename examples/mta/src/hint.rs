@@ -5,15 +5,24 @@
 //! * **Spec**: curl(1), swaks(1).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 
 use smtp_server::Service;
 
+use crate::options::values::Address;
+
 /// The line, for the first of `listeners`; `domain` is `None` if there is no local domain.
-pub(crate) fn line(listeners: &[(Service, SocketAddr)], domain: Option<&str>) -> String {
-    let Some(&(service, address)) = listeners.first() else { return String::new() };
+pub(crate) fn line(listeners: &[(Service, Address)], domain: Option<&str>) -> String {
+    let Some((service, address)) = listeners.first() else { return String::new() };
     // Postmaster exists in every local domain, and without one.
     let recipient = domain.map_or("postmaster".to_owned(), |domain| format!("postmaster@{domain}"));
-    let address = reachable(address);
+    match address {
+        Address::Inet(address) => over_tcp(*service, reachable(*address), &recipient),
+        Address::Unix(path) => over_unix(*service, path, &recipient),
+    }
+}
+
+fn over_tcp(service: Service, address: SocketAddr, recipient: &str) -> String {
     let (scheme, login) = match service {
         Service::Lmtp => {
             let (ip, port) = (address.ip(), address.port());
@@ -31,6 +40,19 @@ pub(crate) fn line(listeners: &[(Service, SocketAddr)], domain: Option<&str>) ->
     )
 }
 
+fn over_unix(service: Service, path: &Path, recipient: &str) -> String {
+    let (protocol, login) = match service {
+        Service::Lmtp => ("LMTP", ""),
+        Service::Submission => ("ESMTP", " --tls --auth-user USER --auth-password PASSWORD"),
+        Service::Submissions => {
+            ("ESMTP", " --tls-on-connect --auth-user USER --auth-password PASSWORD")
+        }
+        _ => ("ESMTP", ""),
+    };
+    let path = path.display();
+    format!("hint: swaks --protocol {protocol} --socket '{path}'{login} --to {recipient}")
+}
+
 /// Where a client on this host finds a listener on all addresses.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
@@ -45,6 +67,10 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn address_of(value: &str) -> Address {
+        crate::options::values::address(value).unwrap().unwrap()
+    }
 
     #[test]
     fn the_first_listener_is_used() {
@@ -70,12 +96,21 @@ mod tests {
                 Some("a.example"),
                 ["swaks --protocol LMTP --server ::1 --port 24", "postmaster@a.example"],
             ),
+            (
+                Service::Lmtp,
+                "unix:/run/lmtp",
+                Some("a.example"),
+                ["swaks --protocol LMTP --socket '/run/lmtp' ", "postmaster@a.example"],
+            ),
+            (
+                Service::Smtp,
+                "unix:a",
+                None,
+                ["swaks --protocol ESMTP --socket 'a' ", " postmaster"],
+            ),
         ] {
             let line = line(
-                &[
-                    (service, address.parse().unwrap()),
-                    (Service::Lmtp, "127.0.0.1:9".parse().unwrap()),
-                ],
+                &[(service, address_of(address)), (Service::Lmtp, address_of("127.0.0.1:9"))],
                 domain,
             );
             assert!(line.starts_with("hint: ") && !line.contains('\n'), "{line}");

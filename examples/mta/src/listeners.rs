@@ -6,35 +6,52 @@
 //! * **Spec**: one line `listening SERVICE ADDR` each, `ready`, a hint.
 
 use std::io::{self, ErrorKind, Write};
-use std::net::SocketAddr;
 
 use smtp_server::Service;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 
 use crate::failure::{Failure, say};
+use crate::options::values::Address;
+use crate::unix_socket;
 
 /// A bound socket, and what it is for.
 pub(crate) struct Listener {
     pub(crate) service: Service,
-    pub(crate) socket: TcpListener,
+    pub(crate) socket: Socket,
     /// With the port that the system chose, if it was asked to.
-    pub(crate) address: SocketAddr,
+    pub(crate) address: Address,
+}
+
+pub(crate) enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
 }
 
 /// Binds all of them.
-pub(crate) async fn bind(wanted: &[(Service, SocketAddr)]) -> Result<Vec<Listener>, Failure> {
+pub(crate) async fn bind(wanted: &[(Service, Address)]) -> Result<Vec<Listener>, Failure> {
     let mut listeners = Vec::with_capacity(wanted.len());
-    for &(service, address) in wanted {
-        let failed = |error| Failure::unavailable(describe(service, address, &error));
-        let socket = TcpListener::bind(address).await.map_err(failed)?;
-        let address = socket.local_addr().map_err(failed)?;
-        listeners.push(Listener { service, socket, address });
+    for (service, address) in wanted {
+        let (socket, address) = bind_one(address)
+            .await
+            .map_err(|error| Failure::unavailable(describe(*service, address, &error)))?;
+        listeners.push(Listener { service: *service, socket, address });
     }
     Ok(listeners)
 }
 
+async fn bind_one(address: &Address) -> io::Result<(Socket, Address)> {
+    match address {
+        Address::Inet(address) => {
+            let socket = TcpListener::bind(address).await?;
+            let address = socket.local_addr()?;
+            Ok((Socket::Tcp(socket), Address::Inet(address)))
+        }
+        Address::Unix(path) => Ok((Socket::Unix(unix_socket::bind(path).await?), address.clone())),
+    }
+}
+
 /// Says on standard output that all listeners take connections.
-pub(crate) fn announce(open: &[(Service, SocketAddr)], hint: &str) {
+pub(crate) fn announce(open: &[(Service, Address)], hint: &str) {
     let mut text = String::new();
     for (service, address) in open {
         text += &format!("listening {service} {address}\n");
@@ -46,19 +63,24 @@ pub(crate) fn announce(open: &[(Service, SocketAddr)], hint: &str) {
     }
 }
 
-fn describe(service: Service, address: SocketAddr, error: &io::Error) -> String {
-    let advice = match error.kind() {
-        ErrorKind::AddrInUse => {
-            "another program has this port: stop it, or choose another port".to_owned()
+fn describe(service: Service, address: &Address, error: &io::Error) -> String {
+    let advice = match (address, error.kind()) {
+        (Address::Inet(_), ErrorKind::AddrInUse) => {
+            "another program has this port: stop it, or choose another port"
         }
-        ErrorKind::PermissionDenied => {
+        (Address::Inet(_), ErrorKind::PermissionDenied) => {
             "this port is not permitted: choose one above 1023, or allow it (CAP_NET_BIND_SERVICE)"
-                .to_owned()
         }
-        ErrorKind::AddrNotAvailable => {
-            "this host does not have this address: choose one that it has".to_owned()
+        (Address::Inet(_), ErrorKind::AddrNotAvailable) => {
+            "this host does not have this address: choose one that it has"
         }
-        _ => error.to_string(),
+        (Address::Unix(_), ErrorKind::AddrInUse) => {
+            "another program listens there, or it is no socket: stop it, or choose another path"
+        }
+        (Address::Unix(_), ErrorKind::NotFound) => {
+            "its directory does not exist: make it, or choose another path"
+        }
+        _ => &error.to_string(),
     };
     format!("cannot listen on {address}: {advice} (--{service})")
 }

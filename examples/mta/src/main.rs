@@ -3,8 +3,8 @@
 //! * **In**: a command line (`mta --help`), mail. **Out**: Maildirs; on standard output one line
 //!   `listening SERVICE ADDR` per listener, `ready`, a hint; on standard error everything else.
 //! * **Promises**: whatever prevents it from serving costs exactly one line that says what to do, and an exit
-//!   code of its own: 64 unknown option or name or bad value, 66 unreadable file, 69 port taken or not
-//!   permitted, 75 data directory in use, not writable or disk full, 78 options that do not fit together.
+//!   code of its own: 64 unknown option or name or bad value, 66 unreadable file, 69 port or socket taken
+//!   or not permitted, 75 data directory in use, not writable or disk full, 78 options that do not fit together.
 //!   Asked to end it exits with 0.
 //! * **Limits**: those of `smtp-server`, set with Postfix's names. **Panics**: never.
 //! * **Spec**: RFC 5321, 6409, 8314, 2033; Postfix postconf(5).
@@ -23,6 +23,7 @@ mod listeners;
 mod passwd;
 mod recipients;
 mod tls;
+mod unix_socket;
 
 // How it runs.
 mod hint;

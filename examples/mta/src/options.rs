@@ -9,7 +9,7 @@ pub(crate) mod parameters;
 pub(crate) mod values;
 
 use std::ffi::OsString;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use lexopt::Arg::{Long, Short, Value};
@@ -18,6 +18,7 @@ use smtp_server::Service;
 
 use crate::failure::Failure;
 use parameters::Parameters;
+use values::Address;
 
 /// What the program is asked to do.
 #[derive(Debug)]
@@ -42,12 +43,12 @@ pub(crate) struct Options {
 }
 
 /// Where each service listens, if it does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Addresses {
-    smtp: Option<SocketAddr>,
-    submission: Option<SocketAddr>,
-    submissions: Option<SocketAddr>,
-    lmtp: Option<SocketAddr>,
+    smtp: Option<Address>,
+    submission: Option<Address>,
+    submissions: Option<Address>,
+    lmtp: Option<Address>,
 }
 
 impl Invocation {
@@ -94,14 +95,14 @@ impl Default for Options {
 
 impl Default for Addresses {
     fn default() -> Self {
-        let local = |port| Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let local = |port| Some(Address::Inet((Ipv4Addr::LOCALHOST, port).into()));
         Self { smtp: local(2525), submission: local(2587), submissions: local(2465), lmtp: None }
     }
 }
 
 impl Addresses {
     /// The listeners that are not off, in the order in which they are announced.
-    pub(crate) fn open(&self) -> Vec<(Service, SocketAddr)> {
+    pub(crate) fn open(self) -> Vec<(Service, Address)> {
         let services = [
             (Service::Smtp, self.smtp),
             (Service::Submission, self.submission),
@@ -137,7 +138,7 @@ fn parse_passwd(mut parser: Parser) -> Result<Invocation, Failure> {
     }
 }
 
-fn address(parser: &mut Parser, option: &str) -> Result<Option<SocketAddr>, Failure> {
+fn address(parser: &mut Parser, option: &str) -> Result<Option<Address>, Failure> {
     values::address(&text(parser)?).map_err(|wrong| Failure::usage(format!("{option}: {wrong}")))
 }
 
@@ -196,10 +197,22 @@ mod tests {
         let options =
             options("--smtp off --submission=localhost:0 --submissions off --lmtp [::1]:24");
         let expected = [
-            (Service::Submission, "127.0.0.1:0".parse().unwrap()),
-            (Service::Lmtp, "[::1]:24".parse().unwrap()),
+            (Service::Submission, Address::Inet("127.0.0.1:0".parse().unwrap())),
+            (Service::Lmtp, Address::Inet("[::1]:24".parse().unwrap())),
         ];
         assert_eq!(options.addresses.open(), expected);
+    }
+
+    #[test]
+    fn a_listener_may_be_a_unix_socket() {
+        let line = "--smtp unix:a/b --submission off --submissions off --lmtp=unix:/run/lmtp";
+        let open = options(line).addresses.open();
+        let expected = [
+            (Service::Smtp, Address::Unix("a/b".into())),
+            (Service::Lmtp, Address::Unix("/run/lmtp".into())),
+        ];
+        assert_eq!(open, expected);
+        assert_eq!(open[1].1.to_string(), "unix:/run/lmtp");
     }
 
     #[test]
@@ -239,6 +252,8 @@ mod tests {
             "--smtp example.org:25",
             "--smtp 127.0.0.1:99999",
             "--smtp 127.0.0.1",
+            "--lmtp unix:",
+            "--lmtp /run/lmtp",
             "-o",
             "-o x",
             "-o x=y",

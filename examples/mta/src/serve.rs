@@ -1,7 +1,7 @@
 //! The program's main job: from settings to a running server, and to its end.
 //!
 //! * **In**: [`Settings`]. **Out**: received mail; one line on how it ended.
-//! * **Promises**: the order is lock, certificate, sockets, announcement, so that a script that reads
+//! * **Promises**: SIGHUP replaces the certificate or says why not, and disturbs nobody. The order is lock, certificate, sockets, announcement, so that a script that reads
 //!   `ready` can connect; the end goes in phases (stop accepting, 421 to whoever is idle, messages in
 //!   flight finish until the deadline), and a second signal cuts it short. No message is lost in either:
 //!   one without a 250 is still its sender's.
@@ -9,7 +9,8 @@
 
 use smtp_server::relay::Authenticated;
 use smtp_server::{
-    RelayPolicyExt, Server, Service, ServiceConfig, ShutdownReport, TlsConfig, TracingObserver,
+    ConfigError, RelayPolicyExt, Server, Service, ServiceConfig, ShutdownReport, TlsConfig,
+    TracingObserver,
 };
 
 use crate::authentication::Authentication;
@@ -17,10 +18,10 @@ use crate::data_directory::DataDirectory;
 use crate::delivery::LocalDelivery;
 use crate::failure::{Failure, say};
 use crate::hint;
-use crate::listeners::{self, Listener};
+use crate::listeners::{self, Listener, Socket};
 use crate::settings::{Settings, from_config};
-use crate::signals::Signals;
-use crate::tls::{self, SelfSigned};
+use crate::signals::{Hangups, Signals};
+use crate::tls::Certificate;
 
 /// How the server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,21 +36,23 @@ pub(crate) enum End {
 pub(crate) async fn serve(mut settings: Settings) -> Result<End, Failure> {
     let failed = |error| Failure::temporary(format!("cannot wait for signals: {error}"));
     let signals = Signals::install().map_err(failed)?;
+    let hangups = Hangups::install().map_err(failed)?;
     let data = DataDirectory::open(settings.data.clone())?;
     let mut notices = Vec::new();
-    let tls = certificate(&mut settings, &data, &mut notices)?;
+    let certificate = certificate(&mut settings, &data, &mut notices)?;
     let mut services = settings.listeners.iter().map(|(service, _)| *service);
     if settings.users.is_empty() && services.any(is_for_users) {
         notices.push("nobody can log in: name a file of users with --passwd".to_owned());
     }
     let listeners = listeners::bind(&settings.listeners).await?;
     let open: Vec<_> =
-        listeners.iter().map(|listener| (listener.service, listener.address)).collect();
+        listeners.iter().map(|listener| (listener.service, listener.address.clone())).collect();
     let hint = hint::line(&open, settings.example_domain.as_deref());
-    let mut server = build(settings, tls)?;
-    for Listener { service, socket, .. } in listeners {
-        server.listen(socket, config_of(service)).map_err(|error| from_config(&error))?;
+    let mut server = build(settings, certificate.config())?;
+    for listener in listeners {
+        add(&mut server, listener).map_err(|error| from_config(&error))?;
     }
+    tokio::spawn(reload_at(hangups, certificate));
     notices.iter().for_each(|notice| say(notice));
     listeners::announce(&open, &hint);
     tokio::select! {
@@ -73,9 +76,19 @@ fn build(settings: Settings, tls: TlsConfig) -> Result<Server, Failure> {
         .limits(settings.limits)
         .bare_newline(settings.bare_newline)
         .address_syntax(settings.address_syntax)
+        .xclient_clients(settings.xclient_clients)
+        .xforward_clients(settings.xforward_clients)
         .tls(tls)
         .build()
         .map_err(|error| from_config(&error))
+}
+
+fn add(server: &mut Server, listener: Listener) -> Result<(), ConfigError> {
+    let service = config_of(listener.service);
+    match listener.socket {
+        Socket::Tcp(socket) => server.listen(socket, service),
+        Socket::Unix(socket) => server.listen_unix(socket, service),
+    }
 }
 
 /// The user's certificate, or one of our own, which is worth a word.
@@ -83,16 +96,31 @@ fn certificate(
     settings: &mut Settings,
     data: &DataDirectory,
     notices: &mut Vec<String>,
-) -> Result<TlsConfig, Failure> {
-    if let Some(config) = settings.tls.take() {
-        return Ok(config);
+) -> Result<Certificate, Failure> {
+    if let Some(certificate) = settings.certificate.take() {
+        return Ok(certificate);
     }
-    let SelfSigned { config, certificate } = tls::self_signed(data.path(), &settings.host_name)?;
+    let certificate = Certificate::self_signed(data.path(), &settings.host_name)?;
     notices.push(format!(
         "no certificate was given, so clients are shown a self-signed one: {} (see -o smtpd_tls_cert_file)",
-        certificate.display()
+        certificate.chain().display()
     ));
-    Ok(config)
+    Ok(certificate)
+}
+
+/// Reads the certificate again at each SIGHUP. Ends with the runtime.
+async fn reload_at(mut hangups: Hangups, certificate: Certificate) {
+    loop {
+        hangups.next().await;
+        let file = certificate.chain().display();
+        match certificate.reload() {
+            Ok(()) => tracing::info!(signal = "SIGHUP", certificate = %file, "read again"),
+            Err(failure) => {
+                let reason = failure.message();
+                tracing::error!(signal = "SIGHUP", reason, "the certificate in use stays in use");
+            }
+        }
+    }
 }
 
 fn config_of(service: Service) -> ServiceConfig {

@@ -8,32 +8,34 @@
 mod names;
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use smtp_server::proto::AddressSyntax;
 use smtp_server::relay::{LocalDomains, Networks};
-use smtp_server::{BareNewline, ConfigError, Limits, Service, TlsConfig};
+use smtp_server::{BareNewline, ConfigError, Limits, Service};
 
 use crate::accounts::Accounts;
 use crate::delivery::LocalTransport;
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::options::parameters::Parameters;
+use crate::options::values::Address;
 use crate::passwd::Users;
 use crate::recipients::KnownRecipients;
-use crate::tls;
+use crate::tls::Certificate;
 
 /// Everything that the program needs to know to serve.
 pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     pub(crate) host_name: String,
     /// At least one.
-    pub(crate) listeners: Vec<(Service, SocketAddr)>,
+    pub(crate) listeners: Vec<(Service, Address)>,
     pub(crate) local_domains: LocalDomains,
     /// A domain in which the first message can be sent, if there is any.
     pub(crate) example_domain: Option<String>,
     pub(crate) networks: Networks,
+    pub(crate) xclient_clients: Networks,
+    pub(crate) xforward_clients: Networks,
     pub(crate) accounts: Accounts,
     pub(crate) transport: LocalTransport,
     pub(crate) limits: Limits,
@@ -41,7 +43,7 @@ pub(crate) struct Settings {
     pub(crate) address_syntax: AddressSyntax,
     pub(crate) auth_in_clear: bool,
     /// `None` if one has to be made.
-    pub(crate) tls: Option<TlsConfig>,
+    pub(crate) certificate: Option<Certificate>,
     pub(crate) users: Users,
 }
 
@@ -54,8 +56,14 @@ impl Settings {
         let host_name = parameters.myhostname.clone().unwrap_or_else(names::system_host_name);
         let domains = names::local_domains(&parameters.mydestination, &host_name)
             .map_err(|wrong| Failure::usage(format!("-o mydestination: {wrong}")))?;
-        let networks = networks(&parameters.mynetworks)?;
-        let tls = certificate(&parameters)?;
+        let trusted = networks("mynetworks", &parameters.mynetworks)?;
+        let xclient_clients =
+            networks("smtpd_authorized_xclient_hosts", &parameters.smtpd_authorized_xclient_hosts)?;
+        let xforward_clients = networks(
+            "smtpd_authorized_xforward_hosts",
+            &parameters.smtpd_authorized_xforward_hosts,
+        )?;
+        let certificate = certificate(&parameters)?;
         let known = KnownRecipients::load(&parameters.local_recipient_maps)?;
         let users = passwd.as_deref().map_or_else(|| Ok(Users::nobody()), Users::load)?;
 
@@ -69,7 +77,9 @@ impl Settings {
             listeners,
             example_domain: localhost.or(domains.iter().find(is_name)).cloned(),
             local_domains: LocalDomains::new(&domains).map_err(|error| from_config(&error))?,
-            networks,
+            networks: trusted,
+            xclient_clients,
+            xforward_clients,
             accounts: Accounts::new(spool, home_domain, known),
             transport: parameters.local_transport,
             limits,
@@ -80,7 +90,7 @@ impl Settings {
                 AddressSyntax::Default
             },
             auth_in_clear: !parameters.smtpd_tls_auth_only,
-            tls,
+            certificate,
             users,
             host_name,
         })
@@ -92,7 +102,6 @@ pub(crate) fn from_config(error: &ConfigError) -> Failure {
     match error {
         ConfigError::ServerName(_) => Failure::usage(format!("-o myhostname: {error}")),
         ConfigError::Domain(_) => Failure::usage(format!("-o mydestination: {error}")),
-        ConfigError::Network(_) => Failure::usage(format!("-o mynetworks: {error}")),
         ConfigError::OpenRelay(_) => Failure::configuration(format!(
             "-o mynetworks: {error}; name the networks that are yours"
         )),
@@ -100,7 +109,7 @@ pub(crate) fn from_config(error: &ConfigError) -> Failure {
     }
 }
 
-fn check_listeners(listeners: &[(Service, SocketAddr)]) -> Result<(), Failure> {
+fn check_listeners(listeners: &[(Service, Address)]) -> Result<(), Failure> {
     if listeners.is_empty() {
         return Err(Failure::configuration(
             "all listeners are off: give --smtp, --submission, --submissions or --lmtp an address",
@@ -108,7 +117,8 @@ fn check_listeners(listeners: &[(Service, SocketAddr)]) -> Result<(), Failure> {
     }
     let mut taken = HashSet::new();
     for (service, address) in listeners {
-        if address.port() != 0 && !taken.insert(address) {
+        let is_any = matches!(address, Address::Inet(address) if address.port() == 0);
+        if !is_any && !taken.insert(address) {
             return Err(Failure::configuration(format!(
                 "--{service} has the address {address} of another listener: give it one of its own, or off"
             )));
@@ -117,14 +127,19 @@ fn check_listeners(listeners: &[(Service, SocketAddr)]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn networks(mynetworks: &str) -> Result<Networks, Failure> {
-    Networks::new(names::list(mynetworks)).map_err(|error| from_config(&error))
+fn networks(name: &str, value: &str) -> Result<Networks, Failure> {
+    Networks::new(names::list(value)).map_err(|error| match error {
+        ConfigError::OpenRelay(_) => {
+            Failure::configuration(format!("-o {name}: {error}; name the networks that are yours"))
+        }
+        error => Failure::usage(format!("-o {name}: {error}")),
+    })
 }
 
-fn certificate(parameters: &Parameters) -> Result<Option<TlsConfig>, Failure> {
+fn certificate(parameters: &Parameters) -> Result<Option<Certificate>, Failure> {
     match (&parameters.smtpd_tls_cert_file, &parameters.smtpd_tls_key_file) {
         (None, None) => Ok(None),
-        (Some(chain), Some(key)) => tls::from_files(chain, key).map(Some),
+        (Some(chain), Some(key)) => Certificate::load(chain.clone(), key.clone()).map(Some),
         (Some(_), None) => Err(Failure::configuration(
             "-o smtpd_tls_cert_file without -o smtpd_tls_key_file: name the key's file, too, also if \
              it is the same one",
@@ -140,5 +155,9 @@ fn limits(parameters: &Parameters) -> Limits {
     limits.message_bytes_max = parameters.message_size_limit;
     limits.recipients_max = parameters.smtpd_recipient_limit;
     limits.connections_per_client_max = parameters.smtpd_client_connection_count_limit;
+    if limits.connections_per_client_max.is_none() {
+        // Whoever asks for no limit per client means it: Postfix has none per network.
+        limits.connections_per_network_max = None;
+    }
     limits
 }

@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT, the first and the second time.
+//! SIGTERM and SIGINT, the first and the second time; SIGHUP each time.
 //!
 //! * **In**: signals. **Out**: futures, one for each time.
 //! * **Promises**: none is missed once this is installed.
@@ -12,6 +12,22 @@ use tokio::sync::watch;
 /// How often the program was asked to end.
 #[derive(Clone)]
 pub(crate) struct Signals(watch::Receiver<usize>);
+
+/// How often the program was asked to read its files again.
+pub(crate) struct Hangups(Signal);
+
+impl Hangups {
+    /// Takes SIGHUP from here on; until then it ends the process.
+    pub(crate) fn install() -> io::Result<Self> {
+        Ok(Self(signal(SignalKind::hangup())?))
+    }
+
+    /// Ready when the next one came; several that came meanwhile are one.
+    pub(crate) async fn next(&mut self) {
+        // Nothing that is received is nothing more to come, which the runtime does not let happen.
+        let _ = self.0.recv().await;
+    }
+}
 
 impl Signals {
     /// Takes the signals from here on; until then they end the process.

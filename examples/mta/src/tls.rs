@@ -1,7 +1,7 @@
 //! The certificate: the user's, or one of our own.
 //!
 //! * **In**: files in PEM, or a directory to keep a self-signed certificate in. **Out**: a [`TlsConfig`].
-//! * **Promises**: the self-signed one stays the same from start to start, so that a client may pin it; the key
+//! * **Promises**: files that do not fit never take the place of what is in use. The self-signed one stays the same from start to start, so that a client may pin it; the key
 //!   can be read by its owner alone, which the process's umask sees to. **Limits**: none. **Panics**: never.
 //! * **Spec**: RFC 7468 (PEM), RFC 6125 (names), Postfix `smtpd_tls_cert_file`.
 
@@ -14,14 +14,53 @@ use smtp_server::{TlsConfig, TlsConfigError};
 
 use crate::failure::Failure;
 
-/// A certificate that no authority vouches for, and where clients that want to trust it find it.
-pub(crate) struct SelfSigned {
-    pub(crate) config: TlsConfig,
-    pub(crate) certificate: PathBuf,
+/// A certificate in use, and the files that it came from.
+pub(crate) struct Certificate {
+    config: TlsConfig,
+    chain: PathBuf,
+    key: PathBuf,
 }
 
-/// From a chain and a key in PEM.
-pub(crate) fn from_files(chain: &Path, key: &Path) -> Result<TlsConfig, Failure> {
+impl Certificate {
+    /// From a chain and a key in PEM.
+    pub(crate) fn load(chain: PathBuf, key: PathBuf) -> Result<Self, Failure> {
+        Ok(Self { config: from_files(&chain, &key)?, chain, key })
+    }
+
+    /// The one kept in `data`, which no authority vouches for, made if there is none for `host_name`.
+    pub(crate) fn self_signed(data: &Path, host_name: &str) -> Result<Self, Failure> {
+        let directory = data.join("tls");
+        let certificate = directory.join(format!("{host_name}.crt"));
+        let key = directory.join(format!("{host_name}.key"));
+        if !certificate.exists() || !key.exists() {
+            make(&directory, host_name, &certificate, &key).map_err(|error| {
+                let place = directory.display();
+                Failure::temporary(format!(
+                    "cannot keep a self-signed certificate in {place}: {error}"
+                ))
+            })?;
+        }
+        Self::load(certificate, key)
+    }
+
+    /// What the server is given; it changes with [`reload`](Self::reload).
+    pub(crate) fn config(&self) -> TlsConfig {
+        self.config.clone()
+    }
+
+    /// The certificate's file, for clients that want to trust it.
+    pub(crate) fn chain(&self) -> &Path {
+        &self.chain
+    }
+
+    /// Reads the files again; what was in use stays in use if they do not fit.
+    pub(crate) fn reload(&self) -> Result<(), Failure> {
+        self.config.replace(&from_files(&self.chain, &self.key)?);
+        Ok(())
+    }
+}
+
+fn from_files(chain: &Path, key: &Path) -> Result<TlsConfig, Failure> {
     let read = |path: &Path| {
         fs::read(path).map_err(|error| {
             Failure::unreadable(format!("cannot read {}: {error}", path.display()))
@@ -41,20 +80,6 @@ pub(crate) fn from_files(chain: &Path, key: &Path) -> Result<TlsConfig, Failure>
             key.display()
         )),
     })
-}
-
-/// The one kept in `data`, made if there is none for `host_name`.
-pub(crate) fn self_signed(data: &Path, host_name: &str) -> Result<SelfSigned, Failure> {
-    let directory = data.join("tls");
-    let certificate = directory.join(format!("{host_name}.crt"));
-    let key = directory.join(format!("{host_name}.key"));
-    if !certificate.exists() || !key.exists() {
-        make(&directory, host_name, &certificate, &key).map_err(|error| {
-            let place = directory.display();
-            Failure::temporary(format!("cannot keep a self-signed certificate in {place}: {error}"))
-        })?;
-    }
-    Ok(SelfSigned { config: from_files(&certificate, &key)?, certificate })
 }
 
 /// Makes a pair; the certificate comes last, so that one without its key is never found.
@@ -91,20 +116,20 @@ mod tests {
     #[test]
     fn a_self_signed_certificate_is_kept() {
         let data = tempfile::tempdir().unwrap();
-        let first = self_signed(data.path(), "mx.example.org").unwrap();
-        let kept = fs::read(&first.certificate).unwrap();
-        let second = self_signed(data.path(), "mx.example.org").unwrap();
-        assert_eq!(fs::read(second.certificate).unwrap(), kept);
-        let other = self_signed(data.path(), "mx.example.net").unwrap();
-        assert_ne!(fs::read(other.certificate).unwrap(), kept);
+        let first = Certificate::self_signed(data.path(), "mx.example.org").unwrap();
+        let kept = fs::read(first.chain()).unwrap();
+        let second = Certificate::self_signed(data.path(), "mx.example.org").unwrap();
+        assert_eq!(fs::read(second.chain()).unwrap(), kept);
+        let other = Certificate::self_signed(data.path(), "mx.example.net").unwrap();
+        assert_ne!(fs::read(other.chain()).unwrap(), kept);
     }
 
     #[test]
     fn a_pair_that_lost_a_half_is_made_anew() {
         let data = tempfile::tempdir().unwrap();
-        let first = self_signed(data.path(), "mx.example.org").unwrap();
-        fs::remove_file(first.certificate.with_extension("key")).unwrap();
-        assert!(self_signed(data.path(), "mx.example.org").is_ok());
+        let first = Certificate::self_signed(data.path(), "mx.example.org").unwrap();
+        fs::remove_file(first.chain().with_extension("key")).unwrap();
+        assert!(Certificate::self_signed(data.path(), "mx.example.org").is_ok());
     }
 
     #[test]

@@ -5,30 +5,47 @@
 //! * **Limits**: [`PATIENCE`] for each reply. **Panics**: on everything unexpected: these are tests.
 //! * **Spec**: RFC 5321 4.2.1 (multi-line replies).
 
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use crate::harness::PATIENCE;
 
 /// One connection in clear.
 pub(crate) struct Client {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Stream>>,
 }
 
+/// A socket of any kind.
+trait Stream: Read + Write {}
+
+impl<S: Read + Write> Stream for S {}
+
 impl Client {
+    /// Connects to a Unix socket and reads the greeting.
+    pub(crate) fn connect_to(path: &Path) -> Self {
+        let stream = UnixStream::connect(path).expect("the server listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+        Self { stream: BufReader::new(Box::new(stream)) }.greeted()
+    }
+
     /// Connects.
     pub(crate) fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("the server listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
-        Self { stream: BufReader::new(stream) }
+        Self { stream: BufReader::new(Box::new(stream)) }
     }
 
     /// Connects and reads the greeting.
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let mut client = Self::open(address);
-        let greeting = client.reply();
+        Self::open(address).greeted()
+    }
+
+    fn greeted(mut self) -> Self {
+        let greeting = self.reply();
         assert!(greeting.starts_with("220 "), "greeting: {greeting}");
-        client
+        self
     }
 
     /// Connects, reads the greeting and says EHLO.

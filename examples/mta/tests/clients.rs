@@ -10,17 +10,28 @@ mod site;
 
 mod bodies;
 mod difference;
+mod relay;
 mod tool;
 
 mod curl;
+mod exim;
+mod go;
 mod lettre;
+mod mail_send;
+mod msmtp;
+mod mutt;
+mod nodemailer;
 mod openssl;
+mod postfix;
+mod reload;
+mod s_nail;
 mod smtp_source;
 mod smtplib;
 mod swaks;
 
 use std::path::{Path, PathBuf};
 
+use bodies::Body;
 use site::{DOMAIN, Site};
 
 /// How a client reaches the server.
@@ -61,8 +72,17 @@ struct Client {
 
 /// Sends every body on one way, each to a mailbox of its own.
 fn every_body_arrives(client: &Client, way: Way) {
+    arrive(client, way, &bodies::all());
+}
+
+/// The same without the large one, for a client that sends it on another way.
+fn every_small_body_arrives(client: &Client, way: Way) {
+    arrive(client, way, &bodies::small());
+}
+
+fn arrive(client: &Client, way: Way, bodies: &[Body]) {
     let site = Site::start();
-    for (row, body) in bodies::all().iter().enumerate() {
+    for (row, body) in bodies.iter().enumerate() {
         let user = format!("row{row}");
         let file = site.file(&user, &body.content);
         let recipient = format!("{user}@{DOMAIN}");

@@ -106,6 +106,10 @@ fn what_does_not_fit_together_is_78() {
             &["--lmtp", "127.0.0.1:9 of another"],
         ),
         (&["-o", "mynetworks=0.0.0.0/0"], &["all of IPv4", "open relay"]),
+        (
+            &["-o", "smtpd_authorized_xclient_hosts=0.0.0.0/0"],
+            &["xclient_hosts: ", "all of IPv4", "open relay"],
+        ),
         (&["-o", "mynetworks=127.0.0.0/8 [::]/0"], &["all of IPv6"]),
         (&["-o", "mynetworks=0.0.0.0/1, 128.0.0.0/1"], &["all of IPv4"]),
         (&["-o", &cert], &["without -o smtpd_tls_key_file"]),

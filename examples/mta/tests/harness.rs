@@ -12,7 +12,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -27,7 +26,10 @@ pub(crate) struct Mta {
     directory: TempDir,
     stdout: Vec<String>,
     rest_of_stdout: Receiver<String>,
-    stderr: Option<JoinHandle<String>>,
+    /// What was read of its standard error so far.
+    log: String,
+    /// `None` if nobody reads it.
+    rest_of_log: Option<Receiver<String>>,
 }
 
 /// Ends with the value.
@@ -53,12 +55,7 @@ impl Mta {
     /// The same in a directory that the test prepared; `data` in it becomes the data directory.
     pub(crate) fn start_in(directory: TempDir, args: &[&str]) -> Self {
         let mut mta = Self::spawn(directory, args);
-        let mut pipe = mta.process.0.stderr.take().expect("stderr is a pipe");
-        mta.stderr = Some(std::thread::spawn(move || {
-            let mut text = Vec::new();
-            let _ = pipe.read_to_end(&mut text);
-            String::from_utf8_lossy(&text).into_owned()
-        }));
+        mta.rest_of_log = Some(lines(mta.process.0.stderr.take().expect("stderr is a pipe")));
         mta.wait_until_ready(args);
         mta
     }
@@ -114,6 +111,19 @@ impl Mta {
         messages_in(&self.data().join("Maildir").join(domain).join(user))
     }
 
+    /// Waits for the next line on its standard error with these words.
+    pub(crate) fn expect_log(&mut self, words: &str) {
+        loop {
+            let rest = self.rest_of_log.as_ref().expect("its standard error is read");
+            let line = rest.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|_| panic!("{words:?} is not in:\n{}", self.log));
+            self.log += &format!("{line}\n");
+            if line.contains(words) {
+                return;
+            }
+        }
+    }
+
     /// Sends a signal and does not wait.
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.process.0);
@@ -131,8 +141,16 @@ impl Mta {
         let status = self.process.0.wait().expect("the process ends");
         let mut stdout = std::mem::take(&mut self.stdout);
         stdout.extend(self.rest_of_stdout.iter());
-        let stderr = self.stderr.take().map(|reader| reader.join().expect("stderr was read"));
-        Ended { code: status.code(), stdout, stderr: stderr.unwrap_or_default() }
+        Ended { code: status.code(), stdout, stderr: self.whole_log() }
+    }
+
+    /// Reads on until nobody can write to it any more.
+    fn whole_log(&mut self) -> String {
+        let mut log = std::mem::take(&mut self.log);
+        for line in self.rest_of_log.iter().flatten() {
+            log += &format!("{line}\n");
+        }
+        log
     }
 
     fn spawn(directory: TempDir, args: &[&str]) -> Self {
@@ -148,7 +166,8 @@ impl Mta {
             directory,
             stdout: Vec::new(),
             rest_of_stdout,
-            stderr: None,
+            log: String::new(),
+            rest_of_log: None,
         }
     }
 
@@ -167,8 +186,7 @@ impl Mta {
                 Err(RecvTimeoutError::Timeout) => panic!("mta {args:?} is not ready in time"),
                 Err(RecvTimeoutError::Disconnected) => {
                     let status = self.process.0.wait().expect("the process ends");
-                    let stderr = self.stderr.take().map(JoinHandle::join);
-                    panic!("mta {args:?} ended with {status}: {stderr:?}");
+                    panic!("mta {args:?} ended with {status}: {}", self.whole_log());
                 }
             }
             if ready {
@@ -208,6 +226,19 @@ pub(crate) fn messages_in(maildir: &Path) -> Vec<Vec<u8>> {
     paths.iter().map(|path| fs::read(path).expect("a message")).collect()
 }
 
+/// The lines that come out of a pipe, as they come.
+pub(crate) fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+            if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
 fn mta(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mta"));
     command.env_remove("RUST_LOG").arg("--data").arg(data);
@@ -233,16 +264,4 @@ fn run_with_input(command: &mut Command, input: &str) -> Output {
     drop(ended);
     guard.join().expect("the guard ends");
     output
-}
-
-fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }

@@ -11,5 +11,6 @@ mod listening;
 mod parameters;
 mod passwd;
 mod shutdown;
+mod unix_socket;
 
 mod clients;

@@ -64,6 +64,23 @@ fn a_space_before_an_address_is_forgiven_or_not() {
 }
 
 #[test]
+fn proxies_and_filters_are_named() {
+    let mta = Mta::start(&["-o", "smtpd_authorized_xclient_hosts=127.0.0.0/8"]);
+    let mut client = Client::hello(mta.smtp());
+    let reply = client.ask("XFORWARD ADDR=192.0.2.9");
+    assert!(reply.starts_with("550 5.7.0 "), "{reply}");
+    let reply = client.ask("XCLIENT ADDR=192.0.2.9");
+    assert!(reply.starts_with("220 "), "{reply}");
+
+    let mta = Mta::start(&["-o", "smtpd_authorized_xforward_hosts=[::1], 127.0.0.1"]);
+    let mut client = Client::hello(mta.smtp());
+    let reply = client.ask("XCLIENT ADDR=192.0.2.9");
+    assert!(reply.starts_with("550 5.7.0 "), "{reply}");
+    let reply = client.ask("XFORWARD ADDR=192.0.2.9");
+    assert!(reply.starts_with("250 "), "{reply}");
+}
+
+#[test]
 fn mydestination_may_be_empty() {
     let mta = Mta::start(&["-o", "mydestination=", "-o", "myhostname=mx.example.org"]);
     let mut client = Client::hello(mta.smtp());

@@ -73,12 +73,16 @@ fn parse_argument<'a>(
         Verb::Mail => {
             expect_keyword(cursor, "FROM:", SyntaxErrorKind::ReversePath)?;
             let from = ReversePath::read(cursor, syntax)?;
-            Ok(Command::Mail { from, params: MailParams::read(cursor)? })
+            let mut params = MailParams::default();
+            params.read(cursor)?;
+            Ok(Command::Mail { from, params })
         }
         Verb::Rcpt => {
             expect_keyword(cursor, "TO:", SyntaxErrorKind::ForwardPath)?;
             let to = ForwardPath::read(cursor, syntax)?;
-            Ok(Command::Rcpt { to, params: RcptParams::read(cursor)? })
+            let mut params = RcptParams::default();
+            params.read(cursor)?;
+            Ok(Command::Rcpt { to, params })
         }
         Verb::Bdat => parse_chunk(cursor).map(Command::Bdat),
         Verb::Auth => parse_auth(cursor),

@@ -114,12 +114,12 @@ impl Notify {
         if value.eq_ignore_ascii_case("NEVER") {
             return Some(notify);
         }
-        for name in value.split(',') {
-            if name.eq_ignore_ascii_case("SUCCESS") {
+        for name in value.as_bytes().split(|octet| *octet == b',') {
+            if name.eq_ignore_ascii_case(b"SUCCESS") {
                 notify.success = true;
-            } else if name.eq_ignore_ascii_case("FAILURE") {
+            } else if name.eq_ignore_ascii_case(b"FAILURE") {
                 notify.failure = true;
-            } else if name.eq_ignore_ascii_case("DELAY") {
+            } else if name.eq_ignore_ascii_case(b"DELAY") {
                 notify.delay = true;
             } else {
                 return None;
@@ -160,8 +160,7 @@ impl<'a> OriginalRecipient<'a> {
         let (addr_type, address) = wire.split_once(';')?;
         let well_formed = wire.len() <= ORCPT_BYTES_MAX
             && !addr_type.is_empty()
-            && class::all(addr_type, class::ATEXT)
-            && class::all(addr_type, class::XCHAR)
+            && addr_type.bytes().all(|o| class::is(o, class::ATEXT) && class::is(o, class::XCHAR))
             && if addr_type.eq_ignore_ascii_case(UTF_8) {
                 utf8_addr::check(address).is_ok()
             } else {

@@ -50,10 +50,8 @@ impl<'a> RcptParams<'a> {
         }
     }
 
-    pub(crate) fn read(cursor: &mut Cursor<'a>) -> Result<Self, SyntaxError> {
-        let mut params = Self::default();
-        Word::read_all(cursor, |word| params.add(word))?;
-        Ok(params)
+    pub(crate) fn read(&mut self, cursor: &mut Cursor<'a>) -> Result<(), SyntaxError> {
+        Word::read_all(cursor, |word| self.add(word))
     }
 
     pub(crate) fn encode(&self, out: &mut BytesMut) {

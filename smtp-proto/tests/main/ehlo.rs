@@ -13,8 +13,8 @@ fn written(reply: &EhloReply<'_>) -> String {
     String::from_utf8(out.to_vec()).unwrap()
 }
 
-// rows: 5321-4.1.1.1-h 5321-4.1.1.1-i 1870-3-a 4954-3-a 9422-3-a 6531-3.1-a 3207-3-a 2852-2-a 4865-4.2-b
-// rows: 9422-3.7-a 9422-3.7-b 9422-4.1-a 9422-4.2-a 9422-4.3-a
+// rows: 5321-4.1.1.1-h, 5321-4.1.1.1-i, 1870-3-a, 4954-3-a, 9422-3-a, 6531-3.1-a, 3207-3-a, 2852-2-a, 4865-4.2-b
+// rows: 9422-3.7-a, 9422-3.7-b, 9422-4.1-a, 9422-4.2-a, 9422-4.3-a
 #[test]
 fn extensions() {
     let limits = |mail_max, rcpt_max, rcpt_domain_max| Extension::Limits {
@@ -98,7 +98,7 @@ fn lines_that_are_no_extension() {
     }
 }
 
-// rows: 5321-4.1.1.1-f 5321-4.1.1.1-i 2034-3-b
+// rows: 5321-4.1.1.1-f, 5321-4.1.1.1-i, 2034-3-b
 #[test]
 fn the_reply_is_written_name_first_and_one_keyword_a_line() {
     let mut reply = EhloReply {
@@ -132,7 +132,7 @@ fn a_reply_of_one_line_offers_nothing() {
     assert_eq!(EhloReply::parse(&parsed("354 what\r\n")), None);
 }
 
-// rows: 5321-4.1.1.1-h 5321-4.1.1.1-i
+// rows: 5321-4.1.1.1-h, 5321-4.1.1.1-i
 #[test]
 fn lines_that_are_no_extension_are_skipped_and_unknown_ones_kept() {
     let reply = parsed(

@@ -10,7 +10,7 @@ mod content;
 mod encoder;
 mod lines;
 
-use smtp_proto::{DataDecoder, Flaws};
+use smtp_proto::{DataDecoder, Flaws, limits};
 
 /// What decoding a whole message gives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,4 +85,16 @@ fn define(input: &[u8]) -> Outcome {
         outcome.flaws.nul |= octet == 0;
     }
     outcome
+}
+
+// rows: 5321-4.5.3.1.6-a
+#[test]
+fn content_lines_have_1000_octets_and_more() {
+    for octets in [limits::CONTENT_LINE_BYTES_MAX, 100_000] {
+        let line = format!("{}\r\n", "x".repeat(octets - 2));
+        let mut wire = format!("{line}.{line}.\r\n").into_bytes();
+        let decoded = DataDecoder::new().decode(&mut wire);
+        assert!(decoded.end && !decoded.flaws.any());
+        assert_eq!(wire[..decoded.content], *format!("{line}{line}").as_bytes());
+    }
 }

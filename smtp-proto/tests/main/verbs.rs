@@ -34,7 +34,7 @@ fn address(text: &str) -> Option<Attribute<IpAddr>> {
     Some(Attribute::Known(text.parse().unwrap()))
 }
 
-// rows: 6531-3.7.4.2-a 5321-4.1.1.6-b
+// rows: 6531-3.7.4.2-a, 5321-4.1.1.6-b
 #[test]
 fn queries_may_end_in_smtputf8() {
     for (text, argument, smtputf8) in [
@@ -55,7 +55,7 @@ fn queries_may_end_in_smtputf8() {
     refused("EXPN ", Kind::MissingArgument, 4);
 }
 
-// rows: 1985-5-a 1985-5.3-a
+// rows: 1985-5-a, 1985-5.3-a
 #[test]
 fn etrn_names_a_node_a_domain_with_all_below_it_or_a_queue() {
     let domain = |text| Domain::parse(text).unwrap();
@@ -168,7 +168,7 @@ fn j3_attributes_that_are_malformed_unknown_or_doubled() {
     refused("XFORWARD SOURCE=HERE", Kind::ParameterValue, 9);
 }
 
-// rows: 5321-4.2.4-a 5321-F.6-a
+// rows: 5321-4.2.4-a, 5321-F.6-a
 #[test]
 fn verbs_known_by_name_are_told_from_unknown_ones() {
     for line in ["TURN", "atrn b.example", "SEND FROM:<a@b.example>", "SOML FROM:<>", "Saml x"] {

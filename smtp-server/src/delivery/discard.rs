@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::body::Body;
 use crate::envelope::Envelope;
-use crate::hooks::Delivery;
+use crate::hooks::{Capabilities, Delivery};
 use crate::info::SessionInfo;
 use crate::verdict::{Accepted, Delivered};
 
@@ -17,6 +17,10 @@ pub struct Discard;
 
 #[async_trait]
 impl Delivery for Discard {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default().with_binary_mime(true)
+    }
+
     async fn deliver(
         &self,
         _envelope: Envelope,

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use crate::body::Body;
 use crate::envelope::Envelope;
 use crate::header::HeaderField;
-use crate::hooks::Delivery;
+use crate::hooks::{Capabilities, Delivery};
 use crate::info::SessionInfo;
 use crate::verdict::{Accepted, Delivered};
 
@@ -51,6 +51,10 @@ impl Memory {
 
 #[async_trait]
 impl Delivery for Memory {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default().with_binary_mime(true)
+    }
+
     async fn deliver(
         &self,
         envelope: Envelope,

@@ -1,56 +1,89 @@
-//! How many connections, in all and from one client.
+//! How many connections, in all, from one client and from one network.
 //!
-//! * **In**: a client's address. **Out**: a permit that counts until it is dropped.
+//! * **In**: a client's address, if it has one. **Out**: a permit that counts until it is dropped.
 //! * **Promises**: all listeners of a server share the counts. An IPv6 client is its /64, which is what
-//!   one household or host has.
-//! * **Limits**: [`Limits::connections_max`](crate::config::Limits::connections_max) and
-//!   [`Limits::connections_per_client_max`](crate::config::Limits::connections_per_client_max).
-//! * **Panics**: never. **Spec**: RFC 5321 7.8.
+//!   one household or host has; networks are cut as the limits say. Clients
+//!   without an address are counted in all only.
+//! * **Limits**: [`Limits::connections_max`], [`Limits::connections_per_client_max`],
+//!   [`Limits::connections_per_network_max`]. **Panics**: never. **Spec**: RFC 5321 7.8.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::Limits;
 
+const IPV4_CLIENT_BITS: u8 = 32;
+const IPV6_CLIENT_BITS: u8 = 64;
+
 pub(crate) struct Admission {
-    connections_max: usize,
-    per_client_max: usize,
+    limits: Limits,
     counts: Mutex<Counts>,
 }
 
 #[derive(Default)]
 struct Counts {
     all: usize,
-    clients: HashMap<IpAddr, usize>,
+    clients: Tally,
+    networks: Tally,
 }
+
+/// Connections by prefix; one without connections is not kept.
+#[derive(Default)]
+struct Tally(HashMap<IpAddr, usize>);
 
 /// One admitted connection.
 pub(crate) struct Permit {
     admission: Arc<Admission>,
+    prefixes: Option<Prefixes>,
+}
+
+/// What a client with an address is counted by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Prefixes {
     client: IpAddr,
+    network: IpAddr,
 }
 
 impl Admission {
     pub(crate) fn new(limits: &Limits) -> Arc<Self> {
-        Arc::new(Self {
-            connections_max: limits.connections_max.unwrap_or(usize::MAX),
-            per_client_max: limits.connections_per_client_max.unwrap_or(usize::MAX),
-            counts: Mutex::default(),
-        })
+        Arc::new(Self { limits: *limits, counts: Mutex::default() })
     }
 
     /// A permit, unless a limit is reached.
-    pub(crate) fn admit(self: &Arc<Self>, ip: IpAddr) -> Option<Permit> {
-        let client = client_of(ip.to_canonical());
+    pub(crate) fn admit(self: &Arc<Self>, ip: Option<IpAddr>) -> Option<Permit> {
+        let prefixes = ip.map(|ip| Prefixes::of(ip.to_canonical(), &self.limits));
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_client = counts.clients.get(&client).copied().unwrap_or(0);
-        if self.connections_max <= counts.all || self.per_client_max <= of_client {
+        let Limits {
+            connections_max, connections_per_client_max, connections_per_network_max, ..
+        } = self.limits;
+        if is_reached(connections_max, counts.all) {
             return None;
         }
+        if let Some(Prefixes { client, network }) = prefixes {
+            if is_reached(connections_per_client_max, counts.clients.count(client))
+                || is_reached(connections_per_network_max, counts.networks.count(network))
+            {
+                return None;
+            }
+            counts.clients.add(client);
+            counts.networks.add(network);
+        }
         counts.all += 1;
-        counts.clients.insert(client, of_client + 1);
-        Some(Permit { admission: self.clone(), client })
+        Some(Permit { admission: self.clone(), prefixes })
+    }
+}
+
+impl Permit {
+    /// Counts the connection for the client at `ip` from now on; `None` if that one has too many.
+    pub(crate) fn move_to(self, ip: IpAddr) -> Option<Self> {
+        if self.prefixes == Some(Prefixes::of(ip.to_canonical(), &self.admission.limits)) {
+            return Some(self);
+        }
+        let admission = self.admission.clone();
+        // First, or nobody could move while the server is full.
+        drop(self);
+        admission.admit(Some(ip))
     }
 }
 
@@ -58,18 +91,77 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut counts = self.admission.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.all = counts.all.saturating_sub(1);
-        if let Some(of_client) = counts.clients.get_mut(&self.client) {
-            *of_client = of_client.saturating_sub(1);
-            if *of_client == 0 {
-                counts.clients.remove(&self.client);
+        if let Some(Prefixes { client, network }) = self.prefixes {
+            counts.clients.remove(client);
+            counts.networks.remove(network);
+        }
+    }
+}
+
+impl Prefixes {
+    fn of(ip: IpAddr, limits: &Limits) -> Self {
+        Self {
+            client: prefix(ip, IPV4_CLIENT_BITS, IPV6_CLIENT_BITS),
+            network: prefix(ip, limits.ipv4_network_prefix_bits, limits.ipv6_network_prefix_bits),
+        }
+    }
+}
+
+impl Tally {
+    fn count(&self, prefix: IpAddr) -> usize {
+        self.0.get(&prefix).copied().unwrap_or(0)
+    }
+
+    fn add(&mut self, prefix: IpAddr) {
+        *self.0.entry(prefix).or_default() += 1;
+    }
+
+    fn remove(&mut self, prefix: IpAddr) {
+        if let Some(count) = self.0.get_mut(&prefix) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.0.remove(&prefix);
             }
         }
     }
 }
 
-fn client_of(ip: IpAddr) -> IpAddr {
+fn is_reached(max: Option<usize>, count: usize) -> bool {
+    max.is_some_and(|max| max <= count)
+}
+
+/// The leading bits of an address, the others zero.
+fn prefix(ip: IpAddr, ipv4_bits: u8, ipv6_bits: u8) -> IpAddr {
+    let others = |all: u32, bits: u8| all.saturating_sub(bits.into());
     match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 64)).into(),
+        IpAddr::V4(ip) => {
+            let mask = u32::MAX.checked_shl(others(u32::BITS, ipv4_bits)).unwrap_or(0);
+            Ipv4Addr::from_bits(ip.to_bits() & mask).into()
+        }
+        IpAddr::V6(ip) => {
+            let mask = u128::MAX.checked_shl(others(u128::BITS, ipv6_bits)).unwrap_or(0);
+            Ipv6Addr::from_bits(ip.to_bits() & mask).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes() {
+        for (ip, ipv4_bits, ipv6_bits, expected) in [
+            ("192.0.2.77", 24, 0, "192.0.2.0"),
+            ("192.0.2.77", 32, 0, "192.0.2.77"),
+            ("192.0.2.77", 1, 0, "128.0.0.0"),
+            ("2001:db8:1:2ff:3::4", 0, 56, "2001:db8:1:200::"),
+            ("2001:db8:1:2ff:3::4", 0, 64, "2001:db8:1:2ff::"),
+            ("2001:db8:1:2ff:3::4", 0, 128, "2001:db8:1:2ff:3::4"),
+            ("2001:db8:1:2ff:3::4", 0, 1, "::"),
+        ] {
+            let [ip, expected] = [ip, expected].map(|text| text.parse::<IpAddr>().unwrap());
+            assert_eq!(prefix(ip, ipv4_bits, ipv6_bits), expected);
+        }
     }
 }

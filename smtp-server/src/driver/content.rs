@@ -17,6 +17,7 @@ use super::hook_clock::{self, Turn};
 use super::wire::Wire;
 use super::{Connection, now};
 use crate::body::{Body, BodyError, PollChunk};
+use crate::header::HeaderField;
 use crate::hooks::{Event, HookFailure, HookKind};
 use crate::info::SessionInfo;
 use crate::session::{ContentAction, Message, Session};
@@ -85,6 +86,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PollChunk for Source<'_, S> {
             Poll::Ready(_) => {}
         }
         polled
+    }
+
+    fn header_fields(&self) -> &[HeaderField] {
+        self.session.late_fields()
     }
 }
 

@@ -17,7 +17,7 @@ use super::hook_clock::{self, Turn};
 use crate::config::{EvaluateAt, Timeouts};
 use crate::envelope::{Envelope, Recipient, RecipientClass};
 use crate::hooks::{
-    AccessControl, Authenticator, CredentialAnswer, CredentialQuery, Delivery, Event,
+    AccessControl, Authenticator, CredentialAnswer, CredentialQuery, Delivery, EtrnAnswer, Event,
     ExtensionHandler, HookFailure, HookKind, LookupError, Observer, RelayPolicy, SaslExchange,
     Stage, StageKind,
 };
@@ -47,6 +47,7 @@ pub(super) enum Answer {
     Recipient(Result<(RecipientClass, Effects), Rejection>),
     Data(Verdict),
     Command(Reply),
+    Etrn(EtrnAnswer),
     Mechanism(Option<Box<dyn SaslExchange>>),
     Credentials(CredentialAnswer),
     /// The question is not answered by `resolve`.
@@ -58,6 +59,7 @@ impl Answer {
     pub(super) fn give(self, session: &mut Session) -> Option<HookFailure> {
         match self {
             Self::Command(reply) => return session.answer_command(reply),
+            Self::Etrn(answer) => session.answer_etrn(answer),
             Self::Client(verdict) => session.answer_client(verdict),
             Self::Hello(verdict, mechanisms) => session.answer_hello(verdict, mechanisms),
             Self::Sender(verdict) => session.answer_sender(verdict),
@@ -79,7 +81,9 @@ impl Hooks {
         now: UnixMillis,
     ) -> Answer {
         match question {
-            Question::Client => Answer::Client(self.check_early(Stage::Client { now }, info).await),
+            Question::Client(info) => {
+                Answer::Client(self.check_early(Stage::Client { now }, info).await)
+            }
             Question::Hello(hello) => {
                 let verdict = self.check_early(Stage::Hello { now, hello }, info).await;
                 Answer::Hello(verdict, self.mechanisms(info))
@@ -99,6 +103,11 @@ impl Hooks {
             }
             Question::Command { verb, argument, envelope } => {
                 Answer::Command(self.command(verb, argument, envelope, info).await)
+            }
+            Question::Etrn(argument) => {
+                let etrn = async { self.delivery.etrn(argument, info).await };
+                let answer = self.call(HookKind::Etrn, info, etrn).await;
+                Answer::Etrn(answer.unwrap_or(EtrnAnswer::Unable))
             }
             Question::Mechanism(mechanism) => Answer::Mechanism(self.exchange(mechanism, info)),
             Question::Credentials { query, mechanism } => {

@@ -1,87 +1,35 @@
-//! TLS: the handshake, and which certificate is shown.
+//! The TLS handshake, and what is known after it.
 //!
-//! * **In**: a certificate chain and key, a client's first message. **Out**: a TLS stream and its facts.
-//! * **Promises**: nothing that was read in clear reaches the TLS stream or the session after it. A client
-//!   that offers protocols (ALPN) without `smtp` among them is refused, so that a browser cannot be
-//!   tricked into speaking to us under our certificate.
+//! * **In**: a stream, a client's first message. **Out**: a TLS stream and its facts.
+//! * **Promises**: nothing that was read in clear reaches the TLS stream or the session after it. Whoever is
+//!   refused is told why by an alert.
 //! * **Limits**: [`Timeouts::handshake`](crate::config::Timeouts::handshake). **Panics**: never.
-//! * **Spec**: RFC 3207, RFC 8314 3.3, RFC 7301, RFC 9325.
+//! * **Spec**: RFC 3207, RFC 8314 3.3, RFC 8446 6.
 
+use std::borrow::Cow;
+use std::fmt::Write;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
+use rustls::pki_types::CertificateDer;
 use rustls::server::Acceptor;
+use rustls::{CipherSuite, ProtocolVersion, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
+use webpki::EndEntityCert;
 
 use super::Connection;
 use super::wire::Stream;
 use crate::hooks::{CloseReason, Event};
-use crate::info::TlsInfo;
-
-/// The server's side of TLS.
-#[derive(Clone)]
-pub struct TlsConfig(Arc<ServerConfig>);
-
-/// Why a [`TlsConfig`] could not be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsConfigError {
-    /// The chain is not PEM, or holds no certificate.
-    #[error("no certificate could be read from the PEM text")]
-    Certificate,
-    /// The key is not PEM, or of a kind that is not supported.
-    #[error("no private key could be read from the PEM text")]
-    Key,
-    /// The key does not belong to the certificate, or is too weak.
-    #[error("the certificate and the key cannot be used together: {0}")]
-    Unusable(#[from] rustls::Error),
-}
-
-impl TlsConfig {
-    /// From a certificate chain and its private key in PEM; TLS 1.2 and 1.3, no client certificates.
-    ///
-    /// # Errors
-    /// [`TlsConfigError`] if they cannot be read or do not belong together.
-    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, TlsConfigError> {
-        let chain = CertificateDer::pem_slice_iter(chain)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|_| TlsConfigError::Certificate)?;
-        if chain.is_empty() {
-            return Err(TlsConfigError::Certificate);
-        }
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsConfigError::Key)?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)?;
-        Ok(Self::new(config))
-    }
-
-    /// From a configuration of your own; its ALPN protocols are replaced by `smtp`.
-    #[must_use]
-    pub fn new(mut config: ServerConfig) -> Self {
-        config.alpn_protocols = vec![b"smtp".to_vec()];
-        Self(Arc::new(config))
-    }
-}
-
-impl std::fmt::Debug for TlsConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TlsConfig")
-    }
-}
+use crate::info::{ClientCertificate, TlsInfo};
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Does the handshake and tells the session.
     pub(super) async fn start_tls(&mut self) -> Result<(), CloseReason> {
-        let Some(TlsConfig(config)) = self.context.tls.clone() else {
-            return Err(CloseReason::TlsFailed);
-        };
+        let Some(tls) = &self.context.tls else { return Err(CloseReason::TlsFailed) };
+        let config = tls.current();
         let Stream::Plain(mut stream) = self.wire.take_stream() else {
             return Err(CloseReason::TlsFailed);
         };
@@ -115,27 +63,56 @@ async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     config: Arc<ServerConfig>,
 ) -> std::io::Result<TlsStream<S>> {
     let mut acceptor = LazyConfigAcceptor::new(Acceptor::default(), stream);
-    let start = match (&mut acceptor).await {
-        Ok(start) => start,
-        Err(error) => {
-            if let Some(mut stream) = acceptor.take_io() {
-                let _ = stream.shutdown().await;
-            }
-            return Err(error);
-        }
+    let (error, stream) = match (&mut acceptor).await {
+        Ok(start) => match start.into_stream(config).into_fallible().await {
+            Ok(stream) => return Ok(stream),
+            Err((error, stream)) => (error, Some(stream)),
+        },
+        Err(error) => (error, acceptor.take_io()),
     };
-    start.into_stream(config).await
+    if let Some(mut stream) = stream {
+        // The alert is on its way; a stream that is dropped may take it back.
+        let _ = stream.shutdown().await;
+    }
+    Err(error)
 }
 
 fn facts<S>(stream: &TlsStream<S>) -> TlsInfo {
     let (_, connection) = stream.get_ref();
     let protocol = match connection.protocol_version() {
-        Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
+        Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
         _ => "TLSv1.2",
     };
     let cipher = connection
         .negotiated_cipher_suite()
-        .and_then(|suite| suite.suite().as_str())
-        .unwrap_or("unknown");
-    TlsInfo::new(protocol, cipher, connection.server_name().map(str::to_owned))
+        .map_or(Cow::Borrowed("unknown"), |suite| registered_name(suite.suite()));
+    let mut info = TlsInfo::new(protocol, cipher, connection.server_name().map(str::to_owned));
+    info.client_certificate =
+        connection.peer_certificates().and_then(<[_]>::first).map(client_certificate);
+    info
+}
+
+/// As IANA registered it: rustls has names of its own for the suites of TLS 1.3. One without a name is
+/// written as its number (RFC 8314 4.3).
+fn registered_name(suite: CipherSuite) -> Cow<'static, str> {
+    match suite.as_str() {
+        Some(name) => match name.strip_prefix("TLS13_") {
+            Some(rest) => format!("TLS_{rest}").into(),
+            None => name.into(),
+        },
+        None => format!("{:04x}", u16::from(suite)).into(),
+    }
+}
+
+/// The facts of a certificate that the verifier has accepted.
+fn client_certificate(certificate: &CertificateDer<'_>) -> ClientCertificate {
+    let mut sha256 = String::with_capacity(64);
+    for octet in digest(&SHA256, certificate).as_ref() {
+        // Writing to a string cannot fail.
+        let _ = write!(sha256, "{octet:02x}");
+    }
+    let dns_names = EndEntityCert::try_from(certificate)
+        .map(|parsed| parsed.valid_dns_names().map(str::to_owned).collect())
+        .unwrap_or_default();
+    ClientCertificate { dns_names, sha256, der: Bytes::copy_from_slice(certificate) }
 }

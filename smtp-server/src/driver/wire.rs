@@ -169,7 +169,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
         match self {
             Self::Plain(stream) => pin!(stream.read_buf(buffer)).poll(cx),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => pin!(stream.read_buf(buffer)).poll(cx),
+            Self::Tls(stream) => {
+                let read = pin!(stream.read_buf(buffer)).poll(cx);
+                if read.is_pending() && stream.get_ref().1.wants_write() {
+                    // TLS answers something by itself (renegotiation is refused, a key is renewed): that
+                    // does not wait for our next reply. If it fails, so will that.
+                    let _ = Pin::new(stream.as_mut()).poll_flush(cx);
+                }
+                read
+            }
             #[cfg(feature = "tls")]
             Self::Gone => Poll::Ready(Ok(0)),
         }

@@ -7,6 +7,7 @@
 //!   the end. **Panics**: caught, 451. **Spec**: RFC 5321 4.2.5, 6.1.
 
 use async_trait::async_trait;
+use smtp_proto::EtrnArgument;
 
 use crate::body::Body;
 use crate::envelope::{Envelope, Recipient};
@@ -30,6 +31,15 @@ pub trait Delivery: Send + Sync + 'static {
     async fn verify(&self, recipient: &Recipient, info: &SessionInfo) -> Verdict {
         let _ = (recipient, info);
         Verdict::Accept
+    }
+
+    /// Sends what waits for a host that says it can be reached now (ETRN), over connections of its own and
+    /// never over the client's. Asked outside of transactions, where [`Capabilities::etrn`] is set.
+    ///
+    /// The answer is given at once, not when the messages are sent.
+    async fn etrn(&self, argument: &EtrnArgument<'_>, info: &SessionInfo) -> EtrnAnswer {
+        let _ = (argument, info);
+        EtrnAnswer::Unable
     }
 
     /// Takes the message, or says why not.
@@ -76,6 +86,12 @@ pub struct Capabilities {
     /// Delivery not before a time: the longest that a message may be held, in seconds (RFC 4865).
     /// Offered on submission only.
     pub future_release_seconds_max: Option<u32>,
+    /// Content with any octets, lines or not (`BODY=BINARYMIME`, RFC 3030 3). A delivery that stores lines, or
+    /// passes them on by DATA, cannot honour it. Default no.
+    pub binary_mime: bool,
+    /// Sending what waits for a host when it asks for it (RFC 1985); off by default. It is offered by
+    /// [`Service::Smtp`](crate::info::Service::Smtp) alone (RFC 6409 7).
+    pub etrn: bool,
     /// Whether one result stands for all recipients.
     pub outcome: Outcome,
 }
@@ -91,12 +107,21 @@ impl Default for Capabilities {
             mt_priority: None,
             deliver_by_seconds_min: None,
             future_release_seconds_max: None,
+            binary_mime: false,
+            etrn: false,
             outcome: Outcome::Whole,
         }
     }
 }
 
 impl Capabilities {
+    /// The same, for a delivery that keeps each octet as it is.
+    #[must_use]
+    pub fn with_binary_mime(mut self, honoured: bool) -> Self {
+        self.binary_mime = honoured;
+        self
+    }
+
     /// The same, for a delivery that answers for each recipient.
     #[must_use]
     pub fn with_outcome(mut self, outcome: Outcome) -> Self {
@@ -105,13 +130,32 @@ impl Capabilities {
     }
 }
 
+/// What [`Delivery::etrn`] did (RFC 1985 5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EtrnAnswer {
+    /// 250: it began to look for messages.
+    Started,
+    /// 251: nothing waits.
+    NothingWaits,
+    /// 252: messages wait, and it began to send them.
+    PendingStarted,
+    /// 253: so many messages wait, and it began to send them.
+    Pending(u64),
+    /// 458: it cannot do so now.
+    Unable,
+    /// 459: this client may not ask for this host.
+    NotAllowed,
+}
+
 /// Whether a delivery can fail for some recipients of a message and not for others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outcome {
     /// All recipients or none.
     #[default]
     Whole,
-    /// Each by itself. LMTP tells the client so; SMTP has one reply for all, so there such a delivery
-    /// takes one recipient per transaction (`452 4.5.3` for the next, announced by LIMITS).
+    /// Each by itself. LMTP tells the client so, and SMTP if the client asks for PRDR in MAIL (draft-hall-prdr).
+    /// Else SMTP has one reply for all, so there such a delivery takes one recipient per transaction
+    /// (`452 4.5.3` for the next).
     Each,
 }

@@ -11,7 +11,7 @@ use smtp_proto::{ForwardPath, Reply};
 
 use crate::envelope::{Envelope, QueueId, RecipientClass};
 use crate::hooks::{LookupError, StageKind};
-use crate::info::{Identity, SessionInfo};
+use crate::info::{Identity, Peer, SessionInfo};
 use crate::verdict::Rejection;
 
 /// Is told what happens. `tracing` and metrics are two observers of many.
@@ -28,10 +28,21 @@ pub trait Observer: Send + Sync + 'static {
 pub enum Event<'a> {
     /// A client connected and was admitted.
     Connected,
+    /// A client that may do so speaks for another one from now on, whose facts are in the session's info
+    /// (XCLIENT).
+    ClientReplaced {
+        /// Whom the session was about before.
+        former: &'a Peer,
+    },
     /// A client was turned away before its session began.
     ConnectionRefused {
         /// What it was told.
         reply: &'a Reply,
+    },
+    /// The client sent octets before the greeting was written.
+    EarlyTalk {
+        /// How many were there.
+        bytes: usize,
     },
     /// The TLS handshake ended well; the facts are in the session's info.
     TlsStarted,
@@ -134,6 +145,8 @@ pub enum HookKind {
     Authenticator,
     /// [`Delivery::verify`](super::Delivery::verify).
     Verify,
+    /// [`Delivery::etrn`](super::Delivery::etrn).
+    Etrn,
     /// [`Delivery::deliver`](super::Delivery::deliver).
     Delivery,
     /// [`ExtensionHandler`](super::ExtensionHandler).
@@ -168,6 +181,9 @@ pub enum CloseReason {
     TimedOut,
     /// A reply said that the connection ends (421, 521, a protocol violation).
     Refused,
+    /// The client sent what it may send only after a reply, under
+    /// [`OutOfTurn::Refuse`](crate::config::OutOfTurn::Refuse).
+    OutOfTurn,
     /// The server shuts down.
     ShuttingDown,
     /// The server's shutdown deadline cut it.

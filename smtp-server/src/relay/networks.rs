@@ -14,7 +14,7 @@ use smtp_proto::ForwardPath;
 use crate::envelope::{Envelope, RelayReason};
 use crate::error::ConfigError;
 use crate::hooks::RelayPolicy;
-use crate::info::SessionInfo;
+use crate::info::{Peer, SessionInfo};
 use crate::verdict::RelayDecision;
 
 /// Clients in these networks may send anywhere.
@@ -31,10 +31,16 @@ impl Networks {
     pub fn new<N: AsRef<str>>(networks: impl IntoIterator<Item = N>) -> Result<Self, ConfigError> {
         let networks = networks
             .into_iter()
-            .map(|network| parse(network.as_ref()))
+            .map(|network| parse_network(network.as_ref()))
             .collect::<Result<Vec<_>, _>>()?;
         check_coverage(&networks)?;
         Ok(Self { networks })
+    }
+
+    /// The network that the client's end lies in; without an address it lies in none.
+    pub(crate) fn network_of(&self, peer: &Peer) -> Option<IpNet> {
+        let ip = peer.ip()?;
+        self.networks.iter().find(|network| network.contains(&ip)).copied()
     }
 }
 
@@ -46,10 +52,8 @@ impl RelayPolicy for Networks {
         _envelope: &Envelope,
         info: &SessionInfo,
     ) -> RelayDecision {
-        let network =
-            info.peer.ip().and_then(|ip| self.networks.iter().find(|net| net.contains(&ip)));
-        match network {
-            Some(network) => RelayDecision::Relay { because: RelayReason::Network(*network) },
+        match self.network_of(&info.peer) {
+            Some(network) => RelayDecision::Relay { because: RelayReason::Network(network) },
             None => RelayDecision::Deny,
         }
     }
@@ -76,7 +80,8 @@ pub(crate) fn check_coverage(networks: &[IpNet]) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn parse(text: &str) -> Result<IpNet, ConfigError> {
+/// A network as operators write it; an IPv4-mapped one becomes IPv4, as clients are compared.
+pub(crate) fn parse_network(text: &str) -> Result<IpNet, ConfigError> {
     let error = || ConfigError::Network(text.to_owned());
     // Postfix writes IPv6 networks with the address in brackets.
     let text: String = text.trim().chars().filter(|c| !"[]".contains(*c)).collect();
@@ -87,7 +92,7 @@ fn parse(text: &str) -> Result<IpNet, ConfigError> {
     mapped_to_ipv4(network).ok_or_else(error)
 }
 
-/// `::ffff:192.0.2.0/120` as `192.0.2.0/24`; clients are compared in that form.
+/// `::ffff:192.0.2.0/120` as `192.0.2.0/24`.
 fn mapped_to_ipv4(network: IpNet) -> Option<IpNet> {
     match network.network().to_canonical() {
         IpAddr::V4(address) if matches!(network, IpNet::V6(_)) && 96 <= network.prefix_len() => {

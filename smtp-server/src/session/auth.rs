@@ -36,10 +36,9 @@ impl Session {
     ) -> State {
         let wanted =
             self.mechanisms.iter().find(|name| name.eq_ignore_ascii_case(mechanism.as_str()));
-        let extended = self.info.hello.as_ref().is_some_and(|hello| hello.extended);
         let refusal = match wanted {
             _ if !self.config.auth.offered => replies::AUTH_NOT_OFFERED,
-            _ if !extended => replies::NEED_HELLO,
+            _ if !self.extended => replies::NEED_HELLO,
             _ if self.info.identity.is_some() => replies::AUTH_ALREADY_DONE,
             _ if !matches!(mail, Mail::None) => replies::AUTH_IN_TRANSACTION,
             _ if self.info.tls.is_none() && !self.config.auth.in_clear => {

@@ -14,7 +14,7 @@ use super::Session;
 use super::content::Content;
 use super::guard::is_foreign_protocol;
 use super::state::{Mail, State};
-use crate::config::BareNewline;
+use crate::config::{BareNewline, OutOfTurn};
 use crate::hooks::CloseReason;
 
 /// What the input buffer begins with.
@@ -62,17 +62,20 @@ impl Session {
         match self.start_of_input(bytes_max) {
             Start::Incomplete => return false,
             Start::TooLong => self.refuse(&replies::LINE_TOO_LONG),
-            Start::Endless => content.close_with(replies::LINE_TOO_LONG),
-            Start::BareLineFeed => content.close_with(replies::BARE_LINE_FEED),
+            Start::Endless => content.close_with(replies::LINE_TOO_LONG, CloseReason::Refused),
+            Start::BareLineFeed => {
+                content.close_with(replies::BARE_LINE_FEED, CloseReason::Refused);
+            }
             Start::Line { bytes, consumed } => {
                 let mut input = std::mem::take(&mut self.input);
-                self.handle_line_between_chunks(&input[..bytes], content);
+                let is_last = input.len() == consumed;
+                self.handle_line_between_chunks(&input[..bytes], is_last, content);
                 input.advance(consumed);
                 self.keep_input(input);
             }
         }
         if content.is_open() && self.guard.is_exhausted() {
-            content.close_with(replies::TOO_MANY_ERRORS);
+            content.close_with(replies::TOO_MANY_ERRORS, CloseReason::Refused);
         }
         true
     }
@@ -95,7 +98,7 @@ impl Session {
                 if within_budget { Start::TooLong } else { Start::Endless }
             }
             Line::Complete { ending: LineEnding::BareLf, .. }
-                if self.config.bare_newline == BareNewline::Reject =>
+                if self.bare_newline == BareNewline::Reject =>
             {
                 Start::BareLineFeed
             }
@@ -133,8 +136,15 @@ impl Session {
     fn handle_line(&mut self, line: &[u8], is_last: bool) {
         match self.take_state() {
             State::Exchange(exchange) => self.state = self.auth_response(exchange, line),
+            State::Command(Mail::NoService(answer)) => {
+                self.state = self.answer_without_service(line, answer, is_last);
+            }
             State::Command(mail) => {
-                self.state = match self.config.dialect.parse(line) {
+                let parsed = self.config.dialect.parse(line);
+                if !is_last && self.is_out_of_turn(line, &parsed) {
+                    return self.close_with(&replies::OUT_OF_TURN, CloseReason::OutOfTurn);
+                }
+                self.state = match parsed {
                     Ok(command) => self.handle_command(command, mail, is_last),
                     Err(error) => self.refuse_syntax(line, error, mail),
                 }
@@ -143,7 +153,37 @@ impl Session {
         }
     }
 
+    /// After a greeting that refuses service QUIT ends the session, and all else is refused (RFC 5321 3.1).
+    fn answer_without_service(&mut self, line: &[u8], answer: Reply, is_last: bool) -> State {
+        match Command::parse(line) {
+            Ok(command @ (Command::Quit | Command::Bdat(_))) => {
+                self.handle_command(command, Mail::NoService(answer), is_last)
+            }
+            Err(error) if Verb::of(line) == Some(Verb::Bdat) => {
+                self.refuse_syntax(line, error, Mail::NoService(answer))
+            }
+            _ => {
+                self.refuse(&answer);
+                State::Command(Mail::NoService(answer))
+            }
+        }
+    }
+
+    /// Whether the client sent more where it had to wait for this line's reply. Looks at unread input on
+    /// purpose: octets that are there before the reply was written cannot rest on it.
+    fn is_out_of_turn(&self, line: &[u8], parsed: &Result<Command<'_>, SyntaxError>) -> bool {
+        // STARTTLS has a rule of its own, and another protocol its own farewell.
+        let is_exempt = Verb::of(line) == Some(Verb::StartTls) || is_foreign_protocol(line);
+        let may_group = self.info.hello.as_ref().is_some_and(|hello| hello.extended);
+        self.config.pipelining == OutOfTurn::Refuse
+            && !is_exempt
+            && !(may_group && may_be_followed(line, parsed))
+    }
+
     fn handle_command(&mut self, command: Command<'_>, mail: Mail, is_last: bool) -> State {
+        if self.must_wait_for_tls(&command) {
+            return self.refuse_in_clear(&command, mail);
+        }
         match command {
             Command::Ehlo(name) => self.hello(Verb::Ehlo, name, mail),
             Command::Helo(name) => self.hello(Verb::Helo, name, mail),
@@ -165,6 +205,9 @@ impl Session {
                 self.refuse(&replies::EXPN_NOT_IMPLEMENTED);
                 State::Command(mail)
             }
+            Command::Etrn(argument) => self.etrn(argument, mail),
+            Command::XClient(client) => self.xclient(*client, mail),
+            Command::XForward(told) => self.xforward(*told, mail),
             Command::Other { verb, argument } => self.extension_command(&verb, &argument, mail),
             _ => {
                 self.refuse(&replies::NOT_IMPLEMENTED);
@@ -178,7 +221,7 @@ impl Session {
             self.output.push(&replies::NOT_SMTP);
             return State::Closing(CloseReason::Refused);
         }
-        self.refuse(&reply_to_syntax_error(error.kind, Verb::of(line)));
+        self.refuse(&reply_to_syntax_error(error.kind, line));
         if Verb::of(line) == Some(Verb::Bdat) {
             // How many octets follow is not known, so the stream cannot be kept in sync.
             return State::Closing(CloseReason::Refused);
@@ -186,17 +229,33 @@ impl Session {
         State::Command(mail)
     }
 
-    fn handle_line_between_chunks(&mut self, line: &[u8], content: &mut Content) {
-        match self.config.dialect.parse(line) {
+    fn handle_line_between_chunks(&mut self, line: &[u8], is_last: bool, content: &mut Content) {
+        let parsed = self.config.dialect.parse(line);
+        if !is_last && self.is_out_of_turn(line, &parsed) {
+            return content.close_with(replies::OUT_OF_TURN, CloseReason::OutOfTurn);
+        }
+        match parsed {
             Ok(command) => self.handle_between_chunks(command, content),
-            Err(_) if Verb::of(line) == Some(Verb::Bdat) => content.close_with(replies::BAD_CHUNK),
-            Err(error) => self.refuse(&reply_to_syntax_error(error.kind, Verb::of(line))),
+            Err(_) if Verb::of(line) == Some(Verb::Bdat) => {
+                content.close_with(replies::BAD_CHUNK, CloseReason::Refused);
+            }
+            Err(error) => self.refuse(&reply_to_syntax_error(error.kind, line)),
         }
     }
 }
 
-fn reply_to_syntax_error(kind: SyntaxErrorKind, verb: Option<Verb>) -> Reply {
-    match (kind, verb) {
+/// Whether octets may stand behind this command before its reply (RFC 2920 3.1; RFC 4954 4 for AUTH;
+/// Postfix sends XFORWARD in one group with MAIL).
+fn may_be_followed(line: &[u8], parsed: &Result<Command<'_>, SyntaxError>) -> bool {
+    use Verb::{Bdat, Mail, Rcpt, Rset, XForward};
+    match parsed {
+        Ok(Command::Auth { initial_response, .. }) => initial_response.is_some(),
+        _ => matches!(Verb::of(line), Some(Mail | Rcpt | Rset | Bdat | XForward)),
+    }
+}
+
+fn reply_to_syntax_error(kind: SyntaxErrorKind, line: &[u8]) -> Reply {
+    let reply = match (kind, Verb::of(line)) {
         (SyntaxErrorKind::UnknownCommand, _) => replies::UNKNOWN_COMMAND,
         (SyntaxErrorKind::NotImplemented, _) => replies::NOT_IMPLEMENTED,
         (SyntaxErrorKind::NotUtf8, _) => replies::NOT_UTF8,
@@ -214,5 +273,9 @@ fn reply_to_syntax_error(kind: SyntaxErrorKind, verb: Option<Verb>) -> Reply {
         (_, Some(Verb::Mail)) => replies::BAD_SENDER,
         (_, Some(Verb::Rcpt)) => replies::BAD_RECIPIENT,
         _ => replies::SYNTAX_ERROR,
+    };
+    match Verb::of(line) {
+        Some(Verb::Ehlo | Verb::Helo | Verb::Lhlo) => reply.without_enhanced_code(),
+        _ => reply,
     }
 }

@@ -7,19 +7,21 @@
 //!   timeouts. **Panics**: never.
 //! * **Spec**: RFC 5321 4.1.1.4, 4.5.2; RFC 3030 2; RFC 2033 4.2.
 
-use std::time::Instant;
-
 use bytes::{Buf, Bytes};
 use smtp_proto::{Chunk, ClientName, Command, EnhancedCode, Reply, ReplyCode, Verb, replies};
 
 use super::Session;
 use super::drain::{Draining, MessageFacts};
 use super::framing::{Framing, Place};
+use super::pace::Pace;
 use super::state::{Mail, State};
 use crate::body::{AbortedBy, BodyError};
-use crate::config::BareNewline;
+use crate::config::{BareNewline, NulPolicy};
+use crate::header::HeaderField;
 use crate::hooks::{CloseReason, HookFailure};
+use crate::in_flight::Share;
 use crate::time::Now;
+use crate::trace;
 use crate::verdict::{Delivered, Rejection};
 
 /// What the driver does next while a message's content is open.
@@ -46,7 +48,10 @@ pub(super) struct Content {
     /// Carried out once the delivery has returned.
     next_command: Option<NextCommand>,
     message: MessageFacts,
-    ends_before: Instant,
+    pace: Pace,
+    /// What it takes of the room for content in flight, until the delivery has answered.
+    share: Share,
+    late_fields: Vec<HeaderField>,
 }
 
 enum Progress {
@@ -66,12 +71,14 @@ enum NextCommand {
     Rset,
     Quit,
     Hello(Verb, ClientName<'static>),
-    Close(Reply),
+    Close(Reply, CloseReason),
 }
 
 impl Content {
-    pub(super) fn new(framing: Framing, message: MessageFacts, ends_before: Instant) -> Self {
-        Self { framing, progress: Progress::Open, next_command: None, message, ends_before }
+    pub(super) fn new(framing: Framing, message: MessageFacts, pace: Pace) -> Self {
+        let (progress, share) = (Progress::Open, Share::default());
+        let late_fields = Vec::new();
+        Self { framing, progress, next_command: None, message, pace, share, late_fields }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -79,8 +86,8 @@ impl Content {
     }
 
     /// Ends the connection with `reply`, once the delivery has returned.
-    pub(super) fn close_with(&mut self, reply: Reply) {
-        self.abort(AbortedBy::Quit, NextCommand::Close(reply));
+    pub(super) fn close_with(&mut self, reply: Reply, reason: CloseReason) {
+        self.abort(AbortedBy::Quit, NextCommand::Close(reply, reason));
     }
 
     fn abort(&mut self, by: AbortedBy, next: NextCommand) {
@@ -154,16 +161,16 @@ impl Session {
         Step::Again
     }
 
-    fn await_content(&mut self, content: &Content) {
+    fn await_content(&mut self, content: &mut Content) {
         if !self.output.is_empty() {
             return;
         }
-        let timeouts = &self.config.timeouts;
-        let idle = match content.framing.place() {
-            Place::Between => timeouts.command,
-            _ => timeouts.content_idle,
+        let now = self.now.monotonic;
+        let deadline = match content.framing.place() {
+            Place::Between => (now + self.config.timeouts.command).min(content.pace.ends_before()),
+            _ => content.pace.deadline(now),
         };
-        self.await_input((self.now.monotonic + idle).min(content.ends_before));
+        self.await_input(deadline);
     }
 
     fn decode_content(&mut self, content: &mut Content) -> Step {
@@ -171,14 +178,18 @@ impl Session {
         if decoded.consumed == 0 && !decoded.end {
             return Step::Starved;
         }
-        content.message.count(&decoded);
-        if let Some(error) = self.judge_content(&content.message) {
+        content.message.count(&decoded, &self.input);
+        content.pace.received(decoded.consumed, self.now.monotonic);
+        let fits = content.share.grow_to(content.message.bytes, &self.config);
+        let no_room = (!fits).then_some(BodyError::InsufficientStorage);
+        if let Some(error) = self.judge_content(&content.message).or(no_room) {
             self.input.advance(decoded.consumed);
             content.progress = Progress::Failed { error, at_end: decoded.end };
             return Step::Again;
         }
         if decoded.end && content.framing.ends_message() {
             content.progress = Progress::Ended { told: false };
+            content.late_fields = self.missing_fields(&content.message);
         }
         if decoded.content == 0 {
             self.input.advance(decoded.consumed);
@@ -187,6 +198,32 @@ impl Session {
         let mut piece = self.input.split_to(decoded.consumed);
         piece.truncate(decoded.content);
         Step::Chunk(piece.freeze())
+    }
+
+    /// The fields that became known with the content, complete once [`poll_content`](Self::poll_content)
+    /// said `End`; they go behind those of [`Message::fields`](super::Message::fields).
+    #[must_use]
+    pub fn late_fields(&self) -> &[HeaderField] {
+        match &self.state {
+            State::Content(content) => &content.late_fields,
+            _ => &[],
+        }
+    }
+
+    /// What a message lacks that its writer should have given it (RFC 6409 8.2, 8.3).
+    fn missing_fields(&self, message: &MessageFacts) -> Vec<HeaderField> {
+        let mut fields = Vec::new();
+        if !self.config.completes_header() {
+            return fields;
+        }
+        if !message.header.has_date {
+            fields.push(trace::date_field(self.now.wall));
+        }
+        if let (false, Some(queue_id)) = (message.header.has_message_id, message.queue_id) {
+            let salt = self.config.ids.salt(queue_id);
+            fields.push(trace::message_id(queue_id, salt, &self.info.server_name));
+        }
+        fields
     }
 
     fn acknowledge_chunk(&mut self, content: &mut Content) -> Step {
@@ -202,11 +239,15 @@ impl Session {
         if self.is_too_large(message.bytes) {
             return Some(BodyError::TooLarge);
         }
-        if message.flaws.nul {
+        if message.flaws.nul && self.config.nul == NulPolicy::Reject {
             return Some(BodyError::Nul);
         }
         let bare = message.flaws.bare_lf || message.flaws.bare_cr;
-        (bare && self.config.bare_newline == BareNewline::Reject).then_some(BodyError::BareNewline)
+        if bare && self.bare_newline == BareNewline::Reject {
+            return Some(BodyError::BareNewline);
+        }
+        let hops_max = self.config.limits.hops_max;
+        hops_max.is_some_and(|max| max < message.header.hops).then_some(BodyError::TooManyHops)
     }
 
     pub(super) fn is_too_large(&self, bytes: u64) -> bool {
@@ -254,17 +295,17 @@ impl Session {
                 return None;
             }
         };
-        let Content { framing, progress, next_command, message, ends_before } = content;
+        let Content { framing, progress, next_command, message, pace, .. } = content;
         let early = result.is_ok().then_some(HookFailure::AcknowledgedEarly);
         match progress {
             Progress::Ended { told: true } => return self.answer_heard(result, &message),
             Progress::Ended { told: false } => {
                 self.conclude_unread(&refusal(result), &message, Mail::None);
             }
-            Progress::Open => self.refuse_rest(framing, refusal(result), message, ends_before),
+            Progress::Open => self.refuse_rest(framing, refusal(result), message, pace),
             Progress::Failed { error, at_end } => match next_command {
                 Some(next) => self.carry_out(next),
-                None => self.fail_message(error, at_end, framing, message, ends_before),
+                None => self.fail_message(error, at_end, framing, message, pace),
             },
         }
         early
@@ -290,9 +331,9 @@ impl Session {
             NextCommand::Rset => self.rset(),
             NextCommand::Quit => self.quit(),
             NextCommand::Hello(verb, name) => self.hello(verb, name, Mail::None),
-            NextCommand::Close(reply) => {
+            NextCommand::Close(reply, reason) => {
                 self.output.push(&reply);
-                State::Closing(CloseReason::Refused)
+                State::Closing(reason)
             }
         };
     }
@@ -303,7 +344,7 @@ impl Session {
         at_end: bool,
         framing: Framing,
         message: MessageFacts,
-        ends_before: Instant,
+        pace: Pace,
     ) {
         match error {
             BodyError::Disconnected => {
@@ -315,7 +356,7 @@ impl Session {
                 let mail = framing.after_refusal();
                 self.conclude_unread(&error.into(), &message, mail);
             }
-            error => self.refuse_rest(framing, error.into(), message, ends_before),
+            error => self.refuse_rest(framing, error.into(), message, pace),
         }
     }
 
@@ -325,7 +366,7 @@ impl Session {
         framing: Framing,
         refusal: Rejection,
         message: MessageFacts,
-        ends_before: Instant,
+        pace: Pace,
     ) {
         let mail = framing.after_refusal();
         match framing.place() {
@@ -336,7 +377,7 @@ impl Session {
             Place::AtEnd => return self.conclude_unread(&refusal, &message, mail),
             Place::Inside => {}
         }
-        let draining = Draining { framing, refusal, message, mail, ends_before, judged: true };
+        let draining = Draining { framing, refusal, message, mail, pace, judged: true };
         self.state = State::Draining(Box::new(draining));
     }
 

@@ -6,14 +6,14 @@
 //! * **Limits**: [`Limits::discarded_bytes_max`](crate::config::Limits::discarded_bytes_max), then 421.
 //! * **Panics**: never. **Spec**: RFC 5321 4.1.1.4, 4.5.3.1.9 (552 after the data); RFC 3030 2; RFC 2033 4.2.
 
-use std::time::Instant;
-
 use bytes::Buf;
 use smtp_proto::{Decoded, EnhancedCode, Flaws, Reply, ReplyCode, replies};
 
 use super::framing::Framing;
+use super::pace::Pace;
 use super::state::{Mail, State};
-use super::{FinalReply, Session};
+use super::{FinalReply, Session, prdr};
+use crate::content::HeaderPeek;
 use crate::envelope::QueueId;
 use crate::hooks::{CloseReason, HookFailure};
 use crate::verdict::{Accepted, Receipt, Rejection};
@@ -25,7 +25,7 @@ pub(super) struct Draining {
     pub(super) message: MessageFacts,
     /// What follows.
     pub(super) mail: Mail,
-    pub(super) ends_before: Instant,
+    pub(super) pace: Pace,
     /// Whether faults of the content come before the refusal: it belongs to a message that was begun.
     pub(super) judged: bool,
 }
@@ -36,15 +36,21 @@ pub(super) struct MessageFacts {
     pub(super) replies: usize,
     pub(super) bytes: u64,
     pub(super) flaws: Flaws,
-    queue_id: Option<QueueId>,
+    /// How many recipients get a reply each under PRDR, before the one for all.
+    prdr: Option<usize>,
+    pub(super) queue_id: Option<QueueId>,
+    pub(super) header: HeaderPeek,
 }
 
 impl MessageFacts {
-    pub(super) fn new(replies: usize, queue_id: Option<QueueId>) -> Self {
-        Self { replies, bytes: 0, flaws: Flaws::default(), queue_id }
+    pub(super) fn new(replies: usize, prdr: Option<usize>, queue_id: Option<QueueId>) -> Self {
+        let (flaws, header) = (Flaws::default(), HeaderPeek::default());
+        Self { replies, bytes: 0, flaws, prdr, queue_id, header }
     }
 
-    pub(super) fn count(&mut self, decoded: &Decoded) {
+    /// Takes note of what was decoded at the front of `input`.
+    pub(super) fn count(&mut self, decoded: &Decoded, input: &[u8]) {
+        self.header.scan(input.get(..decoded.content).unwrap_or_default());
         self.bytes = self.bytes.saturating_add(decoded.content as u64);
         self.flaws |= decoded.flaws;
     }
@@ -62,8 +68,8 @@ impl MessageFacts {
         };
         match receipt {
             Receipt::Whole(accepted) => (vec![Ok(accepted); self.replies], None),
-            Receipt::Each(results) if is_lmtp => {
-                if results.len() == self.replies {
+            Receipt::Each(results) if is_lmtp || self.prdr.is_some() => {
+                if results.len() == self.prdr.unwrap_or(self.replies) {
                     (results, None)
                 } else {
                     mismatch()
@@ -92,10 +98,10 @@ impl Session {
         mail: Mail,
         replies: usize,
     ) -> State {
-        let message = MessageFacts::new(replies, None);
-        let ends_before = self.now.monotonic + self.config.timeouts.content_total;
+        let message = MessageFacts::new(replies, None, None);
+        let pace = Pace::new(&self.config, self.now.monotonic);
         let judged = false;
-        State::Draining(Box::new(Draining { framing, refusal, message, mail, ends_before, judged }))
+        State::Draining(Box::new(Draining { framing, refusal, message, mail, pace, judged }))
     }
 
     /// Takes what is there. False if that was nothing.
@@ -108,8 +114,11 @@ impl Session {
             }
         };
         let decoded = draining.framing.decode(&mut self.input);
+        draining.message.count(&decoded, &self.input);
         self.input.advance(decoded.consumed);
-        draining.message.count(&decoded);
+        if 0 < decoded.consumed {
+            draining.pace.received(decoded.consumed, self.now.monotonic);
+        }
         if decoded.end || self.is_over_budget(&draining.message) {
             let Draining { refusal, message, mail, judged, .. } = *draining;
             let fault = if judged { self.judge_content(&message) } else { None };
@@ -159,6 +168,10 @@ impl Session {
         message: &MessageFacts,
         mail: Mail,
     ) {
+        let is_prdr = message.prdr == Some(results.len());
+        if is_prdr {
+            self.output.push(&replies::CONTENT_ANALYSIS_STARTED);
+        }
         let mut closes = false;
         let mut last = replies::LOCAL_ERROR;
         for result in results {
@@ -170,6 +183,10 @@ impl Session {
                     rejection.reply().clone()
                 }
             };
+            self.output.push(&last);
+        }
+        if is_prdr {
+            last = prdr::overall_reply(results, message);
             self.output.push(&last);
         }
         let accepted = results.iter().any(Result::is_ok);
@@ -187,7 +204,7 @@ impl Session {
     }
 }
 
-fn accepted_reply(accepted: &Accepted, queue_id: Option<QueueId>) -> Reply {
+pub(super) fn accepted_reply(accepted: &Accepted, queue_id: Option<QueueId>) -> Reply {
     let text = match (accepted.text(), queue_id) {
         (Some(text), _) => text.to_owned(),
         (None, Some(queue_id)) => format!("Ok: queued as {queue_id}"),

@@ -16,9 +16,8 @@ use crate::verdict::Rejection;
 impl Session {
     pub(super) fn extension_command(&mut self, verb: &str, argument: &str, mail: Mail) -> State {
         self.guard.count_idle_command();
-        let extended = self.info.hello.as_ref().is_some_and(|hello| hello.extended);
         let refusal = match self.config.dialect.find_verb(verb) {
-            _ if !extended => replies::NEED_HELLO,
+            _ if !self.extended => replies::NEED_HELLO,
             _ if self.config.auth.required && self.info.identity.is_none() => {
                 replies::AUTH_REQUIRED
             }

@@ -37,7 +37,15 @@ impl Framing {
     }
 
     pub(super) fn chunk(chunk: Chunk) -> Self {
-        let mut decoder = ChunkDecoder::new();
+        Self::first_chunk(ChunkDecoder::new(), chunk)
+    }
+
+    /// A chunk in which no octet is a flaw (RFC 3030 3).
+    pub(super) fn binary_chunk(chunk: Chunk) -> Self {
+        Self::first_chunk(ChunkDecoder::binary(), chunk)
+    }
+
+    fn first_chunk(mut decoder: ChunkDecoder, chunk: Chunk) -> Self {
         decoder.begin(chunk.bytes);
         Self::Chunks(Chunks { decoder, chunk, place: Place::Inside })
     }

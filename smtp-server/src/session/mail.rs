@@ -6,15 +6,15 @@
 //!   route.
 //! * **Limits**: [`Limits::recipients_max`](crate::config::Limits::recipients_max),
 //!   [`Limits::message_bytes_max`](crate::config::Limits::message_bytes_max). **Panics**: never.
-//! * **Spec**: RFC 5321 3.3, 4.1.1.2, 4.1.1.3; RFC 1870 6; RFC 4954 5; RFC 6531 3.4, 3.7.4.1.
+//! * **Spec**: RFC 5321 3.3, 4.1.1.2, 4.1.1.3; RFC 1870 6; RFC 4954 5; RFC 6409 4.2; RFC 6531 3.4, 3.7.4.1.
 
 use smtp_proto::{
-    AuthParam, ForwardPath, MailParams, Parameter, RcptParams, Reply, ReplyCode, ReversePath,
-    replies,
+    AuthParam, Domain, ForwardPath, MailParams, Parameter, RcptParams, Reply, ReplyCode,
+    ReversePath, replies,
 };
 
-use super::Session;
 use super::state::{Asked, Mail, State, Transaction};
+use super::{Session, prdr};
 use crate::envelope::{Envelope, Recipient, RecipientClass};
 use crate::verdict::{Effects, Rejection, Verdict};
 
@@ -32,6 +32,7 @@ impl Session {
         }
         let mut envelope = Envelope::new(from.into_owned(), self.now.wall);
         envelope.params = params.into_owned();
+        envelope.forwarded = self.forwarded.take();
         if self.info.identity.is_none() && envelope.params.auth.is_some() {
             // RFC 4954 5: the word of a client that is not trusted is worth AUTH=<>.
             envelope.params.auth = Some(AuthParam::Unknown);
@@ -56,14 +57,17 @@ impl Session {
             return Err(replies::AUTH_REQUIRED);
         }
         let dialect = &self.config.dialect;
-        let unknown = |one: &Parameter<'_>| !dialect.takes_mail_parameter(one.keyword());
+        let unknown = |one: &Parameter<'_>| {
+            let known = self.offers_prdr() && prdr::is_parameter(one);
+            !known && !dialect.takes_mail_parameter(one.keyword())
+        };
         let unsupported = |keyword| !self.takes_parameters_of(keyword);
         if params.other.iter().any(unknown) || params.extensions().any(unsupported) {
             return Err(replies::UNSUPPORTED_PARAMETER);
         }
         self.judge_times(params)?;
         if !params.smtputf8 && !from.is_ascii() {
-            return Err(replies::SENDER_NEEDS_SMTPUTF8);
+            return Err(self.refusal_of_utf8(replies::SENDER_NEEDS_SMTPUTF8));
         }
         match (params.size, config.limits.message_bytes_max) {
             (Some(size), Some(max)) if max < size => Err(replies::MESSAGE_TOO_LARGE),
@@ -91,7 +95,10 @@ impl Session {
                 self.output.push_held(&reply);
                 self.state = State::Command(Mail::Open(transaction));
             }
-            Err(rejection) => self.refuse_with(&rejection, Mail::None),
+            Err(rejection) => {
+                self.forwarded = transaction.envelope.forwarded.take();
+                self.refuse_with(&rejection, Mail::None);
+            }
         }
     }
 
@@ -127,12 +134,13 @@ impl Session {
         transaction: &Transaction,
     ) -> Result<(), Reply> {
         let recipients = transaction.envelope.recipients.len();
-        if self.config.recipients_max().is_some_and(|max| max <= recipients) {
-            return Err(if self.config.takes_one_recipient() {
-                replies::ONE_RECIPIENT_PER_TRANSACTION
-            } else {
-                replies::TOO_MANY_RECIPIENTS
-            });
+        if self.config.limits.recipients_max.is_some_and(|max| max <= recipients) {
+            return Err(replies::TOO_MANY_RECIPIENTS);
+        }
+        // Without PRDR a mixed result could not be told.
+        let takes_one = self.offers_prdr() && !self.agreed_on_prdr(&transaction.envelope);
+        if takes_one && 0 < recipients {
+            return Err(replies::ONE_RECIPIENT_PER_TRANSACTION);
         }
         let dialect = &self.config.dialect;
         let unknown = |one: &Parameter<'_>| !dialect.takes_rcpt_parameter(one.keyword());
@@ -145,7 +153,7 @@ impl Session {
             return Err(replies::BAD_PARAMETER);
         }
         if !transaction.envelope.params.smtputf8 && !to.is_ascii() {
-            return Err(replies::SMTPUTF8_REQUIRED);
+            return Err(self.refusal_of_utf8(replies::RECIPIENT_NEEDS_SMTPUTF8));
         }
         Ok(())
     }
@@ -158,6 +166,11 @@ impl Session {
             other => return self.state = other,
         };
         match decision {
+            Ok((RecipientClass::Relay { .. }, _))
+                if self.is_unqualified(path.domain(), &transaction.envelope) =>
+            {
+                self.state = self.refuse_recipient(&replies::UNQUALIFIED_DOMAIN, transaction);
+            }
             Ok((class, effects)) => {
                 self.keep_effects(effects, &mut transaction);
                 let envelope = &mut transaction.envelope;
@@ -186,12 +199,28 @@ impl Session {
     }
 
     pub(super) fn keep_effects(&mut self, mut effects: Effects, transaction: &mut Transaction) {
+        if effects.is_empty() {
+            return;
+        }
         self.keep_session_effects(&mut effects);
         transaction.envelope.extensions.merge(effects.transaction);
         transaction.envelope.handling.merge(effects.handling);
         if let Some(priority) = effects.mt_priority {
             transaction.envelope.params.mt_priority = Some(priority);
         }
+    }
+
+    /// Whether a submitted message would leave this host with a single label in its envelope, of which nobody
+    /// else could tell what host it means (RFC 6409 4.2).
+    fn is_unqualified(&self, to: Option<&Domain<'_>>, envelope: &Envelope) -> bool {
+        let is_label = |domain: &Domain<'_>| !domain.as_str().contains(['.', '[']);
+        let from = envelope.reverse_path.domain();
+        self.config.is_submission() && (to.is_some_and(is_label) || from.is_some_and(is_label))
+    }
+
+    /// RFC 5321 2.4 where the client could not have asked for SMTPUTF8, RFC 6531 3.5 where it did not.
+    fn refusal_of_utf8(&self, undeclared: Reply) -> Reply {
+        if self.config.offers_smtputf8() { undeclared } else { replies::NOT_ASCII }
     }
 
     fn refuse_held(&mut self, reply: &Reply) {

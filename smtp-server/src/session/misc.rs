@@ -14,6 +14,7 @@ use crate::hooks::CloseReason;
 impl Session {
     pub(super) fn rset(&mut self) -> State {
         self.guard.count_idle_command();
+        self.forwarded = None;
         self.output.push_held(&replies::OK);
         State::Command(Mail::None)
     }

@@ -11,16 +11,26 @@ use smtp_proto::{Chunk, Reply, replies};
 use super::content::Content;
 use super::drain::MessageFacts;
 use super::framing::Framing;
+use super::pace::Pace;
 use super::state::{Asked, Mail, State, Transaction};
 use super::{Message, Next, Session};
 use crate::envelope::Envelope;
 use crate::hooks::CloseReason;
+use crate::in_flight::Share;
 use crate::trace;
 use crate::verdict::{Rejection, Verdict};
 
 impl Session {
     pub(super) fn data(&mut self, mail: Mail) -> State {
-        match ready_for_content(mail) {
+        match self.ready_for_content(mail) {
+            Ok(transaction) if transaction.is_binary() => {
+                self.refuse(&replies::BINARY_NEEDS_BDAT);
+                State::Command(Mail::Open(transaction))
+            }
+            Ok(transaction) if !self.has_room_for(&transaction) => {
+                self.refuse(&replies::INSUFFICIENT_STORAGE);
+                State::Command(Mail::None)
+            }
             Ok(transaction) => State::Asked(Asked::Data { transaction, framing: Framing::data() }),
             Err((reply, mail)) => {
                 self.refuse(&reply);
@@ -31,21 +41,28 @@ impl Session {
 
     /// The octets of a refused chunk are on their way already, so they are read.
     pub(super) fn bdat(&mut self, chunk: Chunk, mail: Mail) -> State {
-        if self.info.hello.as_ref().is_some_and(|hello| !hello.extended) {
+        if self.info.hello.is_some() && !self.extended {
             // To a client that knows no extensions these octets are something else than a chunk.
             self.output.push(&replies::CHUNKING_NOT_OFFERED);
             return State::Closing(CloseReason::Refused);
         }
-        let framing = Framing::chunk(chunk);
+        let framing = match &mail {
+            Mail::Open(transaction) if transaction.is_binary() => Framing::binary_chunk(chunk),
+            _ => Framing::chunk(chunk),
+        };
         let after_refusal = framing.after_refusal();
         let (refusal, mail) = match mail {
             Mail::Refused => (Rejection::stock(replies::CHUNK_WITHOUT_TRANSACTION), Mail::Refused),
             Mail::Failed { refusal, replies } => {
                 return self.drain_from_here(framing, refusal, after_refusal, replies);
             }
-            mail => match ready_for_content(mail) {
+            mail => match self.ready_for_content(mail) {
                 Ok(transaction) if self.is_too_large(chunk.bytes) => {
                     let refusal = Rejection::stock(replies::MESSAGE_TOO_LARGE);
+                    return self.refuse_chunk(framing, refusal, &transaction);
+                }
+                Ok(transaction) if !self.has_room_for(&transaction) => {
+                    let refusal = Rejection::insufficient_storage();
                     return self.refuse_chunk(framing, refusal, &transaction);
                 }
                 Ok(transaction) => return State::Asked(Asked::Data { transaction, framing }),
@@ -85,6 +102,10 @@ impl Session {
         self.drain_from_here(framing, refusal, mail, replies)
     }
 
+    fn has_room_for(&self, transaction: &Transaction) -> bool {
+        Share::has_room(&self.config, transaction.envelope.params.size.unwrap_or(0))
+    }
+
     /// One reply, or on LMTP one per recipient.
     fn replies_expected(&self, envelope: &Envelope) -> usize {
         if self.config.is_lmtp() { envelope.recipients.len() } else { 1 }
@@ -98,11 +119,12 @@ impl Session {
         let mut fields = envelope.handling.prepend.clone();
         fields.push(trace::received(&self.info, &envelope, self.now.wall));
         let replies = self.replies_expected(&envelope);
-        let facts = MessageFacts::new(replies, envelope.queue_id);
-        let ends_before = self.now.monotonic + self.config.timeouts.content_total;
+        let prdr = self.prdr_recipients(&envelope);
+        let facts = MessageFacts::new(replies, prdr, envelope.queue_id);
+        let pace = Pace::new(&self.config, self.now.monotonic);
         State::Asked(Asked::Message {
             message: Box::new(Message { envelope, fields }),
-            content: Box::new(Content::new(framing, facts, ends_before)),
+            content: Box::new(Content::new(framing, facts, pace)),
         })
     }
 
@@ -119,15 +141,18 @@ impl Session {
             }
         }
     }
-}
 
-fn ready_for_content(mail: Mail) -> Result<Box<Transaction>, (Reply, Mail)> {
-    match mail {
-        Mail::Open(transaction) if !transaction.envelope.recipients.is_empty() => Ok(transaction),
-        Mail::Open(transaction) if 0 < transaction.refused => {
-            Err((replies::NO_VALID_RECIPIENTS, Mail::Open(transaction)))
+    /// With a recipient there is; without one the reply is 554 if some were refused, but 503 on LMTP (RFC 2033 4.2).
+    fn ready_for_content(&self, mail: Mail) -> Result<Box<Transaction>, (Reply, Mail)> {
+        match mail {
+            Mail::Open(transaction) if !transaction.envelope.recipients.is_empty() => {
+                Ok(transaction)
+            }
+            Mail::Open(transaction) if 0 < transaction.refused && !self.config.is_lmtp() => {
+                Err((replies::NO_VALID_RECIPIENTS, Mail::Open(transaction)))
+            }
+            Mail::Open(transaction) => Err((replies::NEED_RECIPIENT, Mail::Open(transaction))),
+            other => Err((replies::NEED_MAIL, other)),
         }
-        Mail::Open(transaction) => Err((replies::NEED_RECIPIENT, Mail::Open(transaction))),
-        other => Err((replies::NEED_MAIL, other)),
     }
 }

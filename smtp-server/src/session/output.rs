@@ -1,26 +1,38 @@
 //! Replies on their way out.
 //!
 //! * **In**: replies. **Out**: octets for one write.
-//! * **Promises**: the replies of a pipelined group leave in one write, as RFC 2920 3.2 asks.
-//! * **Limits**: replies are not held beyond 16 KiB. **Panics**: never. **Spec**: RFC 2920 3.2.
+//! * **Promises**: the replies of a pipelined group leave in one write, as RFC 2920 3.2 asks. Replies 221 and
+//!   421 begin with the server's name, as RFC 5321 4.3.1 asks.
+//! * **Limits**: replies are not held beyond 16 KiB. **Panics**: never. **Spec**: RFC 2920 3.2; RFC 5321 4.3.1.
+
+use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
-use smtp_proto::Reply;
+use smtp_proto::{Reply, ReplyCode};
 
 const HELD_BYTES_MAX: usize = 16 * 1024;
 /// What is kept of the memory while there is nothing to say.
 const IDLE_BYTES_MAX: usize = 128;
 
-#[derive(Default)]
 pub(super) struct Output {
+    server_name: Arc<str>,
     bytes: BytesMut,
     urgent: bool,
 }
 
 impl Output {
+    pub(super) fn new(server_name: Arc<str>) -> Self {
+        Self { server_name, bytes: BytesMut::new(), urgent: false }
+    }
+
     /// A reply that must leave before more input is looked at.
     pub(super) fn push(&mut self, reply: &Reply) {
-        reply.encode(&mut self.bytes);
+        if matches!(reply.code(), ReplyCode::CLOSING | ReplyCode::SERVICE_NOT_AVAILABLE) {
+            let text = format!("{} {}", self.server_name, reply.text());
+            Reply::new(reply.code(), reply.enhanced(), text).encode(&mut self.bytes);
+        } else {
+            reply.encode(&mut self.bytes);
+        }
         self.urgent = true;
     }
 

@@ -11,7 +11,7 @@
 //!              Asked, Exchange, Upgrading
 //! ```
 
-use smtp_proto::{ForwardPath, RcptParams};
+use smtp_proto::{BodyType, EtrnArgument, ForwardPath, RcptParams, Reply};
 
 use super::auth::Exchange;
 use super::content::Content;
@@ -20,7 +20,7 @@ use super::framing::Framing;
 use super::{Message, Question};
 use crate::envelope::Envelope;
 use crate::hooks::{CloseReason, CredentialQuery};
-use crate::info::Hello;
+use crate::info::{Hello, SessionInfo};
 use crate::verdict::Rejection;
 
 pub(super) enum State {
@@ -51,6 +51,8 @@ pub(super) enum Mail {
     },
     /// A chunk was refused: further ones are swallowed until RSET or MAIL.
     Refused,
+    /// The greeting refused service: there is never one, and this is the answer to all but QUIT.
+    NoService(Reply),
 }
 
 pub(super) struct Transaction {
@@ -59,10 +61,19 @@ pub(super) struct Transaction {
     pub(super) refused: u32,
 }
 
+impl Transaction {
+    /// Whether the content may hold any octet, so that no dot can end it.
+    pub(super) fn is_binary(&self) -> bool {
+        self.envelope.params.body == Some(BodyType::BinaryMime)
+    }
+}
+
 pub(super) enum Asked {
     Client,
     Hello {
         hello: Hello,
+        /// It was said with EHLO or LHLO, whatever the facts say of the client spoken for.
+        extended: bool,
         mail: Mail,
     },
     Sender(Box<Transaction>),
@@ -80,6 +91,7 @@ pub(super) enum Asked {
         argument: String,
         mail: Mail,
     },
+    Etrn(EtrnArgument<'static>),
     Mechanism {
         mechanism: &'static str,
         initial_response: Option<Vec<u8>>,
@@ -106,10 +118,10 @@ impl Mail {
 
 impl State {
     /// The open question, unless it is the one that moves the message out.
-    pub(super) fn question(&self) -> Option<Question<'_>> {
+    pub(super) fn question<'a>(&'a self, info: &'a SessionInfo) -> Option<Question<'a>> {
         let Self::Asked(asked) = self else { return None };
         Some(match asked {
-            Asked::Client => Question::Client,
+            Asked::Client => Question::Client(info),
             Asked::Hello { hello, .. } => Question::Hello(hello),
             Asked::Sender(transaction) => Question::Sender(&transaction.envelope),
             Asked::Recipient { to, params, transaction } => {
@@ -119,6 +131,7 @@ impl State {
             Asked::Command { verb, argument, mail } => {
                 Question::Command { verb, argument, envelope: mail.envelope() }
             }
+            Asked::Etrn(argument) => Question::Etrn(argument),
             Asked::Mechanism { mechanism, .. } => Question::Mechanism(mechanism),
             Asked::Credentials { exchange, query } => {
                 Question::Credentials { query, mechanism: exchange.mechanism() }

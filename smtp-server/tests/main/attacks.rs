@@ -7,9 +7,12 @@ mod content;
 mod end_of_data;
 #[cfg(feature = "tracing")]
 mod log;
+mod out_of_turn;
 mod relay;
+mod slow;
 mod source_routes;
 mod tls;
+mod trust;
 
 use smtp_server::proto::{Reply, limits};
 use tokio::runtime::{Builder, Runtime};

@@ -3,14 +3,19 @@
 mod admission;
 mod body;
 mod buffers;
+mod configuration;
 mod driving;
 mod dropping;
+mod etrn;
 mod extension;
 mod facts;
 mod failures;
 mod final_reply;
+mod forwarded;
 mod headers;
+mod in_flight;
 mod listeners;
+mod octets;
 mod offers;
 mod open_relay;
 mod patience;
@@ -18,6 +23,9 @@ mod queue_id;
 mod shutdown;
 mod smtputf8;
 mod timeouts;
+mod tls;
+#[cfg(unix)]
+mod unix;
 
 use std::future::Future;
 use std::time::Duration;
@@ -29,7 +37,7 @@ use crate::support::setup::Setup;
 use crate::support::tcp::Client;
 
 /// Runs with the clock paused: waiting takes no time, and time passes only while all wait.
-fn paused<F: Future>(future: F) -> F::Output {
+pub(crate) fn paused<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -38,12 +46,12 @@ fn paused<F: Future>(future: F) -> F::Output {
         .block_on(future)
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 /// A client of a server, connected in memory by a pipe of `octets`.
-fn connected(setup: &Setup, octets: usize) -> (Client, tokio::task::JoinHandle<()>) {
+pub(crate) fn connected(setup: &Setup, octets: usize) -> (Client, tokio::task::JoinHandle<()>) {
     let (client, served) = tokio::io::duplex(octets);
     let serving = serve(setup.server(), served, setup);
     (Client::new(Box::new(client)), serving)
@@ -66,7 +74,7 @@ async fn until(condition: impl Fn() -> bool) {
 }
 
 /// The greeting, EHLO, and an envelope of one recipient.
-async fn at_content(client: &mut Client) {
+pub(crate) async fn at_content(client: &mut Client) {
     client.reply().await;
     for command in
         ["EHLO client.test\r\n", "MAIL FROM:<a@client.test>\r\n", "RCPT TO:<kim@local.test>\r\n"]

@@ -11,6 +11,8 @@ mod contracts;
 #[cfg(test)]
 mod purity;
 #[cfg(test)]
+mod rfcs;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod transcripts;

@@ -1,6 +1,7 @@
 //! What the tests share: hooks with scripted behaviour, and two ways to run a session with them.
 
 pub(crate) mod by_hand;
+pub(crate) mod client_hello;
 pub(crate) mod events;
 pub(crate) mod hooks;
 pub(crate) mod mail;

@@ -1,16 +1,17 @@
-//! Servers that Cargo builds: ours, the floor, `mailin-embedded`.
+//! Servers that Cargo builds: ours (sink, tls-sink, mta), the floor, `mailin-embedded`.
 //!
 //! * **In**: a target's name. **Out**: the path of its release binary.
 //! * **Promises**: the path is the one Cargo reports, so a moved target directory is no matter.
 //! * **Limits**: [`BUILD_LIMIT`] per build. **Panics**: never.
 //! * **Spec**: `cargo build --message-format=json` ("executable" of a compiler-artifact message).
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 use std::{env, fs};
 
-use super::PrepareError;
+use super::{Address, Launch, PrepareError};
 use crate::places::Places;
 use crate::process::Errand;
 
@@ -27,6 +28,25 @@ pub(crate) fn sink(places: &Places, given: Option<&Path>) -> Result<PathBuf, Pre
         Some(path) => path.canonicalize().map_err(|_| PrepareError::Missing(path.to_owned())),
         None => build(places, &places.main, "--example", "sink"),
     }
+}
+
+/// Our mail transfer agent: no limit of size, only its SMTP listener, and its data in [`mta_data`].
+///
+/// # Errors
+/// [`PrepareError`] if it does not build.
+pub(crate) fn mta(places: &Places) -> Result<Launch, PrepareError> {
+    let program = build(places, &places.main, "--bin", "mta")?;
+    let words = ["--smtp", "127.0.0.1:0", "--submission", "off", "--submissions", "off"];
+    let parameters = ["-o", "mydestination=sink.example", "-o", "message_size_limit=0", "--data"];
+    let mut arguments: Vec<OsString> =
+        words.into_iter().chain(parameters).map(OsString::from).collect();
+    arguments.push(mta_data(places).into());
+    Ok(Launch { program, arguments, environment: Vec::new(), address: Address::Printed })
+}
+
+/// Where [`mta`] keeps its mail; made anew for every measurement.
+pub(crate) fn mta_data(places: &Places) -> PathBuf {
+    places.peers.join("mta-data")
 }
 
 /// A binary of this package, which `cargo run` alone would not build.

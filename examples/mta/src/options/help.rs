@@ -19,21 +19,22 @@ usage: mta [--data DIR] [--smtp ADDR] [--submission ADDR] [--submissions ADDR] [
   --submission ADDR    mail from users, TLS by STARTTLS (127.0.0.1:2587)
   --submissions ADDR   mail from users, TLS from the start (127.0.0.1:2465)
   --lmtp ADDR          mail from another mail server on this host (off)
-                       ADDR is IP:PORT, with port 0 for any free one, or off
+                       ADDR is IP:PORT, with port 0 for any free one, or off; or unix:PATH, to which
+                       everybody may connect who may enter its directory
   --passwd FILE        who may log in, made with mta passwd (nobody)
   -h, --help           this text
   -V, --version        the version
 
 Standard output has a line `listening SERVICE ADDR` for each listener, then `ready`, then a hint. The
 log goes to standard error; RUST_LOG sets its level. SIGTERM and SIGINT end the program: messages in
-flight may finish, a second signal ends it at once.
+flight may finish, a second signal ends it at once. SIGHUP reads the certificate and its key again.
 
 Parameters of -o, with the meaning that Postfix gives them and their defaults; a limit of 0 is none:
 
 ";
 
 const EXIT_CODES: &str = "
-Exit codes: 64 unknown option or name or bad value, 66 unreadable file, 69 port taken or not permitted,
+Exit codes: 64 unknown option or name or bad value, 66 unreadable file, 69 port or socket taken or not permitted,
 75 data directory in use, not writable or disk full, 78 options that do not fit together.
 ";
 

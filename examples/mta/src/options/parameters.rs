@@ -23,6 +23,10 @@ pub(crate) struct Parameters {
     pub(crate) mydestination: String,
     /// Networks in CIDR form, not yet read.
     pub(crate) mynetworks: String,
+    /// The same.
+    pub(crate) smtpd_authorized_xclient_hosts: String,
+    /// The same.
+    pub(crate) smtpd_authorized_xforward_hosts: String,
     pub(crate) message_size_limit: Option<u64>,
     pub(crate) smtpd_recipient_limit: Option<usize>,
     pub(crate) smtpd_client_connection_count_limit: Option<usize>,
@@ -65,6 +69,22 @@ pub(crate) static TABLE: &[Parameter] = &[
         meaning: "trusted networks such as 192.0.2.0/24; without a queue even they cannot relay (none)",
         set: |all, value| {
             value.clone_into(&mut all.mynetworks);
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "smtpd_authorized_xclient_hosts",
+        meaning: "networks of proxies, which may claim any client and any login (none)",
+        set: |all, value| {
+            value.clone_into(&mut all.smtpd_authorized_xclient_hosts);
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "smtpd_authorized_xforward_hosts",
+        meaning: "networks of filters, which may tell the log where a message came from (none)",
+        set: |all, value| {
+            value.clone_into(&mut all.smtpd_authorized_xforward_hosts);
             Ok(())
         },
     },
@@ -138,6 +158,8 @@ impl Default for Parameters {
             myhostname: None,
             mydestination: "$myhostname, localhost.$mydomain, localhost".to_owned(),
             mynetworks: String::new(),
+            smtpd_authorized_xclient_hosts: String::new(),
+            smtpd_authorized_xforward_hosts: String::new(),
             message_size_limit: limits.message_bytes_max,
             smtpd_recipient_limit: limits.recipients_max,
             smtpd_client_connection_count_limit: limits.connections_per_client_max,

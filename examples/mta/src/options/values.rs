@@ -4,6 +4,7 @@
 //! * **Promises**: a value that would open a hole is refused with the reason. **Limits**: none.
 //! * **Panics**: never. **Spec**: Postfix postconf(5) for the forms; RFC 5321 2.3.5 for host names.
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -16,17 +17,35 @@ use crate::recipients::RecipientMaps;
 /// What is wrong with a value, to be read after the parameter's name and an equals sign.
 pub(crate) type Wrong = String;
 
+/// Where a listener binds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Address {
+    Inet(SocketAddr),
+    /// A socket in the file system.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inet(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
 /// Where a listener binds; `None` for `off`.
-pub(crate) fn address(value: &str) -> Result<Option<SocketAddr>, Wrong> {
+pub(crate) fn address(value: &str) -> Result<Option<Address>, Wrong> {
     if value == "off" {
         return Ok(None);
     }
     let localhost = value.strip_prefix("localhost:").and_then(|port| port.parse().ok());
-    let address = match localhost {
-        Some(port) => Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
-        None => value.parse().ok(),
+    let address = match (value.strip_prefix("unix:"), localhost) {
+        (Some(path), _) => (!path.is_empty()).then(|| Address::Unix(path.into())),
+        (_, Some(port)) => Some(Address::Inet((Ipv4Addr::LOCALHOST, port).into())),
+        _ => value.parse().ok().map(Address::Inet),
     };
-    let right = "write IP:PORT such as 127.0.0.1:2525 or [::1]:2525, or off";
+    let right = "write IP:PORT such as 127.0.0.1:2525 or [::1]:2525, unix:PATH, or off";
     address.map(Some).ok_or_else(|| format!("'{value}' is not an address: {right}"))
 }
 

@@ -1,13 +1,16 @@
 //! The comparison: a file of a Maildir with the content that was sent.
 //!
 //! * **In**: the file, the content as it was on the wire. **Out**: nothing, or a panic.
-//! * **Promises**: only the trace fields that final delivery writes may stand above the content,
-//!   each once; below them every octet counts. A panic shows the first difference, not 20 MB.
+//! * **Promises**: only the trace fields that final delivery writes, and what a submitted message lacks, may
+//!   stand above the content, each once; below them every octet counts. A panic shows the first difference, not 20 MB.
 //! * **Limits**: none. **Panics**: on a difference. **Spec**: RFC 5321 4.4; maildir(5): lines end with LF.
 
 /// What the server writes above the content, in this order; it need not write `Delivered-To`.
 const TRACE_FIELDS: [(&str, bool); 3] =
     [("Return-Path: ", true), ("Delivered-To: ", false), ("Received: ", true)];
+
+/// What a submitted message gets if it came without.
+const ADDED_FIELDS: [&str; 2] = ["Date: ", "Message-ID: "];
 
 /// Octets shown on each side of a difference.
 const SHOWN: usize = 60;
@@ -15,7 +18,19 @@ const SHOWN: usize = 60;
 /// Panics unless `file` is the trace fields and then `sent`.
 #[track_caller]
 pub(super) fn check(context: &str, file: &[u8], sent: &[u8]) {
-    let delivered = without_trace(context, file);
+    let content = without_trace(context, file);
+    check_content(context, without_added(context, content, sent), sent);
+}
+
+/// The same, where the client is known to write one field above what the test told it to send.
+#[track_caller]
+pub(super) fn check_below(field: &str, context: &str, file: &[u8], sent: &[u8]) {
+    let content = without_trace(context, file);
+    check_content(context, without_fields(context, content, &[(field, true)]), sent);
+}
+
+#[track_caller]
+fn check_content(context: &str, delivered: &[u8], sent: &[u8]) {
     let expected = with_unix_lines(sent);
     if delivered == expected {
         return;
@@ -30,11 +45,32 @@ pub(super) fn check(context: &str, file: &[u8], sent: &[u8]) {
     );
 }
 
+/// Panics unless the field that the server put in has `clause`, such as `with ESMTPS `.
+#[track_caller]
+pub(super) fn check_received(file: &[u8], clause: &str) {
+    let above = &file[..file.len() - without_trace("Received", file).len()];
+    let above = String::from_utf8_lossy(above);
+    assert!(above.contains(clause), "{clause:?} is not in:\n{above}");
+}
+
 /// The file below its trace fields.
 #[track_caller]
 pub(super) fn without_trace<'a>(context: &str, file: &'a [u8]) -> &'a [u8] {
+    without_fields(context, file, &TRACE_FIELDS)
+}
+
+/// A field that `sent` itself begins with was not added.
+#[track_caller]
+fn without_added<'a>(context: &str, content: &'a [u8], sent: &[u8]) -> &'a [u8] {
+    let may_be_added = |name: &&&str| !sent.starts_with(name.as_bytes());
+    let fields = ADDED_FIELDS.iter().filter(may_be_added).map(|name| (*name, false));
+    without_fields(context, content, &fields.collect::<Vec<_>>())
+}
+
+#[track_caller]
+fn without_fields<'a>(context: &str, file: &'a [u8], fields: &[(&str, bool)]) -> &'a [u8] {
     let mut rest = file;
-    for (name, required) in TRACE_FIELDS {
+    for (name, required) in fields {
         if rest.starts_with(name.as_bytes()) {
             rest = &rest[field_len(rest)..];
         } else {

@@ -62,6 +62,37 @@ fn alpn_smtp_is_chosen_and_http_is_refused() {
     }
 }
 
+/// Attack row B8: in TLS 1.2 a client may ask for a second handshake.
+#[test]
+fn b08_renegotiation_is_refused_to_openssl() {
+    let site = Site::start();
+    let mut command = s_client(&site, Way::Submissions);
+    command.arg("-tls1_2").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().expect("timeout(1) runs");
+    let mut keyboard = process.stdin.take().expect("stdin is a pipe");
+    let mut screen = BufReader::new(process.stdout.take().expect("stdout is a pipe"));
+    let mut log = BufReader::new(process.stderr.take().expect("stderr is a pipe"));
+    // The greeting must not come into the second handshake.
+    read_until(&mut screen, "220 ");
+    keyboard.write_all(b"R\n").expect("s_client reads");
+    read_until(&mut log, "RENEGOTIATING");
+    read_until(&mut log, "no renegotiation");
+    assert!(!process.wait().expect("s_client ends").success());
+}
+
+/// Reads lines until one has these words.
+#[track_caller]
+fn read_until(pipe: &mut impl BufRead, words: &str) {
+    let mut text = String::new();
+    let mut read = 0;
+    while !text[read..].contains(words) {
+        read = text.len();
+        let octets = pipe.read_line(&mut text).expect("s_client shows text");
+        assert_ne!(octets, 0, "{words:?} is not in:\n{text}");
+    }
+}
+
+// rows: 9325-3.1.1-a
 #[test]
 fn each_current_version_of_tls_is_spoken_and_no_older_one() {
     let site = Site::start();

@@ -7,6 +7,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -71,6 +72,17 @@ impl Site {
         &self.certificate
     }
 
+    /// Lets a client that looks up [`HOST`] find this machine.
+    pub(super) fn resolve_host(&self, command: &mut Command) {
+        let hosts = self.file("hosts", format!("127.0.0.1 {HOST}\n").as_bytes());
+        command.env("LD_PRELOAD", "libnss_wrapper.so").env("NSS_WRAPPER_HOSTS", hosts);
+    }
+
+    /// Where a client may keep files.
+    pub(super) fn work(&self) -> &Path {
+        self.work.path()
+    }
+
     /// Writes a file for a client to read.
     pub(super) fn file(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.work.path().join(name);
@@ -113,7 +125,7 @@ fn only(whose: &str, mut messages: Vec<Vec<u8>>) -> Vec<u8> {
 }
 
 /// As openssl shows it: what any client could see.
-fn certificate_of(address: SocketAddr) -> String {
+pub(super) fn certificate_of(address: SocketAddr) -> String {
     const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     const END: &str = "-----END CERTIFICATE-----";
     let mut command = tool::installed("openssl");

@@ -4,14 +4,18 @@
 //! * **Promises**: nothing of Postfix but this program runs. **Limits**: as `tool`.
 //! * **Panics**: if smtp-source fails. **Spec**: smtp-source(1).
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::process::Command;
 
 use super::site::Site;
 use super::with_final_line_ending;
-use super::{Client, DOMAIN, Letter, Way, difference, every_body_arrives, text, tool};
+use super::{
+    Client, DOMAIN, Letter, Way, difference, every_body_arrives, every_small_body_arrives, text,
+    tool,
+};
 
 const SMTP_SOURCE: Client = Client { send, sends };
+const SMTP_SOURCE_LMTP: Client = Client { send: send_over_lmtp, sends };
 
 /// Octets of the content below the header section of a generated message.
 const PAYLOAD_OCTETS: usize = 4096;
@@ -22,6 +26,12 @@ const LINE_OCTETS: usize = 80;
 #[test]
 fn every_body_arrives_from_smtp_source() {
     every_body_arrives(&SMTP_SOURCE, Way::Clear);
+}
+
+// rows: 5321-4.5.4.2-a
+#[test]
+fn every_small_body_arrives_over_lmtp_from_smtp_source() {
+    every_small_body_arrives(&SMTP_SOURCE_LMTP, Way::Clear);
 }
 
 #[test]
@@ -62,13 +72,19 @@ fn every_recipient_of_parallel_sessions_gets_mail_over_lmtp_from_smtp_source() {
 }
 
 fn send(site: &Site, letter: &Letter<'_>) {
+    send_to(site, site.address(letter.way), letter, &mut smtp_source());
+}
+
+fn send_over_lmtp(site: &Site, letter: &Letter<'_>) {
+    send_to(site, site.lmtp(), letter, smtp_source().arg("-L"));
+}
+
+fn send_to(site: &Site, address: SocketAddr, letter: &Letter<'_>, command: &mut Command) {
     // It reads lines as a Unix file has them.
     let file = site.file("unix-lines", &difference::with_unix_lines(letter.content));
-    let mut command = smtp_source();
     command.args(["-M", "client.example.org", "-f", "ann@example.org", "-t", &letter.recipient]);
-    command.args(["-F", text(&file)]);
-    command.arg(format!("inet:{}", site.address(letter.way)));
-    tool::run(&mut command).expect_code(0);
+    command.args(["-F", text(&file)]).arg(format!("inet:{address}"));
+    tool::run(command).expect_code(0);
 }
 
 /// An empty line follows the last of a file; in place of an empty file it says something.
@@ -96,21 +112,9 @@ fn expect_generated(context: &str, message: &[u8]) {
     assert_eq!(payload, generated, "{context}");
 }
 
-/// Installed with Postfix, or unpacked by `scripts/install-peers`, its libraries beside it.
 fn smtp_source() -> Command {
-    let unpacked = tool::unpacked_peers().into_iter().map(|peers| peers.join("postfix"));
-    let unpacked = unpacked.map(|root| (root.join("usr/sbin"), Some(root.join("usr/lib/postfix"))));
-    let installed = [(PathBuf::from("/usr/sbin"), None)];
-    let places = installed.into_iter().chain(unpacked);
-    let found = places
-        .map(|(directory, libraries)| (directory.join("smtp-source"), libraries))
-        .find(|(program, _)| program.is_file());
-    let Some((program, libraries)) = found else {
-        panic!("smtp-source is not installed: run scripts/test");
-    };
-    let mut command = tool::at(&program);
-    if let Some(libraries) = libraries {
-        command.env("LD_LIBRARY_PATH", libraries);
-    }
+    let postfix = tool::peer("postfix");
+    let mut command = tool::at(&postfix.join("usr/sbin/smtp-source"));
+    command.env("LD_LIBRARY_PATH", postfix.join("usr/lib/postfix"));
     command
 }

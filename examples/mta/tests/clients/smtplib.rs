@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::site::{PASSWORD, Site, USER};
+use super::site::Site;
 use super::with_final_line_ending;
 use super::{Client, DOMAIN, Letter, Way, bodies, difference, every_body_arrives, text, tool};
 
@@ -82,17 +82,8 @@ fn send(site: &Site, letter: &Letter<'_>) {
 }
 
 fn smtplib(site: &Site, way: Way, recipient: &str, file: &Path) -> Command {
-    let kind = match way {
-        Way::Clear => "clear",
-        Way::StartTls | Way::Submission => "starttls",
-        Way::Submissions => "tls",
-    };
     let mut command = script("send.py");
-    command.args([kind, &site.address(way).port().to_string(), text(site.certificate())]);
-    command.args(["ann@example.org", recipient, text(file)]);
-    if way.authenticates() {
-        command.env("SMTP_USER", USER).env("SMTP_PASSWORD", PASSWORD);
-    }
+    tool::add_letter(&mut command, site, way, recipient, file);
     command
 }
 

@@ -8,6 +8,7 @@ use std::process::Command;
 use super::site::{HOST, PASSWORD, Site, USER};
 use super::{Client, DOMAIN, Letter, Way, bodies, difference, every_body_arrives, text, tool};
 use super::{terminated, with_final_line_ending, with_final_line_ending_unless_empty};
+use crate::harness::Mta;
 
 const SWAKS: Client = Client { send, sends: with_final_line_ending_unless_empty };
 
@@ -118,6 +119,18 @@ fn each_recipient_is_answered_over_lmtp_to_swaks() {
     for user in ["kim", "lee"] {
         difference::check(user, &site.only_message(user), &content);
     }
+}
+
+#[test]
+fn a_message_arrives_over_a_unix_socket_from_swaks() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("lmtp");
+    let mta = Mta::start(&["--lmtp", &format!("unix:{}", text(&path))]);
+    let mut command = tool::installed("swaks");
+    command.args(["--protocol", "LMTP", "--socket", text(&path)]);
+    command.args(["--from", "ann@example.org", "--to", "kim@localhost"]);
+    tool::run(&mut command).expect_code(0).expect_said("250 2.0.0");
+    assert_eq!(mta.messages("localhost", "kim").len(), 1);
 }
 
 /// The octets as they are: swaks would lose a dot as the last line, and not double one at the start.

@@ -1,6 +1,6 @@
 //! Running a client program.
 //!
-//! * **In**: a program's name and arguments. **Out**: its exit code and what it said.
+//! * **In**: a program's name and arguments, or a letter. **Out**: its exit code and what it said.
 //! * **Promises**: a program that is not there is a failure with a clear line; one that hangs is ended.
 //! * **Limits**: [`SECONDS_MAX`] per process. **Panics**: if the program is missing or cannot be run.
 //! * **Spec**: timeout(1) of coreutils.
@@ -10,6 +10,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
+
+use super::site::{PASSWORD, Site, USER};
+use super::{Way, text};
 
 /// A client is ended after this time; the slowest sends 20 MB in a few.
 pub(super) const SECONDS_MAX: u32 = 120;
@@ -73,9 +76,34 @@ pub(super) fn at(program: &Path) -> Command {
     command
 }
 
-/// The directory into which `scripts/install-peers` unpacks what it does not install.
-pub(super) fn unpacked_peers() -> Vec<PathBuf> {
-    Path::new(env!("CARGO_BIN_EXE_mta")).ancestors().map(|above| above.join("peers")).collect()
+/// What `scripts/install-peers` put below `TARGET/peers`.
+#[track_caller]
+pub(super) fn peer(name: &str) -> PathBuf {
+    let above = Path::new(env!("CARGO_BIN_EXE_mta")).ancestors();
+    match above.map(|above| above.join("peers").join(name)).find(|path| path.exists()) {
+        Some(path) => path,
+        None => panic!("{name} is not there: run scripts/test"),
+    }
+}
+
+/// Adds what every small program of these tests is told: how and where to send which file, and to whom.
+pub(super) fn add_letter(
+    command: &mut Command,
+    site: &Site,
+    way: Way,
+    recipient: &str,
+    file: &Path,
+) {
+    let kind = match way {
+        Way::Clear => "clear",
+        Way::StartTls | Way::Submission => "starttls",
+        Way::Submissions => "tls",
+    };
+    command.args([kind, &site.address(way).port().to_string(), text(site.certificate())]);
+    command.args(["ann@example.org", recipient, text(file)]);
+    if way.authenticates() {
+        command.env("SMTP_USER", USER).env("SMTP_PASSWORD", PASSWORD);
+    }
 }
 
 /// Runs to the end, without input.

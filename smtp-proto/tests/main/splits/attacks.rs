@@ -32,6 +32,7 @@ fn is_not_end_of_data(between: &[u8], content: &[u8], flaws: Flaws) {
     }
 }
 
+// rows: 5321-4.1.1.4-c
 #[test]
 fn a01_lf_dot_lf_is_not_end_of_data() {
     is_not_end_of_data(b"\n.\n", b"\n.\n", BARE_LF);
@@ -47,11 +48,13 @@ fn a03_cr_dot_lf_is_not_end_of_data() {
     is_not_end_of_data(b"\r.\n", b"\r.\n", BARE_BOTH);
 }
 
+// rows: 5321-4.1.1.4-c
 #[test]
 fn a04_cr_dot_cr_is_not_end_of_data() {
     is_not_end_of_data(b"\r.\r", b"\r.\r", BARE_CR);
 }
 
+// rows: 5321-4.1.1.4-c
 #[test]
 fn a05_lf_dot_crlf_is_not_end_of_data() {
     is_not_end_of_data(b"\n.\r\n", b"\n.\r\n", BARE_LF);
@@ -110,6 +113,7 @@ fn a14_dot_and_white_space_is_not_end_of_data() {
     is_not_end_of_data("\r\n.\u{2028}".as_bytes(), "\r\n\u{2028}".as_bytes(), NONE);
 }
 
+// rows: 5321-4.1.1.4-d
 #[test]
 fn a17_dot_right_after_the_data_line_is_an_empty_message() {
     let expected = Outcome { content: Vec::new(), consumed: 3, end: true, flaws: NONE };

@@ -35,9 +35,10 @@ fn deliver(content: &[u8]) -> Vec<u8> {
     delivered
 }
 
+// rows: 5321-4.1.1.4-e, 5321-4.5.2-a
 #[test]
 fn known_answers() {
-    let table: [(&[u8], &[u8]); 14] = [
+    let table: [(&[u8], &[u8]); 15] = [
         (b"", b".\r\n"),
         (b"a", b"a\r\n.\r\n"),
         (b"a\r\n", b"a\r\n.\r\n"),
@@ -47,6 +48,7 @@ fn known_answers() {
         (b"\r", b" \r\n.\r\n"),
         (b".", b"..\r\n.\r\n"),
         (b"..\r\n", b"...\r\n.\r\n"),
+        (b".hidden\r\n", b"..hidden\r\n.\r\n"),
         (b"a\r\n.\r\nb", b"a\r\n..\r\nb\r\n.\r\n"),
         (b"a\n.\nb", b"a\r\n..\r\nb\r\n.\r\n"),
         (b"a\r.b", b"a .b\r\n.\r\n"),
@@ -59,6 +61,7 @@ fn known_answers() {
     }
 }
 
+// rows: 5321-2.3.8-b, 5321-4.5.2-a
 #[test]
 fn a20_nothing_bare_is_sent_and_every_dot_line_is_stuffed() {
     let rows: [&[u8]; 14] = [

@@ -116,6 +116,7 @@ fn c05_a_line_of_1_mib_is_dropped_in_pieces() {
     assert_eq!(decoder.decode(b"QUIT\r\n", 512), line);
 }
 
+// rows: 5321-4.5.3.1.4-a
 #[test]
 fn c05_513_octets_are_one_too_many() {
     let line = |bytes: usize| [b"x".repeat(bytes - 2), b"\r\n".to_vec()].concat();

@@ -141,7 +141,7 @@ fn e05_a_query_in_a_name_reaches_a_table_as_a_key() {
     assert_eq!(log, [format!("<{from}> <kim@local.test> ")]);
     let asked = keys.0.lock().unwrap().clone();
     assert_eq!(asked, ["x'/**/union/**/select/**/1--@a", "a", "x'/**/union/**/select/**/1--@"]);
-    assert_eq!(told(&setup, b"ETRN #',1); DROP TABLE etrn; --\r\n"), ["500 5.5.1"]);
+    assert_eq!(told(&setup, b"ETRN #',1); DROP TABLE etrn; --\r\n"), ["501 5.5.4"]);
 }
 
 /// A store that knows `kim` and writes down whom it is asked for.
@@ -466,7 +466,7 @@ fn e14_a_client_name_is_one_printable_word() {
     for name in ["\x1b[31m", "a b", "a\0b", "a\u{9b}31m", "a\tb", &long] {
         let (setup, _) = Setup::accepting();
         let run = at_every_cut(&setup, &[Turn::send(format!("EHLO {name}\r\nNOOP\r\n"))]);
-        assert_eq!(codes(&run.output[1]), ["501 5.5.4", "250 2.0.0"], "{name:?}");
+        assert_eq!(codes(&run.output[1]), ["501", "250 2.0.0"], "{name:?}");
     }
 }
 

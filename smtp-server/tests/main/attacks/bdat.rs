@@ -313,7 +313,7 @@ fn d10_errors_between_chunks_lead_nowhere() {
     let refusing = Scripted::new(Behaviour::RejectEarly(rejection("550 5.7.1 No")));
     let turn = "BDAT 2\r\nabBDAT 2\r\ncdDATA\r\n.\r\nBDAT x\r\nDATA\r\n";
     let run = at_every_cut(&Setup::new(refusing), &after_envelope(&[turn]));
-    let expected = ["550 5.7.1", "503 5.5.1", "503 5.5.1", "500 5.5.1", "501 5.5.4"];
+    let expected = ["550 5.7.1", "503 5.5.1", "503 5.5.1", "500 5.5.2", "501 5.5.4"];
     assert_eq!(told(&run), (to_strings(&expected), true));
 }
 

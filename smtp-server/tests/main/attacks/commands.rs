@@ -56,6 +56,7 @@ fn c04_a_form_full_of_commands_is_closed_at_its_first_line() {
     assert!(delivery.log().is_empty());
 }
 
+// rows: 5321-4.5.3.1.4-a
 #[test]
 fn c05_a_command_line_has_512_octets() {
     for (length, code) in [(512, "250 2.0.0"), (513, "500 5.5.2"), (60_000, "500 5.5.2")] {
@@ -235,6 +236,7 @@ fn c19_octets_that_are_not_utf8() {
     assert_eq!(codes(&run.output[1]), ["250", "500 5.5.2", "500 5.5.2"]);
 }
 
+// rows: 5321-4.5.3.1.8-a, 5321-4.5.3.1.8-b
 #[test]
 fn c20_a_thousand_recipients_and_one_more() {
     let (setup, delivery) = Setup::accepting();

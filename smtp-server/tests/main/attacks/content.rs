@@ -4,6 +4,7 @@ use smtp_server::delivery::{Maildir, Memory, ReceivedMessage};
 use smtp_server::{HeaderField, HeaderFieldError, Recipient};
 
 use super::{at_every_cut, runtime};
+use crate::contracts::at_content;
 use crate::support::by_hand::{ByHand, Content};
 use crate::support::hooks::Scripted;
 use crate::support::mail::{after_envelope, envelope};
@@ -196,4 +197,25 @@ fn h10_a_declared_size_is_a_promise_and_not_a_boundary() {
     assert!(delivery.log().iter().filter(|line| taken(line)).all(|line| line.len() < 150));
     let run = pure::run(&setup, &after_envelope(&["BDAT 5 LAST\r\nhi!\r\n"]), Cuts::None);
     assert_eq!(codes(&run.output[3]), ["250 2.0.0"]);
+}
+
+/// Row E15: the limit is where RFC 5321 6.3 has it, and observers hear why a message was refused.
+// rows: 5321-6.3-a, 5321-6.3-b
+#[test]
+fn e15_a_thousand_hops_are_a_loop_and_a_hundred_are_not() {
+    for (hops, code) in [(100, "250 2.0.0"), (101, "554 5.4.0"), (1000, "554 5.4.0")] {
+        let (setup, _) = Setup::accepting();
+        let content = format!("{}\r\nhi\r\n.\r\n", "Received: from a by b;\r\n".repeat(hops));
+        runtime().block_on(async {
+            let running = Running::start(&setup).await;
+            let mut client = Client::direct(running.address).await;
+            at_content(&mut client).await;
+            assert!(client.ask("DATA\r\n").await.starts_with("354 "));
+            assert_eq!(codes(client.ask(&content).await.as_bytes()), [code], "{hops}");
+            running.stop().await;
+        });
+        let refused = setup.events.starting_with("MessageRefused");
+        assert_eq!(refused.len(), usize::from(code != "250 2.0.0"), "{refused:?}");
+        assert!(refused.iter().all(|event| event.contains("Too many hops")), "{refused:?}");
+    }
 }

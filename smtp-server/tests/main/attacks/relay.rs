@@ -127,6 +127,8 @@ impl Attempt {
         let user = OneUser { user: "kim".into(), password: "secret".into() };
         setup.authenticator = Some(Arc::new(Passwords::new(user)));
         setup.auth_in_clear = true;
+        setup.xclient_clients = Networks::new(["10.0.0.0/8"]).unwrap();
+        setup.xforward_clients = Networks::new(["10.0.0.0/8"]).unwrap();
         (setup, recorder)
     }
 
@@ -283,7 +285,7 @@ fn f_after_auth_what_is_a_path_is_relayed() {
     }
 }
 
-/// Names of hosts and loopback addresses that a client sends are claims; there is no XCLIENT.
+/// Names of hosts and addresses that a client sends are claims, unless it is one that may speak for others.
 #[test]
 fn f_spoofed_facts_grant_nothing() {
     for before in [

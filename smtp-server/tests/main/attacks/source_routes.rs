@@ -4,7 +4,7 @@ use crate::support::octets::codes;
 use crate::support::pure::{self, Cuts, Turn};
 use crate::support::setup::Setup;
 
-// rows: 5321-4.1.1.3-b 5321-4.1.1.3-d
+// rows: 5321-4.1.1.3-b, 5321-4.1.1.3-d
 #[test]
 fn e09_a_source_route_is_dropped_before_anyone_is_asked() {
     let (setup, delivery) = Setup::accepting();

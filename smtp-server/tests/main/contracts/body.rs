@@ -49,6 +49,7 @@ fn a_body_is_fed_through_its_seam() {
 }
 
 /// The client goes away after every octet of a chunked message.
+// rows: 5321-4.1.1.5-c
 #[test]
 fn a_close_at_every_octet_loses_the_whole_message_and_nothing_else() {
     let whole = b"BDAT 4\r\nab\r\nBDAT 6 LAST\r\ncdef\r\n";

@@ -257,6 +257,7 @@ fn refused(below: &Path) -> Rejection {
     result.unwrap_err()
 }
 
+// rows: 5321-4.2.5-a
 #[test]
 fn a_maildir_that_cannot_be_written_is_a_transient_refusal_and_leaves_nothing() {
     let below = tempfile::tempdir().unwrap();

@@ -256,16 +256,16 @@ fn access_control_that_panics() {
     let (told, _) = session(Place::Access(StageKind::Client), false);
     assert!(told[0].starts_with("421 "), "{told:?}");
     let hello = Place::Access(StageKind::Hello);
-    let rest = ["451 4.3.0", "503 5.5.1", "503 5.5.1", "503 5.5.1", "503 5.5.1", "500 5.5.1"];
+    let rest = ["451 Local", "503 5.5.1", "503 5.5.1", "503 5.5.1", "503 5.5.1", "500 5.5.2"];
     let (told, _) = session(hello, true);
     assert_eq!(told[1..7], rest);
-    let rest = ["451 4.3.0", "503 5.5.1", "503 5.5.1", "500 5.5.1"];
+    let rest = ["451 4.3.0", "503 5.5.1", "503 5.5.1", "500 5.5.2"];
     let (told, _) = session(Place::Access(StageKind::Sender), true);
     assert_eq!(told[3..7], rest);
     let (told, _) = session(Place::Access(StageKind::Recipient), true);
-    assert_eq!(told[4..7], ["451 4.3.0", "554 5.5.1", "500 5.5.1"]);
+    assert_eq!(told[4..7], ["451 4.3.0", "554 5.5.1", "500 5.5.2"]);
     let (told, setup) = session(Place::Access(StageKind::Data), true);
-    assert_eq!(told[5..7], ["451 4.3.0", "500 5.5.1"]);
+    assert_eq!(told[5..7], ["451 4.3.0", "500 5.5.2"]);
     assert_eq!(setup.events.starting_with("HookFailed"), ["HookFailed Access Panicked"]);
 }
 

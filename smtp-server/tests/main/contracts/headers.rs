@@ -5,7 +5,7 @@ use bytes::Bytes;
 use smtp_server::access::{AccessAction, AccessMaps, MemoryMap};
 use smtp_server::delivery::{Maildir, Memory};
 use smtp_server::{
-    Body, ContentFilter, Delivery, Envelope, HeaderField, Receipt, Recipient, Rejection,
+    Body, ContentFilter, Delivery, Envelope, HeaderField, Receipt, Recipient, Rejection, Service,
     SessionInfo, StageKind,
 };
 
@@ -13,7 +13,7 @@ use super::runtime;
 use crate::support::hooks::rejection;
 use crate::support::mail::after_envelope;
 use crate::support::octets::codes;
-use crate::support::pure::{self, Cuts};
+use crate::support::pure::{self, Cuts, Turn};
 use crate::support::setup::Setup;
 use crate::support::tcp::{Client, Running};
 
@@ -114,4 +114,89 @@ fn fields_of_a_filter_come_first_in_a_maildir() {
     assert!(order.is_sorted(), "{head}");
     assert!(head.contains("X-Octets: 17\n"), "{head}");
     assert_eq!(content, "\n.\n");
+}
+
+/// The fields that a message of `content` gets on `service`, and what it says there.
+fn added(service: Service, content: &str) -> Vec<HeaderField> {
+    let memory = Memory::default();
+    let mut setup = Setup::new(memory.clone());
+    setup.service = service;
+    let hello = if service == Service::Lmtp { "LHLO" } else { "EHLO" };
+    let turns = [
+        Turn::send(format!("{hello} client.test\r\n")),
+        Turn::send("MAIL FROM:<a@client.test>\r\nRCPT TO:<kim@local.test>\r\nDATA\r\n"),
+        Turn::send(format!("{content}.\r\n")),
+    ];
+    let run = pure::run(&setup, &turns, Cuts::Random(5));
+    assert_eq!(codes(run.output.last().unwrap()), ["250 2.0.0"]);
+    let whole = memory.take().remove(0);
+    assert_eq!(whole.content, content.as_bytes());
+    whole.fields
+}
+
+// rows: 5321-6.4-a, 6409-8.2-a, 6409-8.3-a
+#[test]
+fn who_writes_a_message_gets_its_missing_date_and_message_id() {
+    for service in [Service::Submission, Service::Submissions] {
+        for (content, expected) in [
+            ("Subject: x\r\n\r\nhi\r\n", &["Received", "Date", "Message-ID"][..]),
+            ("Subject: x\r\n\r\nDate: in the body\r\n", &["Received", "Date", "Message-ID"]),
+            ("", &["Received", "Date", "Message-ID"]),
+            ("DATE: x\r\n\r\nhi\r\n", &["Received", "Message-ID"]),
+            ("message-id: x\r\n\r\nhi\r\n", &["Received", "Date"]),
+            ("Message-Id: x\r\nDate: x\r\n\r\nhi\r\n", &["Received"]),
+        ] {
+            assert_eq!(names(&added(service, content)), expected, "{content:?}");
+        }
+    }
+}
+
+/// Attack row H9: what other hosts send is passed on as it is.
+#[test]
+fn h09_nobody_else_gets_anything() {
+    for service in [Service::Smtp, Service::Lmtp] {
+        assert_eq!(names(&added(service, "hi\r\n")), ["Received"]);
+    }
+}
+
+#[test]
+fn a_message_id_names_the_queue_id_and_our_host_and_is_not_given_twice() {
+    let value = || {
+        let fields = added(Service::Submission, "\r\n");
+        let trace = fields[0].value().to_owned();
+        let queue_id = trace.split(" id ").nth(1).unwrap().split('\r').next().unwrap().to_owned();
+        let value = fields[2].value().to_owned();
+        let (left, right) = value.trim_matches(['<', '>']).split_once('@').unwrap();
+        let (id, salt) = left.split_once('.').unwrap();
+        assert_eq!((id, right), (queue_id.as_str(), "mx.test"));
+        assert!(salt.bytes().all(|octet| octet.is_ascii_hexdigit()) && 8 <= salt.len(), "{value}");
+        value
+    };
+    // Two servers, whose clocks stand at the same moment.
+    assert_ne!(value(), value());
+}
+
+#[test]
+fn the_date_is_that_of_the_submission() {
+    let fields = added(Service::Submission, "\r\n");
+    let received = fields[0].value().to_owned();
+    assert!(received.ends_with(fields[1].value()), "{received} {}", fields[1].value());
+}
+
+/// The same over TCP, below what a filter adds.
+#[test]
+fn fields_that_were_missing_stand_below_those_of_a_filter() {
+    let memory = Memory::default();
+    let mut setup = Setup::new(Filtered { inner: memory.clone(), refusal: None });
+    setup.service = Service::Submission;
+    runtime().block_on(async {
+        let running = Running::start(&setup).await;
+        let mut client = Client::direct(running.address).await;
+        super::at_content(&mut client).await;
+        client.write(b"DATA\r\nSubject: x\r\n\r\n.\r\nQUIT\r\n").await;
+        assert_eq!(codes(&client.rest().await), ["354", "250 2.0.0", "221 2.0.0"]);
+        running.stop().await;
+    });
+    let fields = memory.take().remove(0).fields;
+    assert_eq!(names(&fields), ["X-Octets", "Received", "Date", "Message-ID"]);
 }

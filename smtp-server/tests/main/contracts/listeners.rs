@@ -45,26 +45,33 @@ fn a_listener_may_have_access_control_of_its_own() {
 }
 
 #[test]
+fn a_listener_may_have_trusted_clients_of_its_own() {
+    let (mut setup, _) = Setup::accepting();
+    setup.xclient_clients = Networks::new(["127.0.0.0/8"]).unwrap();
+    runtime().block_on(async {
+        for (trusted, code) in [("127.0.0.1", "220 "), ("127.0.0.2", "550 5.7.0 ")] {
+            let service = ServiceConfig::smtp().xclient_clients(Networks::new([trusted]).unwrap());
+            let running = Running::with(setup.server(), service).await;
+            let mut client = Client::direct(running.address).await;
+            client.reply().await;
+            let reply = client.ask("XCLIENT ADDR=192.0.2.1\r\n").await;
+            assert!(reply.starts_with(code), "{trusted}: {reply}");
+            running.stop().await;
+        }
+    });
+}
+
+#[test]
 fn one_server_speaks_smtp_and_lmtp() {
     let (setup, _) = Setup::accepting();
     runtime().block_on(async {
-        let mut server = setup.server();
-        let mut addresses = Vec::new();
-        for service in [ServiceConfig::smtp(), ServiceConfig::lmtp()] {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-            addresses.push(listener.local_addr().unwrap());
-            server.listen(listener, service).unwrap();
-        }
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let task = tokio::spawn(server.run(async {
-            let _ = stopped.await;
-        }));
-        for (address, protocol) in addresses.iter().zip(["ESMTP", "LMTP"]) {
+        let services = [ServiceConfig::smtp(), ServiceConfig::lmtp()];
+        let running = Running::with_each(setup.server(), services).await;
+        for (address, protocol) in running.addresses.iter().zip(["ESMTP", "LMTP"]) {
             let mut client = Client::direct(*address).await;
             assert_eq!(client.reply().await, format!("220 mx.test {protocol}\r\n"));
         }
-        stop.send(()).unwrap();
-        task.await.unwrap().unwrap();
+        running.stop().await;
     });
 }
 

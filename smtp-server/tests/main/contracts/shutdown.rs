@@ -10,6 +10,7 @@ use crate::support::octets::codes;
 use crate::support::setup::Setup;
 use crate::support::tcp::{Client, Running};
 
+// rows: 5321-3.8-b, 5321-3.8-c, 3463-3.4-a
 #[test]
 fn idle_sessions_hear_421_at_once_and_nobody_else_gets_in() {
     let (setup, _) = Setup::accepting();

@@ -17,6 +17,7 @@ fn hand() -> ByHand {
     hand
 }
 
+// rows: 5321-4.5.3.2.7-a
 #[test]
 fn a_command_has_five_minutes_however_slowly_it_comes() {
     let mut hand = hand();
@@ -30,7 +31,7 @@ fn a_command_has_five_minutes_however_slowly_it_comes() {
     assert_eq!(hand.deadline(), Some(SECOND));
     hand.wait(SECOND);
     let (written, stop) = hand.run();
-    assert_eq!(written, "421 4.4.2 Timeout exceeded, closing\r\n");
+    assert_eq!(written, "421 4.4.2 mx.test Timeout exceeded, closing\r\n");
     assert!(matches!(stop, Stop::Close(CloseReason::TimedOut)));
 }
 
@@ -54,7 +55,8 @@ fn a_timeout_that_is_not_due_does_nothing() {
 
 #[test]
 fn content_may_pause_for_three_minutes_and_lasts_an_hour() {
-    let (setup, _) = Setup::accepting();
+    let (mut setup, _) = Setup::accepting();
+    setup.limits.content_bytes_per_second_min = None;
     let mut hand = ByHand::at_data(&setup);
     let mut lasted = Duration::ZERO;
     while lasted + 2 * MINUTE < 60 * MINUTE {
@@ -80,7 +82,8 @@ fn content_may_pause_for_three_minutes_and_lasts_an_hour() {
 
 #[test]
 fn content_that_is_dropped_has_the_same_limits() {
-    let (setup, _) = Setup::accepting();
+    let (mut setup, _) = Setup::accepting();
+    setup.limits.content_bytes_per_second_min = None;
     let mut hand = ByHand::at_data(&setup);
     assert!(hand.session.answer_message(Err(Rejection::local_error())).is_none());
     hand.run();

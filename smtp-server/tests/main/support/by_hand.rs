@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use smtp_server::session::FinalReply;
 use smtp_server::{
-    Action, BodyError, CloseReason, ContentAction, Effects, Now, Question, RecipientClass, Session,
-    Verdict,
+    Action, BodyError, CloseReason, ContentAction, Effects, Now, Peer, Question, RecipientClass,
+    Session, SessionConfig, Verdict,
 };
 
 use super::pure::start;
@@ -42,12 +42,16 @@ pub(crate) enum Content {
 
 impl ByHand {
     pub(crate) fn new(setup: &Setup) -> Self {
-        let config = Arc::new(setup.session_config());
-        Self {
-            session: Session::new(config, setup.peer(), start()),
-            now: start(),
-            final_replies: Vec::new(),
-        }
+        Self::from(Session::new(Arc::new(setup.session_config()), setup.peer(), start()))
+    }
+
+    /// One of several sessions with the same configuration.
+    pub(crate) fn with(config: Arc<SessionConfig>) -> Self {
+        Self::from(Session::new(config, Peer::default(), start()))
+    }
+
+    fn from(session: Session) -> Self {
+        Self { session, now: start(), final_replies: Vec::new() }
     }
 
     /// Time passes, and the session is told so if it asked for it.
@@ -146,7 +150,7 @@ enum Kind {
 impl Kind {
     fn of(question: &Question<'_>) -> Self {
         match question {
-            Question::Client => Self::Client,
+            Question::Client(_) => Self::Client,
             Question::Hello(_) => Self::Hello,
             Question::Sender(_) => Self::Sender,
             Question::Recipient { .. } => Self::Recipient,

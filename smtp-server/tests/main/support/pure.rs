@@ -12,8 +12,9 @@ use smtp_server::proto::{ForwardPath, RcptParams, Reply, replies};
 use smtp_server::session::Message;
 use smtp_server::{
     Accepted, Action, Body, BodyError, CloseReason, ContentAction, CredentialAnswer, Effects,
-    Envelope, EvaluateAt, HookFailure, Now, PollChunk, Question, Receipt, Recipient,
-    RecipientClass, Rejection, RelayDecision, Session, SessionInfo, Stage, TlsInfo, Verdict,
+    Envelope, EtrnAnswer, EvaluateAt, HeaderField, HookFailure, Now, PollChunk, Question, Receipt,
+    Recipient, RecipientClass, Rejection, RelayDecision, Session, SessionInfo, Stage, TlsInfo,
+    Verdict,
 };
 
 use super::octets::Random;
@@ -192,6 +193,10 @@ impl PollChunk for Link {
             }
         }
     }
+
+    fn header_fields(&self) -> &[HeaderField] {
+        self.session.late_fields()
+    }
 }
 
 struct Driver<'a> {
@@ -215,6 +220,7 @@ enum Answer {
     Recipient(Result<(RecipientClass, Effects), Rejection>),
     Data(Verdict),
     Command(Reply),
+    Etrn(EtrnAnswer),
     Mechanism(&'static str),
     Credentials(CredentialAnswer),
 }
@@ -265,6 +271,7 @@ impl Driver<'_> {
             Answer::Sender(verdict) => session.answer_sender(verdict),
             Answer::Recipient(decision) => session.answer_recipient(decision),
             Answer::Data(verdict) => session.answer_data(verdict),
+            Answer::Etrn(answer) => session.answer_etrn(answer),
             Answer::Command(reply) => {
                 let failure = session.answer_command(reply);
                 self.link.run.failures.extend(failure);
@@ -304,12 +311,13 @@ impl Driver<'_> {
 /// What the driver of the crate does, in line.
 fn resolve(setup: &Setup, question: &Question<'_>, info: &SessionInfo, now: Now) -> Answer {
     let now = now.wall;
-    let early = |stage| match setup.evaluate_at {
+    let early_by = |stage, info| match setup.evaluate_at {
         EvaluateAt::OwnStage => check(setup, stage, info),
         EvaluateAt::Recipient => Verdict::Accept,
     };
+    let early = |stage| early_by(stage, info);
     match question {
-        Question::Client => Answer::Client(early(Stage::Client { now })),
+        Question::Client(info) => Answer::Client(early_by(Stage::Client { now }, info)),
         Question::Hello(hello) => Answer::Hello(early(Stage::Hello { now, hello })),
         Question::Sender(envelope) => Answer::Sender(early(Stage::Sender { now, envelope })),
         Question::Recipient { to, params, envelope } => {
@@ -321,6 +329,7 @@ fn resolve(setup: &Setup, question: &Question<'_>, info: &SessionInfo, now: Now)
             let hook = setup.extension.as_ref().unwrap();
             Answer::Command(block_on(hook.command(verb, argument, *envelope, info)))
         }
+        Question::Etrn(argument) => Answer::Etrn(block_on(setup.delivery.etrn(argument, info))),
         Question::Mechanism(mechanism) => Answer::Mechanism(mechanism),
         Question::Credentials { query, .. } => {
             let hook = setup.authenticator.as_ref().unwrap();

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use smtp_server::config::Timeouts;
 use smtp_server::proto::{AddressSyntax, Dialect};
-use smtp_server::relay::LocalDomains;
+use smtp_server::relay::{LocalDomains, Networks};
 use smtp_server::{
     AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, EvaluateAt, ExtensionHandler,
-    Limits, Observer, Peer, RelayPolicy, Server, Service, ServiceConfig, SessionConfig,
+    Limits, NulPolicy, Observer, OutOfTurn, Peer, RelayPolicy, Server, Service, ServiceConfig,
+    SessionConfig,
 };
 
 use super::events::Events;
@@ -21,6 +22,11 @@ pub(crate) struct Setup {
     pub(crate) service: Service,
     pub(crate) bare_newline: BareNewline,
     pub(crate) address_syntax: AddressSyntax,
+    pub(crate) bare_newline_exempt: Vec<&'static str>,
+    pub(crate) nul: NulPolicy,
+    pub(crate) early_talk: OutOfTurn,
+    /// Tolerated unless a test says otherwise: most put several turns into one.
+    pub(crate) pipelining: OutOfTurn,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     pub(crate) evaluate_at: EvaluateAt,
@@ -29,9 +35,12 @@ pub(crate) struct Setup {
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) delivery: Arc<dyn Delivery>,
     pub(crate) extension: Option<Arc<dyn ExtensionHandler>>,
+    pub(crate) xclient_clients: Networks,
+    pub(crate) xforward_clients: Networks,
     pub(crate) auth_in_clear: bool,
     pub(crate) auth_required: bool,
     pub(crate) tls: bool,
+    pub(crate) tls_required: bool,
     pub(crate) client: IpAddr,
     /// The address that the client connected to, in a session that is driven by hand.
     pub(crate) address: IpAddr,
@@ -44,6 +53,10 @@ impl Setup {
             service: Service::Smtp,
             bare_newline: BareNewline::default(),
             address_syntax: AddressSyntax::default(),
+            bare_newline_exempt: Vec::new(),
+            nul: NulPolicy::default(),
+            early_talk: OutOfTurn::Tolerate,
+            pipelining: OutOfTurn::Tolerate,
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             evaluate_at: EvaluateAt::default(),
@@ -52,9 +65,12 @@ impl Setup {
             authenticator: None,
             delivery: Arc::new(delivery),
             extension: None,
+            xclient_clients: Networks::default(),
+            xforward_clients: Networks::default(),
             auth_in_clear: false,
             auth_required: false,
             tls: false,
+            tls_required: false,
             client: Ipv4Addr::LOCALHOST.into(),
             address: Ipv4Addr::LOCALHOST.into(),
             events: Events::default(),
@@ -68,7 +84,8 @@ impl Setup {
     }
 
     pub(crate) fn peer(&self) -> Peer {
-        let local = SocketAddr::new(self.address, 25);
+        let port = if self.service == Service::Lmtp { 24 } else { 25 };
+        let local = SocketAddr::new(self.address, port);
         Peer::new(SocketAddr::new(self.client, 40_000), local)
     }
 
@@ -79,11 +96,19 @@ impl Setup {
         config.timeouts = self.timeouts;
         config.bare_newline = self.bare_newline;
         config.dialect = Dialect::default().with_address_syntax(self.address_syntax);
+        let exempt = self.bare_newline_exempt.iter();
+        config.bare_newline_exempt = exempt.map(|network| network.parse().unwrap()).collect();
+        config.nul = self.nul;
+        config.early_talk = self.early_talk;
+        config.pipelining = self.pipelining;
         if let Some(extension) = &self.extension {
             config.dialect = config.dialect.with(extension.definition()).unwrap();
         }
+        config.xclient_clients = self.xclient_clients.clone();
+        config.xforward_clients = self.xforward_clients.clone();
         config.capabilities = self.delivery.capabilities();
         config.starttls = self.tls && self.service != Service::Submissions;
+        config.tls_required = self.tls_required;
         let mut auth = AuthConfig::default();
         auth.offered = self.authenticator.is_some() && self.service != Service::Lmtp;
         auth.in_clear = self.auth_in_clear;
@@ -99,7 +124,7 @@ impl Setup {
             Service::Lmtp => ServiceConfig::lmtp(),
             _ => ServiceConfig::smtp(),
         };
-        service.require_auth(self.auth_required)
+        service.require_auth(self.auth_required).require_tls(self.tls_required)
     }
 
     pub(crate) fn server(&self) -> Server {
@@ -114,8 +139,15 @@ impl Setup {
             .timeouts(self.timeouts)
             .bare_newline(self.bare_newline)
             .address_syntax(self.address_syntax)
+            .bare_newline_exempt(&self.bare_newline_exempt)
+            .unwrap()
+            .nul(self.nul)
+            .early_talk(self.early_talk)
+            .pipelining(self.pipelining)
             .evaluate_at(self.evaluate_at)
             .auth_in_clear(self.auth_in_clear)
+            .xclient_clients(self.xclient_clients.clone())
+            .xforward_clients(self.xforward_clients.clone())
             .observer(observer);
         if let Some(access) = &self.access {
             builder = builder.access(SharedAccess(access.clone()));

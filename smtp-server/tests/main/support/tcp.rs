@@ -22,6 +22,8 @@ pub(crate) const SILENCE: &str = "<silence>";
 /// A server that runs until told to end.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    /// Of all listeners; the first one is `address`.
+    pub(crate) addresses: Vec<SocketAddr>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<std::io::Result<ShutdownReport>>,
 }
@@ -31,15 +33,26 @@ impl Running {
         Self::with(setup.server(), setup.service_config()).await
     }
 
-    pub(crate) async fn with(mut server: Server, service: ServiceConfig) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        server.listen(listener, service).unwrap();
+    pub(crate) async fn with(server: Server, service: ServiceConfig) -> Self {
+        Self::with_each(server, [service]).await
+    }
+
+    /// With a listener for each of the services, at least one.
+    pub(crate) async fn with_each(
+        mut server: Server,
+        services: impl IntoIterator<Item = ServiceConfig>,
+    ) -> Self {
+        let mut addresses = Vec::new();
+        for service in services {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+            addresses.push(listener.local_addr().unwrap());
+            server.listen(listener, service).unwrap();
+        }
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(server.run(async {
             let _ = stopped.await;
         }));
-        Self { address, stop, task }
+        Self { address: addresses[0], addresses, stop, task }
     }
 
     /// Begins the shutdown; the report comes when it is over.

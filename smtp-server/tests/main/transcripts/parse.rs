@@ -107,6 +107,7 @@ impl Transcript {
         for (key, value) in &self.headers {
             match key.as_str() {
                 "deliver" => delivery.behaviour = behaviour(value)?,
+                "binary-mime" => delivery.capabilities.binary_mime = value == "yes",
                 "unknown" => delivery.unknown.push(value.clone()),
                 "owned-since" => {
                     let (path, time) = value.split_once(' ').ok_or("a path and a time")?;
@@ -135,7 +136,7 @@ impl Transcript {
 fn apply(setup: &mut Setup, key: &str, value: &str) -> Result<(), String> {
     let number = || value.parse::<u32>().map_err(|_| format!("{key} is a number"));
     match (key, value) {
-        ("deliver" | "unknown" | "owned-since" | "capabilities", _) => {}
+        ("deliver" | "unknown" | "owned-since" | "capabilities" | "binary-mime", _) => {}
         ("service", "smtp") => setup.service = Service::Smtp,
         ("service", "lmtp") => setup.service = Service::Lmtp,
         ("service", "submission") => {
@@ -149,12 +150,14 @@ fn apply(setup: &mut Setup, key: &str, value: &str) -> Result<(), String> {
         ("size", "none") => setup.limits.message_bytes_max = None,
         ("size", _) => setup.limits.message_bytes_max = Some(number()?.into()),
         ("recipients", _) => setup.limits.recipients_max = Some(number()? as usize),
+        ("hops", _) => setup.limits.hops_max = Some(number()?),
         ("errors", _) => setup.limits.errors_max = Some(number()?),
         ("idle-commands", _) => setup.limits.idle_commands_max = Some(number()?),
         ("discarded", _) => setup.limits.discarded_bytes_max = Some(number()?.into()),
         ("client", _) => setup.client = value.parse().map_err(|_| "client is an address")?,
         ("evaluate-at", "recipient") => setup.evaluate_at = EvaluateAt::Recipient,
         ("tls", "yes") => setup.tls = true,
+        ("tls-required", "yes") => setup.tls_required = true,
         ("auth-in-clear", "yes") => setup.auth_in_clear = true,
         ("auth-required", "yes") => setup.auth_required = true,
         ("extension", "who") => setup.extension = Some(Arc::new(Who)),
@@ -163,14 +166,15 @@ fn apply(setup: &mut Setup, key: &str, value: &str) -> Result<(), String> {
             let store = OneUser { user: user.to_owned(), password: password.to_owned() };
             setup.authenticator = Some(Arc::new(Passwords::new(store)));
         }
+        ("xclient", _) => setup.xclient_clients = networks(value)?,
+        ("xforward", _) => setup.xforward_clients = networks(value)?,
         ("relay", "authenticated") => {
             let local = LocalDomains::new(["local.test"]).map_err(|error| error.to_string())?;
             setup.relay = Arc::new(local.or(Authenticated));
         }
         ("relay", networks) => {
             let local = LocalDomains::new(["local.test"]).map_err(|error| error.to_string())?;
-            let networks = Networks::new(networks.split(' ')).map_err(|error| error.to_string())?;
-            setup.relay = Arc::new(local.or(networks));
+            setup.relay = Arc::new(local.or(self::networks(networks)?));
         }
         _ => return Err(format!("unknown header {key}: {value}")),
     }
@@ -193,6 +197,10 @@ fn add(word: &str, capabilities: &mut Capabilities) -> Result<(), String> {
         _ => return Err(format!("unknown capability {word}")),
     }
     Ok(())
+}
+
+fn networks(value: &str) -> Result<Networks, String> {
+    Networks::new(value.split(' ')).map_err(|error| error.to_string())
 }
 
 fn behaviour(value: &str) -> Result<Behaviour, String> {
