@@ -191,6 +191,11 @@ pub const RECIPIENT_NEEDS_SMTPUTF8: Reply =
 /// (RFC 6409 4.2).
 pub const UNQUALIFIED_DOMAIN: Reply =
     stock(ReplyCode::TRANSACTION_FAILED, (5, 1, 0), "Domain is not fully qualified");
+/// No such mailbox.
+pub const USER_UNKNOWN: Reply = stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 1, 1), "User unknown");
+/// The mailbox takes no more now.
+pub const MAILBOX_FULL: Reply =
+    stock(ReplyCode::INSUFFICIENT_STORAGE, (4, 2, 2), "Mailbox full, try again later");
 /// A recipient that is neither ours nor one this client may send to.
 pub const RELAY_DENIED: Reply =
     stock(ReplyCode::TRANSACTION_FAILED, (5, 7, 1), "Relay access denied");

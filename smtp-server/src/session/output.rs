@@ -42,15 +42,15 @@ impl Output {
         self.urgent = true;
     }
 
-    /// As [`push_held`](Self::push_held), in UTF-8.
-    pub(super) fn push_held_utf8(&mut self, reply: &Reply) {
-        reply.encode_utf8(&mut self.bytes);
-        self.urgent |= HELD_BYTES_MAX < self.bytes.len();
-    }
-
     /// A reply that may wait while a complete command is buffered (RSET, MAIL, RCPT).
     pub(super) fn push_held(&mut self, reply: &Reply) {
         reply.encode(&mut self.bytes);
+        self.urgent |= HELD_BYTES_MAX < self.bytes.len();
+    }
+
+    /// The same, in UTF-8.
+    pub(super) fn push_held_utf8(&mut self, reply: &Reply) {
+        reply.encode_utf8(&mut self.bytes);
         self.urgent |= HELD_BYTES_MAX < self.bytes.len();
     }
 

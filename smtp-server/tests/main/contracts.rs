@@ -22,6 +22,7 @@ mod open_relay;
 mod patience;
 mod queue_id;
 mod shutdown;
+mod smtputf8;
 mod timeouts;
 mod tls;
 #[cfg(unix)]
