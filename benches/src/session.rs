@@ -100,7 +100,7 @@ impl HandDriven {
                 session.handle_written(written);
             }
             Action::Ask(Question::Message(_)) => self.receiving = true,
-            Action::Ask(Question::Client) => session.answer_client(Verdict::Accept),
+            Action::Ask(Question::Client(_)) => session.answer_client(Verdict::Accept),
             Action::Ask(Question::Hello(_)) => session.answer_hello(Verdict::Accept, Vec::new()),
             Action::Ask(Question::Sender(_)) => session.answer_sender(Verdict::Accept),
             Action::Ask(Question::Recipient { .. }) => {

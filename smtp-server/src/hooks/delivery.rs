@@ -68,6 +68,12 @@ pub struct Capabilities {
     /// Addresses and header fields in UTF-8 (RFC 6531); counts for nothing without
     /// [`eight_bit_mime`](Self::eight_bit_mime).
     pub smtputf8: bool,
+    /// Content with any octets, lines or not (`BODY=BINARYMIME`, RFC 3030 3). A delivery that stores lines, or
+    /// passes them on by DATA, cannot honour it. Default no.
+    pub binary_mime: bool,
+    /// Sending what waits for a host when it asks for it (RFC 1985); off by default. It is offered by
+    /// [`Service::Smtp`](crate::info::Service::Smtp) alone (RFC 6409 7).
+    pub etrn: bool,
     /// Reports as `RET`, `ENVID`, `NOTIFY` and `ORCPT` ask for them (RFC 3461), also about addresses in
     /// UTF-8 (RFC 6533).
     pub dsn: bool,
@@ -86,12 +92,6 @@ pub struct Capabilities {
     /// Delivery not before a time: the longest that a message may be held, in seconds (RFC 4865).
     /// Offered on submission only.
     pub future_release_seconds_max: Option<u32>,
-    /// Content with any octets, lines or not (`BODY=BINARYMIME`, RFC 3030 3). A delivery that stores lines, or
-    /// passes them on by DATA, cannot honour it. Default no.
-    pub binary_mime: bool,
-    /// Sending what waits for a host when it asks for it (RFC 1985); off by default. It is offered by
-    /// [`Service::Smtp`](crate::info::Service::Smtp) alone (RFC 6409 7).
-    pub etrn: bool,
     /// Whether one result stands for all recipients.
     pub outcome: Outcome,
 }
@@ -101,14 +101,14 @@ impl Default for Capabilities {
         Self {
             eight_bit_mime: true,
             smtputf8: true,
+            binary_mime: false,
+            etrn: false,
             dsn: false,
             require_tls: false,
             rrvs: false,
             mt_priority: None,
             deliver_by_seconds_min: None,
             future_release_seconds_max: None,
-            binary_mime: false,
-            etrn: false,
             outcome: Outcome::Whole,
         }
     }

@@ -174,7 +174,7 @@ impl Session {
     fn is_out_of_turn(&self, line: &[u8], parsed: &Result<Command<'_>, SyntaxError>) -> bool {
         // STARTTLS has a rule of its own, and another protocol its own farewell.
         let is_exempt = Verb::of(line) == Some(Verb::StartTls) || is_foreign_protocol(line);
-        let may_group = self.info.hello.as_ref().is_some_and(|hello| hello.extended);
+        let may_group = self.extended && self.info.hello.is_some();
         self.config.pipelining == OutOfTurn::Refuse
             && !is_exempt
             && !(may_group && may_be_followed(line, parsed))

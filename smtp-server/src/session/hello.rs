@@ -116,15 +116,12 @@ impl Session {
         let mut offered = vec![
             Extension::Help,
             Extension::Pipelining,
-            // Without a number a client may rely on our having looked whether there is room (RFC 1870 7).
+            // RFC 1870 4: 0 says that there is no limit; no number would say nothing.
             Extension::Size(Some(config.limits.message_bytes_max.unwrap_or(0))),
             Extension::EnhancedStatusCodes,
             Extension::Chunking,
         ];
         self.add_offers_of_delivery(&mut offered);
-        if self.offers_prdr() {
-            offered.push(Extension::Prdr);
-        }
         let recipients_max = config.limits.recipients_max.and_then(|max| u32::try_from(max).ok());
         let rcpt_max = recipients_max.filter(|max| TELLABLE_LIMITS.contains(max));
         if rcpt_max.is_some() {

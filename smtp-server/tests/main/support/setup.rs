@@ -21,12 +21,12 @@ use super::tls;
 pub(crate) struct Setup {
     pub(crate) service: Service,
     pub(crate) bare_newline: BareNewline,
-    pub(crate) address_syntax: AddressSyntax,
     pub(crate) bare_newline_exempt: Vec<&'static str>,
     pub(crate) nul: NulPolicy,
     pub(crate) early_talk: OutOfTurn,
     /// Tolerated unless a test says otherwise: most put several turns into one.
     pub(crate) pipelining: OutOfTurn,
+    pub(crate) address_syntax: AddressSyntax,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     pub(crate) evaluate_at: EvaluateAt,
@@ -52,11 +52,11 @@ impl Setup {
         Self {
             service: Service::Smtp,
             bare_newline: BareNewline::default(),
-            address_syntax: AddressSyntax::default(),
             bare_newline_exempt: Vec::new(),
             nul: NulPolicy::default(),
             early_talk: OutOfTurn::Tolerate,
             pipelining: OutOfTurn::Tolerate,
+            address_syntax: AddressSyntax::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             evaluate_at: EvaluateAt::default(),
@@ -95,12 +95,12 @@ impl Setup {
         config.limits = self.limits;
         config.timeouts = self.timeouts;
         config.bare_newline = self.bare_newline;
-        config.dialect = Dialect::default().with_address_syntax(self.address_syntax);
         let exempt = self.bare_newline_exempt.iter();
         config.bare_newline_exempt = exempt.map(|network| network.parse().unwrap()).collect();
         config.nul = self.nul;
         config.early_talk = self.early_talk;
         config.pipelining = self.pipelining;
+        config.dialect = Dialect::default().with_address_syntax(self.address_syntax);
         if let Some(extension) = &self.extension {
             config.dialect = config.dialect.with(extension.definition()).unwrap();
         }
@@ -138,12 +138,12 @@ impl Setup {
             .limits(self.limits)
             .timeouts(self.timeouts)
             .bare_newline(self.bare_newline)
-            .address_syntax(self.address_syntax)
             .bare_newline_exempt(&self.bare_newline_exempt)
             .unwrap()
             .nul(self.nul)
             .early_talk(self.early_talk)
             .pipelining(self.pipelining)
+            .address_syntax(self.address_syntax)
             .evaluate_at(self.evaluate_at)
             .auth_in_clear(self.auth_in_clear)
             .xclient_clients(self.xclient_clients.clone())

@@ -136,7 +136,7 @@ impl Transcript {
 fn apply(setup: &mut Setup, key: &str, value: &str) -> Result<(), String> {
     let number = || value.parse::<u32>().map_err(|_| format!("{key} is a number"));
     match (key, value) {
-        ("deliver" | "unknown" | "owned-since" | "capabilities" | "binary-mime", _) => {}
+        ("deliver" | "unknown" | "binary-mime" | "owned-since" | "capabilities", _) => {}
         ("service", "smtp") => setup.service = Service::Smtp,
         ("service", "lmtp") => setup.service = Service::Lmtp,
         ("service", "submission") => {
@@ -181,6 +181,10 @@ fn apply(setup: &mut Setup, key: &str, value: &str) -> Result<(), String> {
     Ok(())
 }
 
+fn networks(value: &str) -> Result<Networks, String> {
+    Networks::new(value.split(' ')).map_err(|error| error.to_string())
+}
+
 /// One word of `capabilities`: an EHLO keyword, with its argument behind `=`.
 fn add(word: &str, capabilities: &mut Capabilities) -> Result<(), String> {
     let (keyword, argument) = word.split_once('=').unwrap_or((word, "0"));
@@ -197,10 +201,6 @@ fn add(word: &str, capabilities: &mut Capabilities) -> Result<(), String> {
         _ => return Err(format!("unknown capability {word}")),
     }
     Ok(())
-}
-
-fn networks(value: &str) -> Result<Networks, String> {
-    Networks::new(value.split(' ')).map_err(|error| error.to_string())
 }
 
 fn behaviour(value: &str) -> Result<Behaviour, String> {
