@@ -52,10 +52,27 @@ pub const READY_FOR_TLS: Reply = stock(ReplyCode::READY, (2, 0, 0), "Ready to st
 pub const HELP: Reply = stock(ReplyCode::HELP, (2, 0, 0), "See RFC 5321");
 /// VRFY, where mailboxes are not told.
 pub const CANNOT_VERIFY: Reply =
-    stock(ReplyCode::CANNOT_VERIFY, (2, 0, 0), "Cannot verify, but will take mail and try");
-/// EXPN, which no hook answers.
-pub const EXPN_NOT_IMPLEMENTED: Reply =
-    stock(ReplyCode::NOT_IMPLEMENTED, (5, 5, 1), "EXPN is not implemented");
+    stock(ReplyCode::CANNOT_VERIFY, (2, 5, 0), "Cannot verify, but will take mail and try");
+/// EXPN, where lists are not told.
+pub const CANNOT_EXPAND: Reply =
+    stock(ReplyCode::CANNOT_VERIFY, (2, 5, 0), "Cannot expand, but will take mail and try");
+/// VRFY of a user whose mail is sent on; the mailbox follows.
+pub const WILL_FORWARD: Reply =
+    stock(ReplyCode::WILL_FORWARD, (2, 1, 5), "Not here, but will forward to");
+/// VRFY of a user whose mail has to be sent elsewhere; the mailbox follows.
+pub const USER_NOT_LOCAL: Reply = stock(ReplyCode::USER_NOT_LOCAL, (5, 1, 6), "Not here, but try");
+/// VRFY or EXPN of a name that nobody and no list has.
+pub const NAME_UNKNOWN: Reply =
+    stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 1, 1), "No such user or list");
+/// VRFY of a name that several have; they may follow, one a line.
+pub const NAME_AMBIGUOUS: Reply =
+    stock(ReplyCode::MAILBOX_NAME_NOT_ALLOWED, (5, 1, 4), "Ambiguous name");
+/// A positive reply that takes UTF-8, for a client that did not ask for it.
+pub const REPLY_NEEDS_SMTPUTF8: Reply =
+    stock(ReplyCode::CANNOT_VERIFY, (2, 6, 8), "The reply needs SMTPUTF8");
+/// A negative reply that takes UTF-8, for a client that did not ask for it.
+pub const REFUSAL_NEEDS_SMTPUTF8: Reply =
+    stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 6, 8), "The reply needs SMTPUTF8");
 
 /// No command that we know.
 pub const UNKNOWN_COMMAND: Reply = stock(ReplyCode::SYNTAX_ERROR, (5, 5, 2), "Unknown command");

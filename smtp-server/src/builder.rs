@@ -16,7 +16,7 @@ use crate::driver::Hooks;
 use crate::envelope::IdSource;
 use crate::error::ConfigError;
 use crate::hooks::{
-    AccessControl, Authenticator, Delivery, ExtensionHandler, Observer, RelayPolicy,
+    AccessControl, Authenticator, Delivery, Directory, ExtensionHandler, Observer, RelayPolicy,
 };
 use crate::info::Service;
 use crate::relay::{Networks, check_coverage, parse_network};
@@ -74,6 +74,7 @@ impl ServerBuilder<WantsDelivery> {
             delivery,
             access: None,
             authenticator: None,
+            directory: None,
             extensions: Vec::new(),
             observers: Vec::new(),
             evaluate_at: EvaluateAt::default(),
@@ -111,6 +112,12 @@ impl ServerBuilder<Ready> {
     /// Offers AUTH without TLS, too: whoever can read the network reads the passwords.
     pub fn auth_in_clear(mut self, allowed: bool) -> Self {
         self.state.session.auth.in_clear = allowed;
+        self
+    }
+
+    /// What VRFY and EXPN tell. Without one they tell nothing (252).
+    pub fn directory(mut self, directory: impl Directory) -> Self {
+        self.state.hooks.directory = Some(Arc::new(directory));
         self
     }
 

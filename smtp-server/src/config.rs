@@ -46,6 +46,8 @@ pub struct SessionConfig {
     pub pipelining: OutOfTurn,
     /// What the session understands beyond the standard.
     pub dialect: Dialect,
+    /// Ask a directory about VRFY and EXPN, and list both by EHLO; otherwise they are answered with 252.
+    pub directory: bool,
     /// What EHLO may offer on behalf of the delivery.
     pub capabilities: Capabilities,
     /// Offer STARTTLS while the session is in clear.
@@ -81,6 +83,7 @@ impl SessionConfig {
             early_talk: OutOfTurn::Tolerate,
             pipelining: OutOfTurn::Refuse,
             dialect: Dialect::default(),
+            directory: false,
             capabilities: Capabilities::default(),
             starttls: false,
             tls_required: false,

@@ -111,8 +111,9 @@ pub use events::TracingObserver;
 pub use header::{HeaderField, HeaderFieldError};
 pub use hooks::{
     AccessControl, Authenticator, Capabilities, CloseReason, CredentialAnswer, CredentialQuery,
-    CredentialStore, Delivery, EtrnAnswer, Event, ExtensionHandler, HookFailure, HookKind,
-    LookupError, Observer, Outcome, RelayPolicy, SaslExchange, SaslStep, Stage, StageKind,
+    CredentialStore, Delivery, Directory, DirectoryEntry, EtrnAnswer, Event, Expansion,
+    ExtensionHandler, HookFailure, HookKind, LookupError, Observer, Outcome, RelayPolicy,
+    SaslExchange, SaslStep, Stage, StageKind, Verification,
 };
 pub use in_flight::InFlight;
 pub use info::{

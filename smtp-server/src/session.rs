@@ -60,6 +60,8 @@ mod xclient;
 
 mod xforward;
 
+mod directory;
+
 mod guard;
 
 mod output;
@@ -172,6 +174,10 @@ pub enum Question<'a> {
     },
     /// Can what waits for this host be sent to it now? [`Session::answer_etrn`]
     Etrn(&'a EtrnArgument<'static>),
+    /// Whose mailbox is meant by this name? [`Session::answer_verification`]
+    Verification(&'a str),
+    /// Who is on the list of this name? [`Session::answer_expansion`]
+    Expansion(&'a str),
     /// An exchange for this mechanism. [`Session::answer_mechanism`]
     Mechanism(&'static str),
     /// Is this credential right? [`Session::answer_credentials`]

@@ -67,13 +67,15 @@ fn stock_replies_pair_codes_as_the_registry_does() {
     }
 }
 
-/// The registry of RFC 5248 as far as we use it, with what later RFCs added. For X.1.0, X.1.7 and X.4.0 it names
-/// no code.
+/// The registry of RFC 5248 as far as we use it, with what later RFCs added. For X.1.0, X.1.4, X.1.6,
+/// X.1.7 and X.4.0 it names no code.
 const REGISTRY: &[((u16, u16), &[u16])] = &[
     ((1, 0), &[250, 554]),
     ((1, 1), &[451, 550]),
     ((1, 3), &[501]),
-    ((1, 5), &[250]),
+    ((1, 4), &[553]),
+    ((1, 5), &[250, 251]),
+    ((1, 6), &[551]),
     ((1, 7), &[501]),
     ((3, 0), &[221, 250, 421, 451, 550, 554]),
     ((3, 1), &[452]),
@@ -87,6 +89,7 @@ const REGISTRY: &[((u16, u16), &[u16])] = &[
     ((5, 4), &[451, 501, 502, 503, 504, 550, 555]),
     ((5, 6), &[500]),
     ((6, 7), &[550, 553]),
+    ((6, 8), &[252, 550, 553]),
     ((7, 0), &[220, 235, 450, 454, 500, 501, 503, 504, 530, 535, 550]),
     ((7, 8), &[535, 554]),
     ((7, 11), &[524, 538]),
@@ -429,8 +432,14 @@ static STOCK: &[(Reply, &str)] = &[
     (replies::CLOSING, "221 2.0.0 "),
     (replies::READY_FOR_TLS, "220 2.0.0 "),
     (replies::HELP, "214 2.0.0 "),
-    (replies::CANNOT_VERIFY, "252 2.0.0 "),
-    (replies::EXPN_NOT_IMPLEMENTED, "502 5.5.1 "),
+    (replies::CANNOT_VERIFY, "252 2.5.0 "),
+    (replies::CANNOT_EXPAND, "252 2.5.0 "),
+    (replies::WILL_FORWARD, "251 2.1.5 "),
+    (replies::USER_NOT_LOCAL, "551 5.1.6 "),
+    (replies::NAME_UNKNOWN, "550 5.1.1 "),
+    (replies::NAME_AMBIGUOUS, "553 5.1.4 "),
+    (replies::REPLY_NEEDS_SMTPUTF8, "252 2.6.8 "),
+    (replies::REFUSAL_NEEDS_SMTPUTF8, "550 5.6.8 "),
     (replies::UNKNOWN_COMMAND, "500 5.5.2 "),
     (replies::NOT_IMPLEMENTED, "502 5.5.1 "),
     (replies::LINE_TOO_LONG, "500 5.5.2 "),

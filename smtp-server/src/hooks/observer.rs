@@ -151,6 +151,8 @@ pub enum HookKind {
     Delivery,
     /// [`ExtensionHandler`](super::ExtensionHandler).
     Extension,
+    /// [`Directory`](super::Directory).
+    Directory,
 }
 
 /// How a hook misbehaved.

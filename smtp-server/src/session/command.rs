@@ -199,12 +199,9 @@ impl Session {
             Command::Rset => self.rset(),
             Command::Noop => self.noop(mail),
             Command::Quit => self.quit(),
-            Command::Vrfy(_) => self.answer_idle_command(&replies::CANNOT_VERIFY, mail),
+            Command::Vrfy(query) => self.vrfy(query, mail),
+            Command::Expn(query) => self.expn(query, mail),
             Command::Help(_) => self.answer_idle_command(&replies::HELP, mail),
-            Command::Expn(_) => {
-                self.refuse(&replies::EXPN_NOT_IMPLEMENTED);
-                State::Command(mail)
-            }
             Command::Etrn(argument) => self.etrn(argument, mail),
             Command::XClient(client) => self.xclient(*client, mail),
             Command::XForward(told) => self.xforward(*told, mail),

@@ -143,6 +143,9 @@ impl Session {
         if self.is_in(&config.xforward_clients) {
             offered.push(Extension::XForward(XForward::NAMES.map(Cow::Borrowed).to_vec()));
         }
+        if config.directory {
+            offered.extend([Extension::Vrfy, Extension::Expn]);
+        }
         offered.extend(config.dialect.extensions().iter().map(ServiceExtension::line));
         offered
     }

@@ -36,15 +36,21 @@ impl Output {
         self.urgent = true;
     }
 
-    /// A reply that may wait while a complete command is buffered (RSET, MAIL, RCPT).
-    pub(super) fn push_held(&mut self, reply: &Reply) {
-        reply.encode(&mut self.bytes);
+    /// As [`push`](Self::push), in UTF-8: for a client that asked for it (RFC 6531 3.7.4).
+    pub(super) fn push_utf8(&mut self, reply: &Reply) {
+        reply.encode_utf8(&mut self.bytes);
+        self.urgent = true;
+    }
+
+    /// As [`push_held`](Self::push_held), in UTF-8.
+    pub(super) fn push_held_utf8(&mut self, reply: &Reply) {
+        reply.encode_utf8(&mut self.bytes);
         self.urgent |= HELD_BYTES_MAX < self.bytes.len();
     }
 
-    /// The same, in UTF-8.
-    pub(super) fn push_held_utf8(&mut self, reply: &Reply) {
-        reply.encode_utf8(&mut self.bytes);
+    /// A reply that may wait while a complete command is buffered (RSET, MAIL, RCPT).
+    pub(super) fn push_held(&mut self, reply: &Reply) {
+        reply.encode(&mut self.bytes);
         self.urgent |= HELD_BYTES_MAX < self.bytes.len();
     }
 

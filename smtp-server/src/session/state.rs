@@ -11,7 +11,7 @@
 //!              Asked, Exchange, Upgrading
 //! ```
 
-use smtp_proto::{BodyType, EtrnArgument, ForwardPath, RcptParams, Reply};
+use smtp_proto::{BodyType, EtrnArgument, ForwardPath, Query, RcptParams, Reply};
 
 use super::auth::Exchange;
 use super::content::Content;
@@ -92,6 +92,14 @@ pub(super) enum Asked {
         mail: Mail,
     },
     Etrn(EtrnArgument<'static>),
+    Verification {
+        query: Query<'static>,
+        mail: Mail,
+    },
+    Expansion {
+        query: Query<'static>,
+        mail: Mail,
+    },
     Mechanism {
         mechanism: &'static str,
         initial_response: Option<Vec<u8>>,
@@ -132,6 +140,8 @@ impl State {
                 Question::Command { verb, argument, envelope: mail.envelope() }
             }
             Asked::Etrn(argument) => Question::Etrn(argument),
+            Asked::Verification { query, .. } => Question::Verification(&query.argument),
+            Asked::Expansion { query, .. } => Question::Expansion(&query.argument),
             Asked::Mechanism { mechanism, .. } => Question::Mechanism(mechanism),
             Asked::Credentials { exchange, query } => {
                 Question::Credentials { query, mechanism: exchange.mechanism() }

@@ -4,6 +4,7 @@ mod admission;
 mod body;
 mod buffers;
 mod configuration;
+mod directory;
 mod driving;
 mod dropping;
 mod etrn;

@@ -12,9 +12,9 @@ use smtp_server::proto::{ForwardPath, RcptParams, Reply, replies};
 use smtp_server::session::Message;
 use smtp_server::{
     Accepted, Action, Body, BodyError, CloseReason, ContentAction, CredentialAnswer, Effects,
-    Envelope, EtrnAnswer, EvaluateAt, HeaderField, HookFailure, Now, PollChunk, Question, Receipt,
-    Recipient, RecipientClass, Rejection, RelayDecision, Session, SessionInfo, Stage, TlsInfo,
-    Verdict,
+    Envelope, EtrnAnswer, EvaluateAt, Expansion, HeaderField, HookFailure, Now, PollChunk,
+    Question, Receipt, Recipient, RecipientClass, Rejection, RelayDecision, Session, SessionInfo,
+    Stage, TlsInfo, Verdict, Verification,
 };
 
 use super::octets::Random;
@@ -221,6 +221,8 @@ enum Answer {
     Data(Verdict),
     Command(Reply),
     Etrn(EtrnAnswer),
+    Verification(Verification),
+    Expansion(Expansion),
     Mechanism(&'static str),
     Credentials(CredentialAnswer),
 }
@@ -276,6 +278,8 @@ impl Driver<'_> {
                 let failure = session.answer_command(reply);
                 self.link.run.failures.extend(failure);
             }
+            Answer::Verification(verification) => session.answer_verification(verification),
+            Answer::Expansion(expansion) => session.answer_expansion(expansion),
             Answer::Mechanism(mechanism) => {
                 let info = session.info();
                 let exchange = self.setup.authenticator.as_ref();
@@ -330,6 +334,14 @@ fn resolve(setup: &Setup, question: &Question<'_>, info: &SessionInfo, now: Now)
             Answer::Command(block_on(hook.command(verb, argument, *envelope, info)))
         }
         Question::Etrn(argument) => Answer::Etrn(block_on(setup.delivery.etrn(argument, info))),
+        Question::Verification(query) => {
+            let hook = setup.directory.as_ref().unwrap();
+            Answer::Verification(block_on(hook.verify(query, info)))
+        }
+        Question::Expansion(query) => {
+            let hook = setup.directory.as_ref().unwrap();
+            Answer::Expansion(block_on(hook.expand(query, info)))
+        }
         Question::Mechanism(mechanism) => Answer::Mechanism(mechanism),
         Question::Credentials { query, .. } => {
             let hook = setup.authenticator.as_ref().unwrap();

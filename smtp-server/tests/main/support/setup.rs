@@ -7,13 +7,15 @@ use smtp_server::config::Timeouts;
 use smtp_server::proto::{AddressSyntax, Dialect};
 use smtp_server::relay::{LocalDomains, Networks};
 use smtp_server::{
-    AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, EvaluateAt, ExtensionHandler,
-    Limits, NulPolicy, Observer, OutOfTurn, Peer, RelayPolicy, Server, Service, ServiceConfig,
-    SessionConfig,
+    AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, Directory, EvaluateAt,
+    ExtensionHandler, Limits, NulPolicy, Observer, OutOfTurn, Peer, RelayPolicy, Server, Service,
+    ServiceConfig, SessionConfig,
 };
 
 use super::events::Events;
-use super::hooks::{Scripted, SharedAccess, SharedAuthenticator, SharedExtension, SharedRelay};
+use super::hooks::{
+    Scripted, SharedAccess, SharedAuthenticator, SharedDirectory, SharedExtension, SharedRelay,
+};
 use super::tls;
 
 /// The server under test: `mx.test`, where `local.test` is local.
@@ -34,6 +36,7 @@ pub(crate) struct Setup {
     pub(crate) access: Option<Arc<dyn AccessControl>>,
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) delivery: Arc<dyn Delivery>,
+    pub(crate) directory: Option<Arc<dyn Directory>>,
     pub(crate) extension: Option<Arc<dyn ExtensionHandler>>,
     pub(crate) xclient_clients: Networks,
     pub(crate) xforward_clients: Networks,
@@ -64,6 +67,7 @@ impl Setup {
             access: None,
             authenticator: None,
             delivery: Arc::new(delivery),
+            directory: None,
             extension: None,
             xclient_clients: Networks::default(),
             xforward_clients: Networks::default(),
@@ -106,6 +110,7 @@ impl Setup {
         }
         config.xclient_clients = self.xclient_clients.clone();
         config.xforward_clients = self.xforward_clients.clone();
+        config.directory = self.directory.is_some();
         config.capabilities = self.delivery.capabilities();
         config.starttls = self.tls && self.service != Service::Submissions;
         config.tls_required = self.tls_required;
@@ -154,6 +159,9 @@ impl Setup {
         }
         if let Some(authenticator) = &self.authenticator {
             builder = builder.authenticator(SharedAuthenticator(authenticator.clone()));
+        }
+        if let Some(directory) = &self.directory {
+            builder = builder.directory(SharedDirectory(directory.clone()));
         }
         if let Some(extension) = &self.extension {
             builder = builder.extension(SharedExtension(extension.clone()));
