@@ -6,7 +6,7 @@
 //!   route.
 //! * **Limits**: [`Limits::recipients_max`](crate::config::Limits::recipients_max),
 //!   [`Limits::message_bytes_max`](crate::config::Limits::message_bytes_max). **Panics**: never.
-//! * **Spec**: RFC 5321 3.3, 4.1.1.2, 4.1.1.3; RFC 1870 6; RFC 4954 5; RFC 6409 4.2; RFC 6531 3.4, 3.7.4.1.
+//! * **Spec**: RFC 5321 3.3, 4.1.1.2, 4.1.1.3; RFC 1870 6; RFC 4954 5; RFC 6409 4.2; RFC 6531 3.4.
 
 use smtp_proto::{
     AuthParam, Domain, ForwardPath, MailParams, Parameter, RcptParams, Reply, ReplyCode,
