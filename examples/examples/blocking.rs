@@ -60,13 +60,15 @@ fn serve(mut stream: TcpStream, config: Arc<SessionConfig>) -> io::Result<()> {
                 session.answer_recipient(decision);
             }
             Action::Ask(Question::Data(_)) => session.answer_data(Verdict::Accept),
-            // This configuration offers no AUTH, ETRN, STARTTLS, directory or service extension, so none can come up.
+            // This configuration offers no AUTH, ETRN, STARTTLS or service extension and has no directory, so none
+            // can come up.
             Action::Ask(
-                Question::Listing { .. }
-                | Question::Mechanism(_)
+                Question::Mechanism(_)
                 | Question::Credentials { .. }
                 | Question::Command { .. }
-                | Question::Etrn(_),
+                | Question::Etrn(_)
+                | Question::Verification(_)
+                | Question::Expansion(_),
             )
             | Action::StartTls
             | Action::Close(_) => return Ok(()),

@@ -11,9 +11,10 @@ use std::sync::{Arc, OnceLock};
 use smtp_proto::{Dialect, ForwardPath, Reply, ReplyCode, ServiceExtension, replies};
 use smtp_server::relay::Networks;
 use smtp_server::{
-    Accepted, Action, BareNewline, ContentAction, CredentialAnswer, CredentialQuery, Effects,
-    EtrnAnswer, Identity, Now, OutOfTurn, Peer, Question, Receipt, RecipientClass, Rejection,
-    SaslExchange, SaslStep, Service, Session, SessionConfig, Verdict,
+    Accepted, Action, BareNewline, ContentAction, CredentialAnswer, CredentialQuery,
+    DirectoryEntry, Effects, EtrnAnswer, Expansion, Identity, Now, OutOfTurn, Peer, Question,
+    Receipt, RecipientClass, Rejection, SaslExchange, SaslStep, Service, Session, SessionConfig,
+    Verdict, Verification,
 };
 
 use crate::cuts::Cuts;
@@ -86,6 +87,7 @@ fn config(settings: u8) -> SessionConfig {
     if settings & 32 != 0 {
         config.limits.discarded_bytes_max = Some(40);
     }
+    config.directory = settings & 64 != 0;
     config
 }
 
@@ -132,6 +134,8 @@ enum Answer {
     Data,
     Command(Reply),
     Etrn(u64),
+    Verification(Verification),
+    Expansion(Expansion),
     Mechanism,
     Credentials(bool),
 }
@@ -240,9 +244,10 @@ impl Answer {
                 Self::Command(Reply::new(code.unwrap_or(ReplyCode::OK), None, text))
             }
             Question::Etrn(argument) => Self::Etrn(argument.as_str().len() as u64),
+            Question::Verification(query) => Self::Verification(verification(query)),
+            Question::Expansion(query) => Self::Expansion(expansion(query)),
             Question::Mechanism(_) => Self::Mechanism,
             Question::Credentials { query, .. } => Self::Credentials(query.authcid() == "kim"),
-            Question::Listing { .. } => panic!("there is no directory"),
             Question::Message(_) => panic!("it is taken out before"),
         }
     }
@@ -262,6 +267,8 @@ impl Answer {
             Self::Data => session.answer_data(Verdict::Accept),
             Self::Command(reply) => drop(session.answer_command(reply)),
             Self::Etrn(messages) => session.answer_etrn(EtrnAnswer::Pending(messages)),
+            Self::Verification(verification) => session.answer_verification(verification),
+            Self::Expansion(expansion) => session.answer_expansion(expansion),
             Self::Mechanism => session.answer_mechanism(Some(Box::new(TwoSteps))),
             Self::Credentials(true) => {
                 session.answer_credentials(CredentialAnswer::Granted(Identity::new("kim")));
@@ -269,6 +276,38 @@ impl Answer {
             Self::Credentials(false) => session.answer_credentials(CredentialAnswer::Denied),
         }
     }
+}
+
+/// Every answer there is, with the query as a name and, where it is one, as the mailbox.
+fn verification(query: &str) -> Verification {
+    match query.len() % 6 {
+        0 => Verification::CannotVerify,
+        1 => Verification::Unknown,
+        2 => Verification::Ambiguous(entries(query)),
+        kind => match (kind, entries(query).pop()) {
+            (_, None) => Verification::CannotVerify,
+            (3, Some(entry)) => Verification::Mailbox(entry),
+            (4, Some(entry)) => Verification::WillForward(entry),
+            (_, Some(entry)) => Verification::Moved(entry),
+        },
+    }
+}
+
+fn expansion(query: &str) -> Expansion {
+    match query.len() % 3 {
+        0 => Expansion::CannotExpand,
+        1 => Expansion::Unknown,
+        _ => Expansion::Members(entries(query)),
+    }
+}
+
+/// As many as the query has words.
+fn entries(query: &str) -> Vec<DirectoryEntry> {
+    let entry = |word: &str| {
+        let mailbox = word.parse().or_else(|_| "kim@a.example".parse()).ok()?;
+        DirectoryEntry::new(mailbox).map(|entry| entry.with_name(query))
+    };
+    query.split(' ').filter_map(entry).collect()
 }
 
 /// A mechanism that asks for a name and has it looked up.

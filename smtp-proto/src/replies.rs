@@ -52,19 +52,28 @@ pub const READY_FOR_TLS: Reply = stock(ReplyCode::READY, (2, 0, 0), "Ready to st
 pub const HELP: Reply = stock(ReplyCode::HELP, (2, 0, 0), "See RFC 5321");
 /// VRFY, where mailboxes are not told.
 pub const CANNOT_VERIFY: Reply =
-    stock(ReplyCode::CANNOT_VERIFY, (2, 0, 0), "Cannot verify, but will take mail and try");
+    stock(ReplyCode::CANNOT_VERIFY, (2, 5, 0), "Cannot verify, but will take mail and try");
 /// EXPN, where lists are not told.
 pub const CANNOT_EXPAND: Reply =
-    stock(ReplyCode::CANNOT_VERIFY, (2, 0, 0), "Cannot expand, but will take mail and try");
-/// VRFY or EXPN whose reply would need UTF-8 that the client did not ask for.
-pub const CANNOT_SHOW: Reply = stock(
-    ReplyCode::CANNOT_VERIFY,
-    (2, 6, 8),
-    "Cannot show a non-ASCII mailbox without SMTPUTF8, but will take mail and try",
-);
-/// VRFY for a name that several mailboxes have; they follow.
-pub const AMBIGUOUS: Reply =
-    stock(ReplyCode::MAILBOX_NAME_NOT_ALLOWED, (5, 1, 4), "Ambiguous: possibilities are");
+    stock(ReplyCode::CANNOT_VERIFY, (2, 5, 0), "Cannot expand, but will take mail and try");
+/// VRFY of a user whose mail is sent on; the mailbox follows.
+pub const WILL_FORWARD: Reply =
+    stock(ReplyCode::WILL_FORWARD, (2, 1, 5), "Not here, but will forward to");
+/// VRFY of a user whose mail has to be sent elsewhere; the mailbox follows.
+pub const USER_NOT_LOCAL: Reply = stock(ReplyCode::USER_NOT_LOCAL, (5, 1, 6), "Not here, but try");
+/// VRFY or EXPN of a name that nobody and no list has.
+pub const NAME_UNKNOWN: Reply =
+    stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 1, 1), "No such user or list");
+/// VRFY of a name that several have; they may follow, one a line.
+pub const NAME_AMBIGUOUS: Reply =
+    stock(ReplyCode::MAILBOX_NAME_NOT_ALLOWED, (5, 1, 4), "Ambiguous name");
+/// A positive reply that takes UTF-8, for a client that did not ask for it.
+pub const REPLY_NEEDS_SMTPUTF8: Reply =
+    stock(ReplyCode::CANNOT_VERIFY, (2, 6, 8), "The reply needs SMTPUTF8");
+/// A negative reply that takes UTF-8, for a client that did not ask for it.
+pub const REFUSAL_NEEDS_SMTPUTF8: Reply =
+    stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 6, 8), "The reply needs SMTPUTF8");
+
 /// No command that we know.
 pub const UNKNOWN_COMMAND: Reply = stock(ReplyCode::SYNTAX_ERROR, (5, 5, 2), "Unknown command");
 /// A command that has a meaning, but not here.
@@ -182,6 +191,11 @@ pub const RECIPIENT_NEEDS_SMTPUTF8: Reply =
 /// (RFC 6409 4.2).
 pub const UNQUALIFIED_DOMAIN: Reply =
     stock(ReplyCode::TRANSACTION_FAILED, (5, 1, 0), "Domain is not fully qualified");
+/// No such mailbox.
+pub const USER_UNKNOWN: Reply = stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 1, 1), "User unknown");
+/// The mailbox takes no more now.
+pub const MAILBOX_FULL: Reply =
+    stock(ReplyCode::INSUFFICIENT_STORAGE, (4, 2, 2), "Mailbox full, try again later");
 /// A recipient that is neither ours nor one this client may send to.
 pub const RELAY_DENIED: Reply =
     stock(ReplyCode::TRANSACTION_FAILED, (5, 7, 1), "Relay access denied");

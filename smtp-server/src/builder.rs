@@ -19,7 +19,7 @@ use crate::hooks::{
     AccessControl, Authenticator, Delivery, Directory, ExtensionHandler, Observer, RelayPolicy,
 };
 use crate::info::Service;
-use crate::relay::{Networks, check_coverage};
+use crate::relay::{Networks, check_coverage, parse_network};
 use crate::server::Server;
 #[cfg(feature = "tls")]
 use crate::tls::TlsConfig;
@@ -115,6 +115,12 @@ impl ServerBuilder<Ready> {
         self
     }
 
+    /// What VRFY and EXPN tell. Without one they tell nothing (252).
+    pub fn directory(mut self, directory: impl Directory) -> Self {
+        self.state.hooks.directory = Some(Arc::new(directory));
+        self
+    }
+
     /// Who is told what happens; may be called several times.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.state.hooks.observers.push(Arc::new(observer));
@@ -124,12 +130,6 @@ impl ServerBuilder<Ready> {
     /// Sizes and counts.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.state.session.limits = limits;
-        self
-    }
-
-    /// Who may be asked by VRFY and EXPN. By default nobody: both are answered with 252.
-    pub fn directory(mut self, directory: impl Directory) -> Self {
-        self.state.hooks.directory = Some(Arc::new(directory));
         self
     }
 
@@ -151,11 +151,18 @@ impl ServerBuilder<Ready> {
         self
     }
 
-    /// Clients for which a bare line feed has the meaning of [`BareNewline::Normalize`] in any case: old
-    /// appliances, where everybody else is refused.
-    pub fn bare_newline_exempt(mut self, networks: Networks) -> Self {
-        self.state.session.bare_newline_exempt = networks;
-        self
+    /// Client networks, such as `192.0.2.0/24`, for which a bare line feed has the meaning of
+    /// [`BareNewline::Normalize`] in any case: old appliances among clients that are refused otherwise.
+    ///
+    /// # Errors
+    /// [`ConfigError::Network`] for text that is none.
+    pub fn bare_newline_exempt<N: AsRef<str>>(
+        mut self,
+        networks: impl IntoIterator<Item = N>,
+    ) -> Result<Self, ConfigError> {
+        let networks = networks.into_iter().map(|network| parse_network(network.as_ref()));
+        self.state.session.bare_newline_exempt = networks.collect::<Result<_, _>>()?;
+        Ok(self)
     }
 
     /// What a NUL octet in content means.
@@ -232,7 +239,6 @@ impl ServerBuilder<Ready> {
         let mut extensions = state.hooks.extensions.iter();
         session.dialect =
             extensions.try_fold(dialect, |dialect, (one, _)| dialect.with(one.clone()))?;
-        session.directory = state.hooks.directory.is_some();
         session.capabilities = state.hooks.delivery.capabilities();
         session.check()?;
         #[cfg(feature = "tls")]

@@ -10,6 +10,7 @@ mod check;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use smtp_proto::Dialect;
 
 use crate::envelope::IdSource;
@@ -36,7 +37,7 @@ pub struct SessionConfig {
     pub bare_newline: BareNewline,
     /// Clients for which a bare line feed has the meaning of [`BareNewline::Normalize`] in any case (Postfix
     /// `smtpd_forbid_bare_newline_exclusions`).
-    pub bare_newline_exempt: Networks,
+    pub bare_newline_exempt: Vec<IpNet>,
     /// What a NUL octet in content means.
     pub nul: NulPolicy,
     /// What follows from octets that come before the greeting. Default: they are tolerated, and an event.
@@ -45,8 +46,7 @@ pub struct SessionConfig {
     pub pipelining: OutOfTurn,
     /// What the session understands beyond the standard.
     pub dialect: Dialect,
-    /// Whether [`Question::Listing`](crate::session::Question::Listing) is asked for VRFY and EXPN. Without,
-    /// they tell nothing.
+    /// Ask a directory about VRFY and EXPN, and list both by EHLO; otherwise they are answered with 252.
     pub directory: bool,
     /// What EHLO may offer on behalf of the delivery.
     pub capabilities: Capabilities,
@@ -78,7 +78,7 @@ impl SessionConfig {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             bare_newline: BareNewline::default(),
-            bare_newline_exempt: Networks::default(),
+            bare_newline_exempt: Vec::new(),
             nul: NulPolicy::default(),
             early_talk: OutOfTurn::Tolerate,
             pipelining: OutOfTurn::Refuse,
@@ -97,7 +97,9 @@ impl SessionConfig {
 
     /// What a bare line feed of this client means.
     pub(crate) fn bare_newline_of(&self, peer: &Peer) -> BareNewline {
-        let is_exempt = self.bare_newline_exempt.network_of(peer).is_some();
+        let is_exempt = peer
+            .ip()
+            .is_some_and(|ip| self.bare_newline_exempt.iter().any(|net| net.contains(&ip)));
         if is_exempt { BareNewline::Normalize } else { self.bare_newline }
     }
 

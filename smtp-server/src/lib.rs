@@ -111,9 +111,9 @@ pub use events::TracingObserver;
 pub use header::{HeaderField, HeaderFieldError};
 pub use hooks::{
     AccessControl, Authenticator, Capabilities, CloseReason, CredentialAnswer, CredentialQuery,
-    CredentialStore, Delivery, Directory, EtrnAnswer, Event, ExtensionHandler, HookFailure,
-    HookKind, ListedMailbox, LookupError, Observer, Outcome, RelayPolicy, SaslExchange, SaslStep,
-    Stage, StageKind,
+    CredentialStore, Delivery, Directory, DirectoryEntry, EtrnAnswer, Event, Expansion,
+    ExtensionHandler, HookFailure, HookKind, LookupError, Observer, Outcome, RelayPolicy,
+    SaslExchange, SaslStep, Stage, StageKind, Verification,
 };
 pub use in_flight::InFlight;
 pub use info::{

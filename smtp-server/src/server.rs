@@ -28,7 +28,7 @@ use crate::builder::{ServerBuilder, WantsRelayPolicy};
 use crate::config::SessionConfig;
 use crate::driver::{Admission, Buffers, Connection, Context, Hooks, Permit, Shutdown, now};
 use crate::error::ConfigError;
-use crate::hooks::{AccessControl, Authenticator, Event, RelayPolicy};
+use crate::hooks::{AccessControl, Authenticator, Directory, Event, RelayPolicy};
 use crate::info::{Peer, Service, SessionInfo};
 use crate::relay::{Networks, check_coverage};
 use crate::session::Session;
@@ -60,6 +60,7 @@ pub struct ServiceConfig {
     authenticator: Option<Arc<dyn Authenticator>>,
     xclient_clients: Option<Networks>,
     xforward_clients: Option<Networks>,
+    directory: Option<Arc<dyn Directory>>,
     #[cfg(feature = "tls")]
     tls: Option<TlsConfig>,
 }
@@ -114,6 +115,7 @@ impl ServiceConfig {
             authenticator: None,
             xclient_clients: None,
             xforward_clients: None,
+            directory: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -153,6 +155,12 @@ impl ServiceConfig {
     /// Who may use XFORWARD at this listener alone, in place of the server's.
     pub fn xforward_clients(mut self, networks: Networks) -> Self {
         self.xforward_clients = Some(networks);
+        self
+    }
+
+    /// A directory for this listener alone, in place of the server's: users may be told more than strangers.
+    pub fn directory(mut self, directory: impl Directory) -> Self {
+        self.directory = Some(Arc::new(directory));
         self
     }
 
@@ -285,6 +293,7 @@ impl Server {
         hooks.relay = config.relay.unwrap_or(hooks.relay);
         hooks.access = config.access.or(hooks.access);
         hooks.authenticator = config.authenticator.or(hooks.authenticator);
+        hooks.directory = config.directory.or(hooks.directory);
         if (service == Service::Submissions || config.tls_required) && !has_tls {
             return Err(ConfigError::TlsRequired(service));
         }
@@ -300,6 +309,7 @@ impl Server {
         session.tls_required = config.tls_required;
         session.auth.offered = hooks.authenticator.is_some() && service != Service::Lmtp;
         session.auth.required = config.auth_required;
+        session.directory = hooks.directory.is_some();
         Ok(Endpoint {
             session: Arc::new(session),
             hooks: Arc::new(hooks),

@@ -50,8 +50,6 @@ mod prdr;
 
 mod auth;
 
-mod listing;
-
 mod misc;
 
 mod extension;
@@ -62,6 +60,8 @@ mod xclient;
 
 mod xforward;
 
+mod directory;
+
 mod guard;
 
 mod output;
@@ -70,9 +70,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use smtp_proto::{
-    EtrnArgument, ForwardPath, LineDecoder, RcptParams, Reply, Verb, XForward, replies,
-};
+use smtp_proto::{EtrnArgument, ForwardPath, LineDecoder, RcptParams, Reply, XForward, replies};
 
 use crate::body::BodyError;
 use crate::config::{BareNewline, SessionConfig};
@@ -165,13 +163,6 @@ pub enum Question<'a> {
     },
     /// May the content come? [`Session::answer_data`]
     Data(&'a Envelope),
-    /// Which mailboxes does the name stand for? [`Session::answer_listing`]
-    Listing {
-        /// VRFY or EXPN.
-        verb: Verb,
-        /// What the client asked about, as written.
-        name: &'a str,
-    },
     /// What is the reply to this command of a service extension? [`Session::answer_command`]
     Command {
         /// The verb, as the extension registered it.
@@ -183,6 +174,10 @@ pub enum Question<'a> {
     },
     /// Can what waits for this host be sent to it now? [`Session::answer_etrn`]
     Etrn(&'a EtrnArgument<'static>),
+    /// Whose mailbox is meant by this name? [`Session::answer_verification`]
+    Verification(&'a str),
+    /// Who is on the list of this name? [`Session::answer_expansion`]
+    Expansion(&'a str),
     /// An exchange for this mechanism. [`Session::answer_mechanism`]
     Mechanism(&'static str),
     /// Is this credential right? [`Session::answer_credentials`]

@@ -108,7 +108,13 @@ impl Rejection {
     /// There is no such mailbox: `550 5.1.1` (RFC 3463 3.2).
     #[must_use]
     pub fn user_unknown() -> Self {
-        Self::permanent(EnhancedCode::new(5, 1, 1), "User unknown")
+        Self::stock(replies::USER_UNKNOWN)
+    }
+
+    /// The mailbox takes no more now: `452 4.2.2` (RFC 3463 3.3).
+    #[must_use]
+    pub fn mailbox_full() -> Self {
+        Self::stock(replies::MAILBOX_FULL)
     }
 
     /// Not ours, and this client may not relay: `550 5.7.1` (RFC 5321 3.6.2).

@@ -116,7 +116,8 @@ impl Delivery for Maildir {
 fn refusal(error: &std::io::Error) -> Rejection {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};
     let rejection = match error.kind() {
-        StorageFull | QuotaExceeded => Rejection::insufficient_storage(),
+        StorageFull => Rejection::insufficient_storage(),
+        QuotaExceeded => Rejection::mailbox_full(),
         _ => Rejection::local_error(),
     };
     rejection.with_detail(error.to_string())

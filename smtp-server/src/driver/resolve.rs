@@ -11,15 +11,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 
-use smtp_proto::{ForwardPath, RcptParams, Reply, ServiceExtension, Verb, replies};
+use smtp_proto::{ForwardPath, RcptParams, Reply, ServiceExtension, replies};
 
 use super::hook_clock::{self, Turn};
 use crate::config::{EvaluateAt, Timeouts};
 use crate::envelope::{Envelope, Recipient, RecipientClass};
 use crate::hooks::{
     AccessControl, Authenticator, CredentialAnswer, CredentialQuery, Delivery, Directory,
-    EtrnAnswer, Event, ExtensionHandler, HookFailure, HookKind, ListedMailbox, LookupError,
-    Observer, RelayPolicy, SaslExchange, Stage, StageKind,
+    EtrnAnswer, Event, Expansion, ExtensionHandler, HookFailure, HookKind, LookupError, Observer,
+    RelayPolicy, SaslExchange, Stage, StageKind, Verification,
 };
 use crate::info::SessionInfo;
 use crate::session::{Question, Session};
@@ -47,9 +47,10 @@ pub(super) enum Answer {
     Sender(Verdict),
     Recipient(Result<(RecipientClass, Effects), Rejection>),
     Data(Verdict),
-    Listing(Result<Vec<ListedMailbox>, Rejection>),
     Command(Reply),
     Etrn(EtrnAnswer),
+    Verification(Verification),
+    Expansion(Expansion),
     Mechanism(Option<Box<dyn SaslExchange>>),
     Credentials(CredentialAnswer),
     /// The question is not answered by `resolve`.
@@ -67,7 +68,8 @@ impl Answer {
             Self::Sender(verdict) => session.answer_sender(verdict),
             Self::Recipient(decision) => session.answer_recipient(decision),
             Self::Data(verdict) => session.answer_data(verdict),
-            Self::Listing(listed) => session.answer_listing(listed),
+            Self::Verification(verification) => session.answer_verification(verification),
+            Self::Expansion(expansion) => session.answer_expansion(expansion),
             Self::Mechanism(exchange) => session.answer_mechanism(exchange),
             Self::Credentials(answer) => session.answer_credentials(answer),
             Self::None => {}
@@ -104,7 +106,6 @@ impl Hooks {
             Question::Data(envelope) => {
                 Answer::Data(self.check(Stage::Data { now, envelope }, info).await)
             }
-            Question::Listing { verb, name } => Answer::Listing(self.list(verb, name, info).await),
             Question::Command { verb, argument, envelope } => {
                 Answer::Command(self.command(verb, argument, envelope, info).await)
             }
@@ -113,6 +114,8 @@ impl Hooks {
                 let answer = self.call(HookKind::Etrn, info, etrn).await;
                 Answer::Etrn(answer.unwrap_or(EtrnAnswer::Unable))
             }
+            Question::Verification(query) => Answer::Verification(self.verify(query, info).await),
+            Question::Expansion(query) => Answer::Expansion(self.expand(query, info).await),
             Question::Mechanism(mechanism) => Answer::Mechanism(self.exchange(mechanism, info)),
             Question::Credentials { query, mechanism } => {
                 Answer::Credentials(self.look_up(query, mechanism, info).await)
@@ -187,22 +190,6 @@ impl Hooks {
         }
     }
 
-    async fn list(
-        &self,
-        verb: Verb,
-        name: &str,
-        info: &SessionInfo,
-    ) -> Result<Vec<ListedMailbox>, Rejection> {
-        let Some(directory) = &self.directory else { return Ok(Vec::new()) };
-        let listing = async {
-            match verb {
-                Verb::Expn => directory.expand(name, info).await,
-                _ => directory.verify(name, info).await,
-            }
-        };
-        self.call(HookKind::Directory, info, listing).await?
-    }
-
     async fn command(
         &self,
         verb: &str,
@@ -215,6 +202,21 @@ impl Hooks {
         let command = async { handler.command(verb, argument, envelope, info).await };
         let reply = self.call(HookKind::Extension, info, command).await;
         reply.unwrap_or_else(|rejection| rejection.reply().clone())
+    }
+
+    /// A directory that fails says what one says that does not know: a 4yz is no reply to VRFY (RFC 5321 4.3.2).
+    async fn verify(&self, query: &str, info: &SessionInfo) -> Verification {
+        let Some(directory) = &self.directory else { return Verification::CannotVerify };
+        let verify = async { directory.verify(query, info).await };
+        let verification = self.call(HookKind::Directory, info, verify).await;
+        verification.unwrap_or(Verification::CannotVerify)
+    }
+
+    async fn expand(&self, query: &str, info: &SessionInfo) -> Expansion {
+        let Some(directory) = &self.directory else { return Expansion::CannotExpand };
+        let expand = async { directory.expand(query, info).await };
+        let expansion = self.call(HookKind::Directory, info, expand).await;
+        expansion.unwrap_or(Expansion::CannotExpand)
     }
 
     fn mechanisms(&self, info: &SessionInfo) -> Vec<&'static str> {

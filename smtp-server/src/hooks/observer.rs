@@ -139,8 +139,6 @@ pub enum Event<'a> {
 pub enum HookKind {
     /// [`AccessControl`](super::AccessControl).
     Access,
-    /// [`Directory`](super::Directory).
-    Directory,
     /// [`RelayPolicy`](super::RelayPolicy).
     Relay,
     /// [`Authenticator`](super::Authenticator).
@@ -153,6 +151,8 @@ pub enum HookKind {
     Delivery,
     /// [`ExtensionHandler`](super::ExtensionHandler).
     Extension,
+    /// [`Directory`](super::Directory).
+    Directory,
 }
 
 /// How a hook misbehaved.

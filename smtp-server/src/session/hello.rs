@@ -122,9 +122,6 @@ impl Session {
             Extension::Chunking,
         ];
         self.add_offers_of_delivery(&mut offered);
-        if config.directory {
-            offered.extend([Extension::Vrfy, Extension::Expn]);
-        }
         let recipients_max = config.limits.recipients_max.and_then(|max| u32::try_from(max).ok());
         let rcpt_max = recipients_max.filter(|max| TELLABLE_LIMITS.contains(max));
         if rcpt_max.is_some() {
@@ -145,6 +142,9 @@ impl Session {
         }
         if self.is_in(&config.xforward_clients) {
             offered.push(Extension::XForward(XForward::NAMES.map(Cow::Borrowed).to_vec()));
+        }
+        if config.directory {
+            offered.extend([Extension::Vrfy, Extension::Expn]);
         }
         offered.extend(config.dialect.extensions().iter().map(ServiceExtension::line));
         offered

@@ -9,9 +9,11 @@
 //! * **Spec**: RFC 5321 3.3, 4.1.1.2, 4.1.1.3; RFC 1870 6; RFC 4954 5; RFC 6409 4.2; RFC 6531 3.4.
 
 use smtp_proto::{
-    AuthParam, Domain, ForwardPath, MailParams, Parameter, RcptParams, Reply, ReversePath, replies,
+    AuthParam, Domain, ForwardPath, MailParams, Parameter, RcptParams, Reply, ReplyCode,
+    ReversePath, replies,
 };
 
+use super::directory::readable;
 use super::state::{Asked, Mail, State, Transaction};
 use super::{Session, prdr};
 use crate::envelope::{Envelope, Recipient, RecipientClass};
@@ -179,6 +181,9 @@ impl Session {
                 self.state = State::Command(Mail::Open(transaction));
             }
             Err(rejection) if rejection.closes() => self.refuse_with(&rejection, Mail::None),
+            Err(rejection) if rejection.reply().code() == ReplyCode::USER_NOT_LOCAL => {
+                self.state = self.refuse_moved(rejection.reply(), transaction);
+            }
             Err(rejection) => self.state = self.refuse_recipient(rejection.reply(), transaction),
         }
     }
@@ -186,6 +191,15 @@ impl Session {
     fn refuse_recipient(&mut self, reply: &Reply, mut transaction: Box<Transaction>) -> State {
         transaction.refused = transaction.refused.saturating_add(1);
         self.refuse_held(reply);
+        State::Command(Mail::Open(transaction))
+    }
+
+    /// A 551 names a mailbox, which a client without SMTPUTF8 could not read (RFC 6531 3.7.4.1).
+    fn refuse_moved(&mut self, reply: &Reply, mut transaction: Box<Transaction>) -> State {
+        let reply = readable(reply.clone(), transaction.envelope.params.smtputf8);
+        transaction.refused = transaction.refused.saturating_add(1);
+        self.guard.count_error();
+        self.output.push_held_utf8(&reply);
         State::Command(Mail::Open(transaction))
     }
 

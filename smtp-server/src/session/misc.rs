@@ -1,4 +1,4 @@
-//! Commands without consequences: RSET, NOOP, QUIT, VRFY, HELP.
+//! Commands without consequences: RSET, NOOP, QUIT, HELP.
 //!
 //! * **In**: the command. **Out**: its reply.
 //! * **Promises**: they are counted, so that a client cannot live on them.

@@ -36,7 +36,7 @@ impl Output {
         self.urgent = true;
     }
 
-    /// The same, to a client that asked for UTF-8 in this very command (RFC 6531 3.7.4.2).
+    /// As [`push`](Self::push), in UTF-8: for a client that asked for it (RFC 6531 3.7.4).
     pub(super) fn push_utf8(&mut self, reply: &Reply) {
         reply.encode_utf8(&mut self.bytes);
         self.urgent = true;

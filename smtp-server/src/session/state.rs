@@ -11,7 +11,7 @@
 //!              Asked, Exchange, Upgrading
 //! ```
 
-use smtp_proto::{BodyType, EtrnArgument, ForwardPath, Query, RcptParams, Reply, Verb};
+use smtp_proto::{BodyType, EtrnArgument, ForwardPath, Query, RcptParams, Reply};
 
 use super::auth::Exchange;
 use super::content::Content;
@@ -86,17 +86,20 @@ pub(super) enum Asked {
         transaction: Box<Transaction>,
         framing: Framing,
     },
-    Listing {
-        verb: Verb,
-        query: Query<'static>,
-        mail: Mail,
-    },
     Command {
         verb: String,
         argument: String,
         mail: Mail,
     },
     Etrn(EtrnArgument<'static>),
+    Verification {
+        query: Query<'static>,
+        mail: Mail,
+    },
+    Expansion {
+        query: Query<'static>,
+        mail: Mail,
+    },
     Mechanism {
         mechanism: &'static str,
         initial_response: Option<Vec<u8>>,
@@ -133,13 +136,12 @@ impl State {
                 Question::Recipient { to, params, envelope: &transaction.envelope }
             }
             Asked::Data { transaction, .. } => Question::Data(&transaction.envelope),
-            Asked::Listing { verb, query, .. } => {
-                Question::Listing { verb: *verb, name: &query.argument }
-            }
             Asked::Command { verb, argument, mail } => {
                 Question::Command { verb, argument, envelope: mail.envelope() }
             }
             Asked::Etrn(argument) => Question::Etrn(argument),
+            Asked::Verification { query, .. } => Question::Verification(&query.argument),
+            Asked::Expansion { query, .. } => Question::Expansion(&query.argument),
             Asked::Mechanism { mechanism, .. } => Question::Mechanism(mechanism),
             Asked::Credentials { exchange, query } => {
                 Question::Credentials { query, mechanism: exchange.mechanism() }

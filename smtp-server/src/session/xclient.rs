@@ -70,7 +70,6 @@ impl Session {
                 client.destination_port.as_ref(),
             ),
         };
-        self.bare_newline = self.config.bare_newline_of(&peer);
         let info = Arc::make_mut(&mut self.info);
         info.peer = peer;
         info.reverse_name = reverse_name;

@@ -4,6 +4,7 @@ mod admission;
 mod body;
 mod buffers;
 mod configuration;
+mod directory;
 mod driving;
 mod dropping;
 mod etrn;
@@ -21,6 +22,7 @@ mod open_relay;
 mod patience;
 mod queue_id;
 mod shutdown;
+mod smtputf8;
 mod timeouts;
 mod tls;
 #[cfg(unix)]

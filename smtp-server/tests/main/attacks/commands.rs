@@ -1,9 +1,11 @@
 //! Rows C3 to C20, those of a server: the command stream.
 
+use std::sync::Arc;
+
 use smtp_server::proto::limits;
 
 use super::{at_every_cut, runtime};
-use crate::support::hooks::{Behaviour, Scripted, rejection};
+use crate::support::hooks::{Behaviour, Scripted, Users, rejection};
 use crate::support::mail::after_envelope;
 use crate::support::octets::codes;
 use crate::support::pure::{self, Cuts, Turn};
@@ -196,8 +198,33 @@ fn c16_vrfy_changes_no_transaction() {
     let (setup, delivery) = Setup::accepting();
     let turns = after_envelope(&["VRFY <\u{fc}@x>\r\nDATA\r\n.\r\n"]);
     let run = pure::run(&setup, &turns, Cuts::None);
-    assert_eq!(codes(&run.output[3]), ["252 2.0.0", "354", "250 2.0.0"]);
+    assert_eq!(codes(&run.output[3]), ["252 2.5.0", "354", "250 2.0.0"]);
     assert_eq!(delivery.log(), ["<a@client.test> <kim@local.test> "]);
+}
+
+// rows: 5321-4.1.1.6-a
+#[test]
+fn c16_neither_does_any_answer_of_a_directory() {
+    for (command, code) in [
+        ("VRFY <\u{fc}@x>", "550 5.1.1"),
+        ("VRFY kim", "250 2.1.5"),
+        ("VRFY lee", "251 2.1.5"),
+        ("VRFY u@backup.test", "252 2.5.0"),
+        ("VRFY old", "551 5.1.6"),
+        ("VRFY x", "553 5.1.4"),
+        ("VRFY дима", "252 2.6.8"),
+        ("VRFY дима-old", "550 5.6.8"),
+        ("EXPN one", "250 2.1.5"),
+        ("EXPN secret", "252 2.5.0"),
+        ("EXPN kim", "550 5.1.1"),
+    ] {
+        let (mut setup, delivery) = Setup::accepting();
+        setup.directory = Some(Arc::new(Users));
+        let turn = format!("{command}\r\nDATA\r\n.\r\n");
+        let run = at_every_cut(&setup, &after_envelope(&[&turn]));
+        assert_eq!(codes(&run.output[3]), [code, "354", "250 2.0.0"], "{command}");
+        assert_eq!(delivery.log().last().unwrap(), "<a@client.test> <kim@local.test> ");
+    }
 }
 
 #[test]

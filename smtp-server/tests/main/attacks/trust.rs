@@ -167,7 +167,7 @@ fn j03_a_malformed_claim_changes_nothing() {
 }
 
 /// Facts of the other client take the place of the proxy's everywhere; TLS is the connection's.
-// rows: XCLIENT-1-b XCLIENT-1-d
+// rows: XCLIENT-1-b, XCLIENT-1-d
 #[test]
 fn j04_nothing_of_the_proxy_is_left_but_tls() {
     let (setup, facts) = setup(PROXY);

@@ -13,9 +13,7 @@ use smtp_server::{
     SaslExchange, SaslStep, SessionInfo, Stage, StageKind, Verdict,
 };
 
-use super::{connected, paused, runtime, serve};
-use crate::support::hooks::Phonebook;
-use crate::support::octets::codes;
+use super::{paused, serve};
 use crate::support::setup::Setup;
 use crate::support::tcp::Client;
 
@@ -310,24 +308,4 @@ fn an_authenticator_that_panics() {
 #[test]
 fn an_observer_that_panics_is_not_noticed() {
     check(Place::Observer, 0, &[], None);
-}
-
-#[test]
-fn a_directory_that_panics_costs_one_reply() {
-    let (mut setup, _) = Setup::accepting();
-    setup.directory = Some(Phonebook);
-    runtime().block_on(async {
-        let (mut client, _serving) = connected(&setup, 4096);
-        client.reply().await;
-        for (command, code) in [
-            ("EHLO client.test", "250"),
-            ("VRFY broken", "451 4.3.0"),
-            ("VRFY kim", "250 2.1.5"),
-            ("EXPN staff", "250 2.1.5"),
-        ] {
-            let reply = client.ask(&format!("{command}\r\n")).await;
-            assert_eq!(codes(reply.as_bytes()), [code], "{command}");
-        }
-    });
-    assert_eq!(setup.events.starting_with("HookFailed"), ["HookFailed Directory Panicked"]);
 }

@@ -111,7 +111,7 @@ fn parameters_reach_the_delivery_as_they_came() {
     assert_eq!(params.hold.as_ref().unwrap().release(1_000), 1_060);
 }
 
-// rows: 6710-4.1-b 6710-4.1-c 6710-4.1-d
+// rows: 6710-4.1-b, 6710-4.1-c, 6710-4.1-d
 #[test]
 fn access_control_has_the_last_word_on_priorities() {
     for (asked, reply, given) in [
@@ -154,7 +154,7 @@ fn a_priority_is_lowered_where_access_control_is_asked_at_rcpt() {
 
 /// The latest date is the time of EHLO and the longest interval; it moves with the clock, so what was
 /// offered is taken for as long as the session lasts.
-// rows: 4865-4.2-b 4865-4.2-d
+// rows: 4865-4.2-b, 4865-4.2-d
 #[test]
 fn a_message_is_held_for_so_long_from_now() {
     let mut setup = Setup::new(Capable::default());
@@ -185,7 +185,7 @@ fn a_message_is_held_for_so_long_from_now() {
 }
 
 /// Numbers that EHLO cannot tell are told as the largest that it can.
-// rows: 2852-2-a 4865-4.2-b
+// rows: 2852-2-a, 4865-4.2-b
 #[test]
 fn offers_have_nine_digits() {
     #[derive(Clone)]

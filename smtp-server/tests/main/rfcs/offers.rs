@@ -1,5 +1,7 @@
 //! What EHLO and LHLO offer, and what a server does not take since it does not offer it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use smtp_server::delivery::Discard;
 use smtp_server::relay::LocalDomains;
@@ -9,6 +11,7 @@ use smtp_server::{
 };
 
 use crate::contracts::runtime;
+use crate::support::hooks::Users;
 use crate::support::octets::{codes, replies};
 use crate::support::pure::{self, Cuts, Turn};
 use crate::support::setup::Setup;
@@ -64,6 +67,17 @@ fn smtputf8_comes_with_8bitmime_or_not_at_all() {
         let got = codes(&run.output[1]);
         assert_eq!(got[1], expected(eight_bit_mime && smtputf8));
         assert_eq!(got[3], expected(eight_bit_mime));
+    }
+}
+
+// rows: 6531-3.7.4.2-c
+#[test]
+fn a_server_without_smtputf8_answers_no_query_in_utf8() {
+    for (smtputf8, code) in [(true, "250 2.1.5"), (false, "252 2.6.8")] {
+        let mut setup = holding(true, smtputf8);
+        setup.directory = Some(Arc::new(Users));
+        let run = pure::run(&setup, &[Turn::send("VRFY dima SMTPUTF8\r\n")], Cuts::None);
+        assert_eq!(codes(&run.output[1]), [code]);
     }
 }
 

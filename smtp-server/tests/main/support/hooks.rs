@@ -4,14 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use ipnet::IpNet;
-use smtp_server::proto::{
-    Command, EnhancedCode, ForwardPath, Reply, ReplyCode, ServiceExtension, replies,
-};
+use smtp_server::proto::{EnhancedCode, ForwardPath, Reply, ReplyCode, ServiceExtension, replies};
 use smtp_server::{
     Accepted, AccessControl, Authenticator, Body, BodyError, Capabilities, CredentialAnswer,
-    CredentialQuery, CredentialStore, Delivery, Directory, Envelope, ExtensionHandler, Identity,
-    ListedMailbox, LookupError, Outcome, Receipt, Recipient, Rejection, RelayDecision, RelayPolicy,
-    SaslExchange, SessionInfo, Stage, Verdict,
+    CredentialQuery, CredentialStore, Delivery, Directory, DirectoryEntry, Envelope, Expansion,
+    ExtensionHandler, Identity, LookupError, Outcome, Receipt, Recipient, Rejection, RelayDecision,
+    RelayPolicy, SaslExchange, SessionInfo, Stage, Verdict, Verification,
 };
 
 /// What a delivery does with each message.
@@ -230,6 +228,21 @@ impl Authenticator for SharedAuthenticator {
     }
 }
 
+/// A directory that several servers use.
+#[derive(Clone)]
+pub(crate) struct SharedDirectory(pub(crate) Arc<dyn Directory>);
+
+#[async_trait]
+impl Directory for SharedDirectory {
+    async fn verify(&self, query: &str, info: &SessionInfo) -> Verification {
+        self.0.verify(query, info).await
+    }
+
+    async fn expand(&self, query: &str, info: &SessionInfo) -> Expansion {
+        self.0.expand(query, info).await
+    }
+}
+
 /// A service extension that several servers use.
 #[derive(Clone)]
 pub(crate) struct SharedExtension(pub(crate) Arc<dyn ExtensionHandler>);
@@ -248,6 +261,57 @@ impl ExtensionHandler for SharedExtension {
         info: &SessionInfo,
     ) -> Reply {
         self.0.command(verb, argument, envelope, info).await
+    }
+}
+
+/// A few users and a list; with one name for each answer that there is.
+pub(crate) struct Users;
+
+/// `Joe Smith <joe@local.test>` or `joe@local.test`.
+pub(crate) fn entry(text: &str) -> DirectoryEntry {
+    let (name, mailbox) = match text.strip_suffix('>').and_then(|text| text.split_once(" <")) {
+        Some(both) => both,
+        None => ("", text),
+    };
+    DirectoryEntry::new(mailbox.parse().unwrap()).unwrap().with_name(name)
+}
+
+#[async_trait]
+impl Directory for Users {
+    async fn verify(&self, query: &str, info: &SessionInfo) -> Verification {
+        match query {
+            "postmaster" | "kim" => Verification::Mailbox(entry(&format!("{query}@local.test"))),
+            "kim@local.test" => Verification::Mailbox(entry("kim@local.test")),
+            "joe" | "Joe Smith" => Verification::Mailbox(entry("Joe Smith <joe@local.test>")),
+            "lee" => Verification::WillForward(entry("Lee <lee@new.test>")),
+            "old" => Verification::Moved(entry("old@new.test")),
+            "smith" => {
+                let both = ["Joe Smith <joe@local.test>", "Ann Smith <ann@local.test>"];
+                Verification::Ambiguous(both.map(entry).into())
+            }
+            "x" => Verification::Ambiguous(Vec::new()),
+            "u@backup.test" => Verification::CannotVerify,
+            "dima" | "дима" => Verification::Mailbox(entry("дима@local.test")),
+            "дима-old" => Verification::Moved(entry("дима@new.test")),
+            "who" => {
+                let hello = info.hello.as_ref().map_or("nobody", |hello| hello.name.as_str());
+                Verification::Mailbox(entry(&format!("{hello} <who@local.test>")))
+            }
+            _ => Verification::Unknown,
+        }
+    }
+
+    async fn expand(&self, query: &str, _info: &SessionInfo) -> Expansion {
+        match query {
+            "staff" | "staff@local.test" => {
+                Expansion::Members(["ann@local.test", "Bob <bob@local.test>"].map(entry).into())
+            }
+            "one" => Expansion::Members(vec![entry("ann@local.test")]),
+            "none" => Expansion::Members(Vec::new()),
+            "world" => Expansion::Members(["ann@local.test", "дима@local.test"].map(entry).into()),
+            "secret" => Expansion::CannotExpand,
+            _ => Expansion::Unknown,
+        }
     }
 }
 
@@ -287,58 +351,5 @@ impl ExtensionHandler for Who {
         let parameters: Vec<String> = parameters.unwrap_or_default();
         let text = format!("{verb} '{argument}' {hello} {}", parameters.join(","));
         Reply::new(ReplyCode::OK, Some(EnhancedCode::new(2, 0, 0)), text)
-    }
-}
-
-/// A directory with a few entries; `broken` makes it panic.
-#[derive(Clone, Debug)]
-pub(crate) struct Phonebook;
-
-impl Phonebook {
-    fn entry(name: Option<&str>, address: &str) -> ListedMailbox {
-        let line = format!("RCPT TO:<{address}>");
-        let Ok(Command::Rcpt { to: ForwardPath::Mailbox(mailbox), .. }) =
-            Command::parse(line.as_bytes())
-        else {
-            panic!("{address} is no address");
-        };
-        ListedMailbox { name: name.map(str::to_owned), mailbox: mailbox.into_owned() }
-    }
-}
-
-#[async_trait]
-impl Directory for Phonebook {
-    async fn verify(
-        &self,
-        name: &str,
-        _info: &SessionInfo,
-    ) -> Result<Vec<ListedMailbox>, Rejection> {
-        Ok(match name.trim_matches(['<', '>']) {
-            "kim" | "kim@local.test" => vec![Self::entry(None, "kim@local.test")],
-            "lee" => vec![Self::entry(Some("Lee\r\n250 Roe"), "lee@local.test")],
-            "smith" => vec![
-                Self::entry(Some("Joe Smith"), "joe@local.test"),
-                Self::entry(Some("Ann Smith"), "ann@local.test"),
-            ],
-            "dima" => vec![Self::entry(None, "\u{434}\u{438}\u{43c}\u{430}@local.test")],
-            "u@elsewhere.test" => Vec::new(),
-            "broken" => std::panic::resume_unwind(Box::new("scripted")),
-            _ => return Err(Rejection::user_unknown()),
-        })
-    }
-
-    async fn expand(
-        &self,
-        name: &str,
-        _info: &SessionInfo,
-    ) -> Result<Vec<ListedMailbox>, Rejection> {
-        match name {
-            "staff" => Ok(vec![
-                Self::entry(None, "ann@local.test"),
-                Self::entry(Some("Bob Roe"), "bob@local.test"),
-            ]),
-            "secret" => Ok(Vec::new()),
-            _ => Err(Rejection::user_unknown()),
-        }
     }
 }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use smtp_server::proto::{ForwardPath, RcptParams, Reply, Verb, replies};
+use smtp_server::proto::{ForwardPath, RcptParams, Reply, replies};
 use smtp_server::session::Message;
 use smtp_server::{
-    Accepted, Action, Body, BodyError, CloseReason, ContentAction, CredentialAnswer, Directory,
-    Effects, Envelope, EtrnAnswer, EvaluateAt, HeaderField, HookFailure, ListedMailbox, Now,
-    PollChunk, Question, Receipt, Recipient, RecipientClass, Rejection, RelayDecision, Session,
-    SessionInfo, Stage, TlsInfo, Verdict,
+    Accepted, Action, Body, BodyError, CloseReason, ContentAction, CredentialAnswer, Effects,
+    Envelope, EtrnAnswer, EvaluateAt, Expansion, HeaderField, HookFailure, Now, PollChunk,
+    Question, Receipt, Recipient, RecipientClass, Rejection, RelayDecision, Session, SessionInfo,
+    Stage, TlsInfo, Verdict, Verification,
 };
 
 use super::octets::Random;
@@ -219,9 +219,10 @@ enum Answer {
     Sender(Verdict),
     Recipient(Result<(RecipientClass, Effects), Rejection>),
     Data(Verdict),
-    Listing(Result<Vec<ListedMailbox>, Rejection>),
     Command(Reply),
     Etrn(EtrnAnswer),
+    Verification(Verification),
+    Expansion(Expansion),
     Mechanism(&'static str),
     Credentials(CredentialAnswer),
 }
@@ -272,12 +273,13 @@ impl Driver<'_> {
             Answer::Sender(verdict) => session.answer_sender(verdict),
             Answer::Recipient(decision) => session.answer_recipient(decision),
             Answer::Data(verdict) => session.answer_data(verdict),
-            Answer::Listing(listed) => session.answer_listing(listed),
             Answer::Etrn(answer) => session.answer_etrn(answer),
             Answer::Command(reply) => {
                 let failure = session.answer_command(reply);
                 self.link.run.failures.extend(failure);
             }
+            Answer::Verification(verification) => session.answer_verification(verification),
+            Answer::Expansion(expansion) => session.answer_expansion(expansion),
             Answer::Mechanism(mechanism) => {
                 let info = session.info();
                 let exchange = self.setup.authenticator.as_ref();
@@ -327,18 +329,19 @@ fn resolve(setup: &Setup, question: &Question<'_>, info: &SessionInfo, now: Now)
             Answer::Recipient(all)
         }
         Question::Data(envelope) => Answer::Data(check(setup, Stage::Data { now, envelope }, info)),
-        Question::Listing { verb, name } => {
-            let hook = setup.directory.as_ref().unwrap();
-            Answer::Listing(match verb {
-                Verb::Expn => block_on(hook.expand(name, info)),
-                _ => block_on(hook.verify(name, info)),
-            })
-        }
         Question::Command { verb, argument, envelope } => {
             let hook = setup.extension.as_ref().unwrap();
             Answer::Command(block_on(hook.command(verb, argument, *envelope, info)))
         }
         Question::Etrn(argument) => Answer::Etrn(block_on(setup.delivery.etrn(argument, info))),
+        Question::Verification(query) => {
+            let hook = setup.directory.as_ref().unwrap();
+            Answer::Verification(block_on(hook.verify(query, info)))
+        }
+        Question::Expansion(query) => {
+            let hook = setup.directory.as_ref().unwrap();
+            Answer::Expansion(block_on(hook.expand(query, info)))
+        }
         Question::Mechanism(mechanism) => Answer::Mechanism(mechanism),
         Question::Credentials { query, .. } => {
             let hook = setup.authenticator.as_ref().unwrap();

@@ -7,14 +7,14 @@ use smtp_server::config::Timeouts;
 use smtp_server::proto::{AddressSyntax, Dialect};
 use smtp_server::relay::{LocalDomains, Networks};
 use smtp_server::{
-    AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, EvaluateAt, ExtensionHandler,
-    Limits, NulPolicy, Observer, OutOfTurn, Peer, RelayPolicy, Server, Service, ServiceConfig,
-    SessionConfig,
+    AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, Directory, EvaluateAt,
+    ExtensionHandler, Limits, NulPolicy, Observer, OutOfTurn, Peer, RelayPolicy, Server, Service,
+    ServiceConfig, SessionConfig,
 };
 
 use super::events::Events;
 use super::hooks::{
-    Phonebook, Scripted, SharedAccess, SharedAuthenticator, SharedExtension, SharedRelay,
+    Scripted, SharedAccess, SharedAuthenticator, SharedDirectory, SharedExtension, SharedRelay,
 };
 use super::tls;
 
@@ -23,7 +23,7 @@ use super::tls;
 pub(crate) struct Setup {
     pub(crate) service: Service,
     pub(crate) bare_newline: BareNewline,
-    pub(crate) bare_newline_exempt: Networks,
+    pub(crate) bare_newline_exempt: Vec<&'static str>,
     pub(crate) nul: NulPolicy,
     pub(crate) early_talk: OutOfTurn,
     /// Tolerated unless a test says otherwise: most put several turns into one.
@@ -36,7 +36,7 @@ pub(crate) struct Setup {
     pub(crate) access: Option<Arc<dyn AccessControl>>,
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) delivery: Arc<dyn Delivery>,
-    pub(crate) directory: Option<Phonebook>,
+    pub(crate) directory: Option<Arc<dyn Directory>>,
     pub(crate) extension: Option<Arc<dyn ExtensionHandler>>,
     pub(crate) xclient_clients: Networks,
     pub(crate) xforward_clients: Networks,
@@ -55,7 +55,7 @@ impl Setup {
         Self {
             service: Service::Smtp,
             bare_newline: BareNewline::default(),
-            bare_newline_exempt: Networks::default(),
+            bare_newline_exempt: Vec::new(),
             nul: NulPolicy::default(),
             early_talk: OutOfTurn::Tolerate,
             pipelining: OutOfTurn::Tolerate,
@@ -99,17 +99,18 @@ impl Setup {
         config.limits = self.limits;
         config.timeouts = self.timeouts;
         config.bare_newline = self.bare_newline;
-        config.bare_newline_exempt = self.bare_newline_exempt.clone();
+        let exempt = self.bare_newline_exempt.iter();
+        config.bare_newline_exempt = exempt.map(|network| network.parse().unwrap()).collect();
         config.nul = self.nul;
         config.early_talk = self.early_talk;
         config.pipelining = self.pipelining;
-        config.directory = self.directory.is_some();
         config.dialect = Dialect::default().with_address_syntax(self.address_syntax);
         if let Some(extension) = &self.extension {
             config.dialect = config.dialect.with(extension.definition()).unwrap();
         }
         config.xclient_clients = self.xclient_clients.clone();
         config.xforward_clients = self.xforward_clients.clone();
+        config.directory = self.directory.is_some();
         config.capabilities = self.delivery.capabilities();
         config.starttls = self.tls && self.service != Service::Submissions;
         config.tls_required = self.tls_required;
@@ -142,7 +143,8 @@ impl Setup {
             .limits(self.limits)
             .timeouts(self.timeouts)
             .bare_newline(self.bare_newline)
-            .bare_newline_exempt(self.bare_newline_exempt.clone())
+            .bare_newline_exempt(&self.bare_newline_exempt)
+            .unwrap()
             .nul(self.nul)
             .early_talk(self.early_talk)
             .pipelining(self.pipelining)
@@ -159,7 +161,7 @@ impl Setup {
             builder = builder.authenticator(SharedAuthenticator(authenticator.clone()));
         }
         if let Some(directory) = &self.directory {
-            builder = builder.directory(directory.clone());
+            builder = builder.directory(SharedDirectory(directory.clone()));
         }
         if let Some(extension) = &self.extension {
             builder = builder.extension(SharedExtension(extension.clone()));

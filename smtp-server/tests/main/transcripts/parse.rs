@@ -9,7 +9,7 @@ use smtp_server::relay::{Authenticated, LocalDomains, Networks};
 use smtp_server::sasl::Passwords;
 use smtp_server::{BareNewline, EvaluateAt, HeaderField, RelayPolicyExt, Service, StageKind};
 
-use crate::support::hooks::{Behaviour, OneUser, Phonebook, Scripted, Who, rejection};
+use crate::support::hooks::{Behaviour, OneUser, Scripted, Users, Who, rejection};
 use crate::support::pure::Turn;
 use crate::support::setup::Setup;
 
@@ -156,11 +156,11 @@ fn apply(setup: &mut Setup, key: &str, value: &str) -> Result<(), String> {
         ("discarded", _) => setup.limits.discarded_bytes_max = Some(number()?.into()),
         ("client", _) => setup.client = value.parse().map_err(|_| "client is an address")?,
         ("evaluate-at", "recipient") => setup.evaluate_at = EvaluateAt::Recipient,
-        ("directory", "yes") => setup.directory = Some(Phonebook),
         ("tls", "yes") => setup.tls = true,
         ("tls-required", "yes") => setup.tls_required = true,
         ("auth-in-clear", "yes") => setup.auth_in_clear = true,
         ("auth-required", "yes") => setup.auth_required = true,
+        ("directory", "users") => setup.directory = Some(Arc::new(Users)),
         ("extension", "who") => setup.extension = Some(Arc::new(Who)),
         ("auth", _) => {
             let (user, password) = value.split_once(' ').ok_or("auth is a user and a password")?;
