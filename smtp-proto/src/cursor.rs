@@ -67,13 +67,21 @@ impl<'a> Cursor<'a> {
         found
     }
 
+    /// Steps over the longest run of octets of `class` and says how long it is.
+    pub(crate) fn skip(&mut self, class: Class) -> usize {
+        let start = self.offset;
+        let octets = self.text.as_bytes();
+        while octets.get(self.offset).is_some_and(|&octet| class::is(octet, class)) {
+            self.offset += 1;
+        }
+        self.offset - start
+    }
+
     /// Takes the longest run of octets of `class`, possibly empty. Classes hold all octets of
     /// non-ASCII characters or none, so a run never ends inside a character.
     pub(crate) fn take(&mut self, class: Class) -> &'a str {
         let start = self.offset;
-        let rest = self.rest();
-        let length = rest.bytes().position(|octet| !class::is(octet, class)).unwrap_or(rest.len());
-        self.offset += length;
+        self.skip(class);
         self.since(start)
     }
 

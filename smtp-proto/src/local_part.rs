@@ -144,7 +144,7 @@ fn scan(cursor: &mut Cursor<'_>) -> Result<(), SyntaxError> {
 
 fn scan_dot_string(cursor: &mut Cursor<'_>) -> Result<(), SyntaxError> {
     loop {
-        if cursor.take(class::ATEXT).is_empty() {
+        if cursor.skip(class::ATEXT) == 0 {
             return Err(cursor.error(SyntaxErrorKind::LocalPart));
         }
         if !cursor.accept(b'.') {
@@ -157,7 +157,7 @@ fn scan_quoted(cursor: &mut Cursor<'_>) -> Result<(), SyntaxError> {
     let start = cursor.offset();
     cursor.accept(b'"');
     loop {
-        cursor.take(class::QTEXT);
+        cursor.skip(class::QTEXT);
         if cursor.accept(b'"') {
             break;
         }

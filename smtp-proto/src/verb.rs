@@ -53,32 +53,32 @@ impl Verb {
     /// The verb that a line begins with, whatever follows it and whether or not that is valid.
     #[must_use]
     pub fn of(line: &[u8]) -> Option<Self> {
-        let word = first_word(line);
-        let mut letters = [0; VERB_BYTES_MAX];
-        let upper = letters.get_mut(..word.len())?;
-        upper.copy_from_slice(word);
-        upper.make_ascii_uppercase();
-        Some(match &*upper {
-            b"EHLO" => Self::Ehlo,
-            b"HELO" => Self::Helo,
-            b"LHLO" => Self::Lhlo,
-            b"MAIL" => Self::Mail,
-            b"RCPT" => Self::Rcpt,
-            b"DATA" => Self::Data,
-            b"BDAT" => Self::Bdat,
-            b"RSET" => Self::Rset,
-            b"NOOP" => Self::Noop,
-            b"QUIT" => Self::Quit,
-            b"STARTTLS" => Self::StartTls,
-            b"AUTH" => Self::Auth,
-            b"VRFY" => Self::Vrfy,
-            b"EXPN" => Self::Expn,
-            b"HELP" => Self::Help,
-            b"ETRN" => Self::Etrn,
-            b"XCLIENT" => Self::XClient,
-            b"XFORWARD" => Self::XForward,
+        // Every command begins here, so the letters are compared as one number, not one by one.
+        let (letters, behind) = line.split_first_chunk::<4>()?;
+        let (verb, rest) = match upper_case(letters) {
+            EHLO => (Self::Ehlo, ""),
+            HELO => (Self::Helo, ""),
+            LHLO => (Self::Lhlo, ""),
+            MAIL => (Self::Mail, ""),
+            RCPT => (Self::Rcpt, ""),
+            DATA => (Self::Data, ""),
+            BDAT => (Self::Bdat, ""),
+            RSET => (Self::Rset, ""),
+            NOOP => (Self::Noop, ""),
+            QUIT => (Self::Quit, ""),
+            STAR => (Self::StartTls, "TTLS"),
+            AUTH => (Self::Auth, ""),
+            VRFY => (Self::Vrfy, ""),
+            EXPN => (Self::Expn, ""),
+            HELP => (Self::Help, ""),
+            ETRN => (Self::Etrn, ""),
+            XCLI => (Self::XClient, "ENT"),
+            XFOR => (Self::XForward, "WARD"),
             _ => return None,
-        })
+        };
+        let (rest_of_line, behind) = behind.split_at_checked(rest.len())?;
+        let ends = behind.first().is_none_or(|&octet| !class::is(octet, class::PRINTABLE));
+        (ends && rest_of_line.eq_ignore_ascii_case(rest.as_bytes())).then_some(verb)
     }
 
     /// The verb as it is sent.
@@ -107,7 +107,29 @@ impl Verb {
     }
 }
 
-const VERB_BYTES_MAX: usize = "STARTTLS".len();
+const EHLO: u32 = upper_case(b"EHLO");
+const HELO: u32 = upper_case(b"HELO");
+const LHLO: u32 = upper_case(b"LHLO");
+const MAIL: u32 = upper_case(b"MAIL");
+const RCPT: u32 = upper_case(b"RCPT");
+const DATA: u32 = upper_case(b"DATA");
+const BDAT: u32 = upper_case(b"BDAT");
+const RSET: u32 = upper_case(b"RSET");
+const NOOP: u32 = upper_case(b"NOOP");
+const QUIT: u32 = upper_case(b"QUIT");
+const STAR: u32 = upper_case(b"STAR");
+const AUTH: u32 = upper_case(b"AUTH");
+const VRFY: u32 = upper_case(b"VRFY");
+const EXPN: u32 = upper_case(b"EXPN");
+const HELP: u32 = upper_case(b"HELP");
+const ETRN: u32 = upper_case(b"ETRN");
+const XCLI: u32 = upper_case(b"XCLI");
+const XFOR: u32 = upper_case(b"XFOR");
+
+/// Four letters as a number that is the same in either case. What is no letter never becomes one.
+const fn upper_case(letters: &[u8; 4]) -> u32 {
+    u32::from_le_bytes(*letters) & 0xdfdf_dfdf
+}
 
 /// Verbs that have a meaning, and that a server answers with 502 (RFC 5321 4.2.4, F.1, F.6; RFC 2645).
 const UNIMPLEMENTED: [&str; 5] = ["TURN", "ATRN", "SEND", "SOML", "SAML"];

@@ -52,13 +52,20 @@ fn parse_other<'a>(line: &'a [u8], dialect: &Dialect) -> Result<Command<'a>, Syn
 }
 
 fn parse_text(line: &[u8]) -> Result<&str, SyntaxError> {
-    let line = core::str::from_utf8(line)
-        .map_err(|error| SyntaxError::new(SyntaxErrorKind::NotUtf8, error.valid_up_to()))?
-        .trim_end_matches([' ', '\t']);
+    let line = core::str::from_utf8(without_white_space(line))
+        .map_err(|error| SyntaxError::new(SyntaxErrorKind::NotUtf8, error.valid_up_to()))?;
     match class::find_control(line) {
         Some(offset) => Err(SyntaxError::new(SyntaxErrorKind::ControlCharacter, offset)),
         None => Ok(line),
     }
+}
+
+/// A line without the white space at its end.
+fn without_white_space(mut line: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\t'] = line {
+        line = rest;
+    }
+    line
 }
 
 fn parse_argument<'a>(
@@ -93,14 +100,15 @@ fn parse_argument<'a>(
             Ok(Command::Help((!topic.is_empty()).then_some(Cow::Borrowed(topic))))
         }
         Verb::Noop => Ok(Command::Noop),
-        Verb::Data => alone(cursor, Command::Data),
-        Verb::Rset => alone(cursor, Command::Rset),
-        Verb::Quit => alone(cursor, Command::Quit),
-        Verb::StartTls => alone(cursor, Command::StartTls),
+        Verb::Data => expect_end(cursor).map(|()| Command::Data),
+        Verb::Rset => expect_end(cursor).map(|()| Command::Rset),
+        Verb::Quit => expect_end(cursor).map(|()| Command::Quit),
+        Verb::StartTls => expect_end(cursor).map(|()| Command::StartTls),
         Verb::Etrn => {
             expect_argument(cursor)?;
             let argument = EtrnArgument::read(cursor)?;
-            alone(cursor, Command::Etrn(argument))
+            expect_end(cursor)?;
+            Ok(Command::Etrn(argument))
         }
         Verb::XClient => {
             expect_argument(cursor)?;
@@ -152,7 +160,8 @@ fn parse_auth<'a>(cursor: &mut Cursor<'a>) -> Result<Command<'a>, SyntaxError> {
     } else {
         None
     };
-    alone(cursor, Command::Auth { mechanism, initial_response })
+    expect_end(cursor)?;
+    Ok(Command::Auth { mechanism, initial_response })
 }
 
 fn parse_query<'a>(cursor: &mut Cursor<'a>) -> Result<Query<'a>, SyntaxError> {
@@ -179,10 +188,6 @@ fn expect_keyword(
     Ok(())
 }
 
-fn alone<'a>(cursor: &Cursor<'_>, command: Command<'a>) -> Result<Command<'a>, SyntaxError> {
-    if cursor.is_at_end() {
-        Ok(command)
-    } else {
-        Err(cursor.error(SyntaxErrorKind::UnexpectedArgument))
-    }
+fn expect_end(cursor: &Cursor<'_>) -> Result<(), SyntaxError> {
+    if cursor.is_at_end() { Ok(()) } else { Err(cursor.error(SyntaxErrorKind::UnexpectedArgument)) }
 }

@@ -48,6 +48,12 @@ impl Output {
         self.urgent |= HELD_BYTES_MAX < self.bytes.len();
     }
 
+    /// The same, in UTF-8.
+    pub(super) fn push_held_utf8(&mut self, reply: &Reply) {
+        reply.encode_utf8(&mut self.bytes);
+        self.urgent |= HELD_BYTES_MAX < self.bytes.len();
+    }
+
     pub(super) fn is_urgent(&self) -> bool {
         self.urgent
     }
