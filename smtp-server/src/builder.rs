@@ -19,7 +19,7 @@ use crate::hooks::{
     AccessControl, Authenticator, Delivery, Directory, ExtensionHandler, Observer, RelayPolicy,
 };
 use crate::info::Service;
-use crate::relay::{Networks, check_coverage, parse_network};
+use crate::relay::{Networks, check_coverage};
 use crate::server::Server;
 #[cfg(feature = "tls")]
 use crate::tls::TlsConfig;
@@ -151,18 +151,11 @@ impl ServerBuilder<Ready> {
         self
     }
 
-    /// Client networks, such as `192.0.2.0/24`, for which a bare line feed has the meaning of
-    /// [`BareNewline::Normalize`] in any case: old appliances among clients that are refused otherwise.
-    ///
-    /// # Errors
-    /// [`ConfigError::Network`] for text that is none.
-    pub fn bare_newline_exempt<N: AsRef<str>>(
-        mut self,
-        networks: impl IntoIterator<Item = N>,
-    ) -> Result<Self, ConfigError> {
-        let networks = networks.into_iter().map(|network| parse_network(network.as_ref()));
-        self.state.session.bare_newline_exempt = networks.collect::<Result<_, _>>()?;
-        Ok(self)
+    /// Clients for which a bare line feed has the meaning of [`BareNewline::Normalize`] in any case: old
+    /// appliances, where everybody else is refused.
+    pub fn bare_newline_exempt(mut self, networks: Networks) -> Self {
+        self.state.session.bare_newline_exempt = networks;
+        self
     }
 
     /// What a NUL octet in content means.

@@ -10,7 +10,6 @@ mod check;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use smtp_proto::Dialect;
 
 use crate::envelope::IdSource;
@@ -37,7 +36,7 @@ pub struct SessionConfig {
     pub bare_newline: BareNewline,
     /// Clients for which a bare line feed has the meaning of [`BareNewline::Normalize`] in any case (Postfix
     /// `smtpd_forbid_bare_newline_exclusions`).
-    pub bare_newline_exempt: Vec<IpNet>,
+    pub bare_newline_exempt: Networks,
     /// What a NUL octet in content means.
     pub nul: NulPolicy,
     /// What follows from octets that come before the greeting. Default: they are tolerated, and an event.
@@ -78,7 +77,7 @@ impl SessionConfig {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             bare_newline: BareNewline::default(),
-            bare_newline_exempt: Vec::new(),
+            bare_newline_exempt: Networks::default(),
             nul: NulPolicy::default(),
             early_talk: OutOfTurn::Tolerate,
             pipelining: OutOfTurn::Refuse,
@@ -97,9 +96,7 @@ impl SessionConfig {
 
     /// What a bare line feed of this client means.
     pub(crate) fn bare_newline_of(&self, peer: &Peer) -> BareNewline {
-        let is_exempt = peer
-            .ip()
-            .is_some_and(|ip| self.bare_newline_exempt.iter().any(|net| net.contains(&ip)));
+        let is_exempt = self.bare_newline_exempt.network_of(peer).is_some();
         if is_exempt { BareNewline::Normalize } else { self.bare_newline }
     }
 

@@ -16,4 +16,4 @@ pub use networks::Networks;
 pub use or::{Or, RelayPolicyExt};
 
 #[cfg(feature = "tokio")]
-pub(crate) use networks::{check_coverage, parse_network};
+pub(crate) use networks::check_coverage;

@@ -31,7 +31,7 @@ impl Networks {
     pub fn new<N: AsRef<str>>(networks: impl IntoIterator<Item = N>) -> Result<Self, ConfigError> {
         let networks = networks
             .into_iter()
-            .map(|network| parse_network(network.as_ref()))
+            .map(|network| parse(network.as_ref()))
             .collect::<Result<Vec<_>, _>>()?;
         check_coverage(&networks)?;
         Ok(Self { networks })
@@ -81,7 +81,7 @@ pub(crate) fn check_coverage(networks: &[IpNet]) -> Result<(), ConfigError> {
 }
 
 /// A network as operators write it; an IPv4-mapped one becomes IPv4, as clients are compared.
-pub(crate) fn parse_network(text: &str) -> Result<IpNet, ConfigError> {
+fn parse(text: &str) -> Result<IpNet, ConfigError> {
     let error = || ConfigError::Network(text.to_owned());
     // Postfix writes IPv6 networks with the address in brackets.
     let text: String = text.trim().chars().filter(|c| !"[]".contains(*c)).collect();

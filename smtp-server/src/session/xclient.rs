@@ -70,6 +70,7 @@ impl Session {
                 client.destination_port.as_ref(),
             ),
         };
+        self.bare_newline = self.config.bare_newline_of(&peer);
         let info = Arc::make_mut(&mut self.info);
         info.peer = peer;
         info.reverse_name = reverse_name;

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use smtp_server::delivery::{Discard, Maildir, Memory};
-use smtp_server::relay::LocalDomains;
-use smtp_server::{BareNewline, ConfigError, Delivery, NulPolicy, Recipient, Server};
+use smtp_server::relay::Networks;
+use smtp_server::{BareNewline, Delivery, NulPolicy, Recipient};
 
 use super::runtime;
 use crate::support::mail::after_envelope;
@@ -74,7 +74,7 @@ fn an_exempted_network_is_normalized() {
     ] {
         let (mut setup, delivery) = Setup::accepting();
         setup.bare_newline = BareNewline::Reject;
-        setup.bare_newline_exempt = vec!["192.0.2.0/24", "127.0.0.0/24"];
+        setup.bare_newline_exempt = Networks::new(["192.0.2.0/24", "127.0.0.0/24"]).unwrap();
         setup.client = client;
         let run = pure::run(&setup, &[Turn::send("NOOP\n")], Cuts::None);
         assert_eq!(codes(&run.output[1]), [command], "{client}");
@@ -93,11 +93,19 @@ fn an_exempted_network_is_normalized() {
     }
 }
 
+/// A proxy's own address exempts nobody it speaks for.
 #[test]
-fn an_exempted_network_has_to_be_one() {
-    let builder = Server::builder("mx.test")
-        .relay_policy(LocalDomains::new(["local.test"]).unwrap())
-        .delivery(Discard);
-    let refused = builder.bare_newline_exempt(["192.0.2.0/99"]).err();
-    assert_eq!(refused, Some(ConfigError::Network("192.0.2.0/99".to_owned())));
+fn who_is_spoken_for_decides_whether_a_network_is_exempted() {
+    let (mut setup, _) = Setup::accepting();
+    setup.bare_newline_exempt = Networks::new(["127.0.0.1", "192.0.2.7"]).unwrap();
+    setup.xclient_clients = Networks::new(["127.0.0.1"]).unwrap();
+    for (client, code) in [("192.0.2.7", "250 2.0.0"), ("192.0.2.8", "550 5.5.2")] {
+        let turns = [
+            Turn::send("EHLO proxy.test\r\n"),
+            Turn::send(format!("XCLIENT ADDR={client}\r\n")),
+            Turn::send("NOOP\n"),
+        ];
+        let run = pure::run(&setup, &turns, Cuts::None);
+        assert_eq!(codes(&run.output[3]), [code], "{client}");
+    }
 }

@@ -23,7 +23,7 @@ use super::tls;
 pub(crate) struct Setup {
     pub(crate) service: Service,
     pub(crate) bare_newline: BareNewline,
-    pub(crate) bare_newline_exempt: Vec<&'static str>,
+    pub(crate) bare_newline_exempt: Networks,
     pub(crate) nul: NulPolicy,
     pub(crate) early_talk: OutOfTurn,
     /// Tolerated unless a test says otherwise: most put several turns into one.
@@ -55,7 +55,7 @@ impl Setup {
         Self {
             service: Service::Smtp,
             bare_newline: BareNewline::default(),
-            bare_newline_exempt: Vec::new(),
+            bare_newline_exempt: Networks::default(),
             nul: NulPolicy::default(),
             early_talk: OutOfTurn::Tolerate,
             pipelining: OutOfTurn::Tolerate,
@@ -99,8 +99,7 @@ impl Setup {
         config.limits = self.limits;
         config.timeouts = self.timeouts;
         config.bare_newline = self.bare_newline;
-        let exempt = self.bare_newline_exempt.iter();
-        config.bare_newline_exempt = exempt.map(|network| network.parse().unwrap()).collect();
+        config.bare_newline_exempt = self.bare_newline_exempt.clone();
         config.nul = self.nul;
         config.early_talk = self.early_talk;
         config.pipelining = self.pipelining;
@@ -143,8 +142,7 @@ impl Setup {
             .limits(self.limits)
             .timeouts(self.timeouts)
             .bare_newline(self.bare_newline)
-            .bare_newline_exempt(&self.bare_newline_exempt)
-            .unwrap()
+            .bare_newline_exempt(self.bare_newline_exempt.clone())
             .nul(self.nul)
             .early_talk(self.early_talk)
             .pipelining(self.pipelining)
