@@ -90,7 +90,7 @@ pub struct TlsInfo {
     /// The server name that the client asked for (SNI) in lower case: a DNS name, but a claim.
     pub server_name: Option<String>,
     /// The certificate that the client showed and was found valid; only clients that are asked for one show one.
-    pub client_certificate: Option<ClientCertificate>,
+    pub client_certificate: Option<Box<ClientCertificate>>,
 }
 
 impl TlsInfo {

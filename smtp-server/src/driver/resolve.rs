@@ -135,7 +135,8 @@ impl Hooks {
     ) -> Result<(RecipientClass, Effects), Rejection> {
         let mut effects = Effects::default();
         if self.evaluate_at == EvaluateAt::Recipient {
-            effects.merge(self.check_deferred(envelope, info, now).await?);
+            // Boxed, or every connection had room for it.
+            effects.merge(Box::pin(self.check_deferred(envelope, info, now)).await?);
         }
         let relay = async { self.relay.decide(to, envelope, info).await };
         let decision = self.call(HookKind::Relay, info, relay).await?;

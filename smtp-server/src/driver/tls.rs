@@ -88,7 +88,7 @@ fn facts<S>(stream: &TlsStream<S>) -> TlsInfo {
         .map_or(Cow::Borrowed("unknown"), |suite| registered_name(suite.suite()));
     let mut info = TlsInfo::new(protocol, cipher, connection.server_name().map(str::to_owned));
     info.client_certificate =
-        connection.peer_certificates().and_then(<[_]>::first).map(client_certificate);
+        connection.peer_certificates().and_then(<[_]>::first).map(client_certificate).map(Box::new);
     info
 }
 

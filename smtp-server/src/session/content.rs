@@ -371,7 +371,7 @@ impl Session {
         let mail = framing.after_refusal();
         match framing.place() {
             Place::Between => {
-                let failed = Mail::Failed { refusal, replies: message.replies };
+                let failed = Mail::Failed { refusal: Box::new(refusal), replies: message.replies };
                 return self.state = State::Command(failed);
             }
             Place::AtEnd => return self.conclude_unread(&refusal, &message, mail),

@@ -14,7 +14,7 @@ use smtp_proto::{
 };
 
 use super::directory::readable;
-use super::state::{Asked, Mail, State, Transaction};
+use super::state::{Asked, AskedRecipient, Mail, State, Transaction};
 use super::{Session, prdr};
 use crate::envelope::{Envelope, Recipient, RecipientClass};
 use crate::verdict::{Effects, Rejection, Verdict};
@@ -38,7 +38,7 @@ impl Session {
             // RFC 4954 5: the word of a client that is not trusted is worth AUTH=<>.
             envelope.params.auth = Some(AuthParam::Unknown);
         }
-        State::Asked(Asked::Sender(Box::new(Transaction { envelope, refused: 0 })))
+        State::Asked(Asked::Sender(Box::new(Transaction { envelope, refused: 0, asked: None })))
     }
 
     fn judge_mail(
@@ -109,7 +109,7 @@ impl Session {
         params: RcptParams<'_>,
         mail: Mail,
     ) -> State {
-        let transaction = match mail {
+        let mut transaction = match mail {
             Mail::Open(transaction) => transaction,
             other => {
                 self.refuse_held(&replies::NEED_MAIL);
@@ -121,11 +121,9 @@ impl Session {
         if let Err(reply) = self.judge_rcpt(&to, &params, &transaction) {
             return self.refuse_recipient(&reply, transaction);
         }
-        State::Asked(Asked::Recipient {
-            to: to.into_owned(),
-            params: params.into_owned(),
-            transaction,
-        })
+        transaction.asked =
+            Some(AskedRecipient { to: to.into_owned(), params: params.into_owned() });
+        State::Asked(Asked::Recipient(transaction))
     }
 
     fn judge_rcpt(
@@ -162,10 +160,11 @@ impl Session {
     /// Answers [`Question::Recipient`](super::Question::Recipient): the class that the relay policy gave,
     /// or the first refusal.
     pub fn answer_recipient(&mut self, decision: Result<(RecipientClass, Effects), Rejection>) {
-        let (path, params, mut transaction) = match self.take_state() {
-            State::Asked(Asked::Recipient { to, params, transaction }) => (to, params, transaction),
+        let mut transaction = match self.take_state() {
+            State::Asked(Asked::Recipient(transaction)) => transaction,
             other => return self.state = other,
         };
+        let Some(AskedRecipient { to: path, params }) = transaction.asked.take() else { return };
         match decision {
             Ok((RecipientClass::Relay { .. }, _))
                 if self.is_unqualified(path.domain(), &transaction.envelope) =>

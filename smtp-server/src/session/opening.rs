@@ -54,7 +54,7 @@ impl Session {
         let (refusal, mail) = match mail {
             Mail::Refused => (Rejection::stock(replies::CHUNK_WITHOUT_TRANSACTION), Mail::Refused),
             Mail::Failed { refusal, replies } => {
-                return self.drain_from_here(framing, refusal, after_refusal, replies);
+                return self.drain_from_here(framing, *refusal, after_refusal, replies);
             }
             mail => match self.ready_for_content(mail) {
                 Ok(transaction) if self.is_too_large(chunk.bytes) => {

@@ -46,7 +46,7 @@ pub(super) enum Mail {
     Open(Box<Transaction>),
     /// The delivery failed between two chunks; the next BDAT gets its refusal, so many times if it is the last.
     Failed {
-        refusal: Rejection,
+        refusal: Box<Rejection>,
         replies: usize,
     },
     /// A chunk was refused: further ones are swallowed until RSET or MAIL.
@@ -59,6 +59,13 @@ pub(super) struct Transaction {
     pub(super) envelope: Envelope,
     /// Recipients that were asked for and refused.
     pub(super) refused: u32,
+    /// The recipient about whom a question is open. It stands here, since the state is moved often.
+    pub(super) asked: Option<AskedRecipient>,
+}
+
+pub(super) struct AskedRecipient {
+    pub(super) to: ForwardPath<'static>,
+    pub(super) params: RcptParams<'static>,
 }
 
 impl Transaction {
@@ -77,11 +84,8 @@ pub(super) enum Asked {
         mail: Mail,
     },
     Sender(Box<Transaction>),
-    Recipient {
-        to: ForwardPath<'static>,
-        params: RcptParams<'static>,
-        transaction: Box<Transaction>,
-    },
+    /// The transaction has an [`AskedRecipient`].
+    Recipient(Box<Transaction>),
     Data {
         transaction: Box<Transaction>,
         framing: Framing,
@@ -132,7 +136,8 @@ impl State {
             Asked::Client => Question::Client(info),
             Asked::Hello { hello, .. } => Question::Hello(hello),
             Asked::Sender(transaction) => Question::Sender(&transaction.envelope),
-            Asked::Recipient { to, params, transaction } => {
+            Asked::Recipient(transaction) => {
+                let AskedRecipient { to, params } = transaction.asked.as_ref()?;
                 Question::Recipient { to, params, envelope: &transaction.envelope }
             }
             Asked::Data { transaction, .. } => Question::Data(&transaction.envelope),

@@ -41,6 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 async fn serve(address: &str) -> Result<(), Box<dyn Error>> {
     let mut limits = Limits::default();
     limits.connections_per_client_max = None;
+    limits.connections_per_network_max = None;
     limits.connections_max = Some(100_000);
     let mut server = Server::builder("sink.localhost")
         .relay_policy(EveryoneIsLocal)
