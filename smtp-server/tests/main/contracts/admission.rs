@@ -39,7 +39,7 @@ async fn refused(running: &Running, from: IpAddr) {
 }
 
 #[test]
-fn one_client_has_so_many_connections() {
+fn c08_one_client_has_so_many_connections() {
     let (mut setup, _) = Setup::accepting();
     setup.limits.connections_per_client_max = Some(2);
     runtime().block_on(async {
@@ -85,7 +85,7 @@ fn a_client_counts_also_behind_a_proxy() {
 }
 
 #[test]
-fn all_clients_together_have_so_many() {
+fn c08_all_clients_together_have_so_many() {
     let (mut setup, _) = Setup::accepting();
     setup.limits.connections_max = Some(2);
     runtime().block_on(async {
@@ -98,7 +98,7 @@ fn all_clients_together_have_so_many() {
 }
 
 #[test]
-fn one_network_has_so_many() {
+fn c08_one_network_has_so_many() {
     // Two addresses of one /24, then those of one /31, which 127.0.0.1 is not in.
     for (bits, refused_one, admitted_one) in [(24, THIRD, NEIGHBOUR), (31, THIRD, ONE)] {
         let (mut setup, _) = Setup::accepting();
