@@ -121,11 +121,11 @@ impl<'a> Word<'a> {
             return Err(cursor.error(SyntaxErrorKind::Parameter));
         }
         let offset = cursor.offset();
-        let value = cursor.take(class::VALUE);
+        let value = xtext::decode(cursor.take(class::VALUE)).map_err(|e| e.shifted(offset))?;
+        // What it stands for is measured: the same value may be written with and without escapes.
         if !matches!(value.len(), 1..=ATTRIBUTE_VALUE_BYTES_MAX) {
             return Err(SyntaxError::new(SyntaxErrorKind::ParameterValue, offset));
         }
-        let value = xtext::decode(value).map_err(|error| error.shifted(offset))?;
         Ok(Self { name, value })
     }
 }

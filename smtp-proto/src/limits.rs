@@ -43,7 +43,7 @@ pub const MECHANISM_BYTES_MAX: usize = 20;
 pub const AUTH_LINE_BYTES_MAX: usize = 12_288;
 /// Longest line that answers a challenge of AUTH, with its CRLF (RFC 4954 4).
 pub const AUTH_RESPONSE_BYTES_MAX: usize = 12_288;
-/// Longest value of an XCLIENT or XFORWARD attribute, as written; Postfix has the same limit.
+/// Longest value of an XCLIENT or XFORWARD attribute, decoded; Postfix has the same limit.
 pub const ATTRIBUTE_VALUE_BYTES_MAX: usize = 255;
 /// Octets of an over-long line that a session drops before it gives up on the client.
 pub const DISCARDED_LINE_BYTES_MAX: u64 = 65_536;
