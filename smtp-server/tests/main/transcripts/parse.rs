@@ -107,7 +107,6 @@ impl Transcript {
         for (key, value) in &self.headers {
             match key.as_str() {
                 "deliver" => delivery.behaviour = behaviour(value)?,
-                "binary-mime" => delivery.capabilities.binary_mime = value == "yes",
                 "unknown" => delivery.unknown.push(value.clone()),
                 "owned-since" => {
                     let (path, time) = value.split_once(' ').ok_or("a path and a time")?;
@@ -136,7 +135,7 @@ impl Transcript {
 fn apply(setup: &mut Setup, key: &str, value: &str) -> Result<(), String> {
     let number = || value.parse::<u32>().map_err(|_| format!("{key} is a number"));
     match (key, value) {
-        ("deliver" | "unknown" | "binary-mime" | "owned-since" | "capabilities", _) => {}
+        ("deliver" | "unknown" | "owned-since" | "capabilities", _) => {}
         ("service", "smtp") => setup.service = Service::Smtp,
         ("service", "lmtp") => setup.service = Service::Lmtp,
         ("service", "submission") => {
@@ -193,6 +192,7 @@ fn add(word: &str, capabilities: &mut Capabilities) -> Result<(), String> {
     match keyword {
         "no-8bitmime" => capabilities.eight_bit_mime = false,
         "no-smtputf8" => capabilities.smtputf8 = false,
+        "binarymime" => capabilities.binary_mime = true,
         "dsn" => capabilities.dsn = true,
         "requiretls" => capabilities.require_tls = true,
         "rrvs" => capabilities.rrvs = true,
