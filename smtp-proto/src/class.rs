@@ -48,17 +48,45 @@ pub(crate) fn is_keyword(word: &str) -> bool {
     !word.is_empty() && !word.starts_with('-') && all(word, KEYWORD)
 }
 
+/// Whether `text`, which is free of control characters, is `word` in any case.
+///
+/// Without an exit in the middle, a word known to the compiler is compared as one number.
+pub(crate) fn is_word(text: &[u8], word: &str) -> bool {
+    const CASE: u8 = b'a' ^ b'A';
+    debug_assert!(word.bytes().all(|o| o.is_ascii_alphabetic() || (o ^ CASE).is_ascii_control()));
+    let word = word.as_bytes();
+    let differences = |text: &[u8]| text.iter().zip(word).fold(0, |all, (a, b)| all | (a ^ b));
+    text.len() == word.len() && differences(text) & !CASE == 0
+}
+
 /// Where the first control character of `text` stands: C0, DEL, or C1 in its UTF-8 form.
 pub(crate) fn find_control(text: &str) -> Option<usize> {
-    let octets = text.as_bytes();
-    // One pass without exits, which the compiler turns into vector code, for the usual case.
-    let suspect = octets.iter().fold(false, |suspect, &octet| {
-        suspect | (octet < b' ') | (octet == 0x7f) | (octet == 0xc2)
-    });
-    if !suspect {
+    if is_printable_ascii(text.as_bytes()) {
         return None;
     }
     text.char_indices().find(|(_, character)| character.is_control()).map(|(offset, _)| offset)
+}
+
+/// Whether there is nothing but spaces and graphic characters of ASCII, eight octets at a time.
+fn is_printable_ascii(octets: &[u8]) -> bool {
+    let (words, rest) = octets.as_chunks::<8>();
+    let suspect = words.iter().fold(0, |suspect, word| suspect | suspect_octets(*word));
+    // The last eight overlap the words before them, which costs less than to look at the rest one by one.
+    match octets.last_chunk() {
+        Some(last) => suspect | suspect_octets(*last) == 0,
+        None => rest.iter().all(|octet| matches!(octet, b' '..=b'~')),
+    }
+}
+
+/// Not 0 if one of the octets is below the space, DEL, or not ASCII.
+const fn suspect_octets(octets: [u8; 8]) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH_BITS: u64 = ONES << 7;
+    let octets = u64::from_le_bytes(octets);
+    // A subtraction that borrows from the next octet has found a suspect already.
+    let below_space = octets.wrapping_sub(ONES * b' ' as u64);
+    let delete = (octets ^ (ONES * 0x7f)).wrapping_sub(ONES);
+    (octets | below_space | delete) & HIGH_BITS
 }
 
 const fn table() -> [Class; 256] {

@@ -8,6 +8,7 @@ use alloc::borrow::Cow;
 use core::fmt;
 
 use crate::class;
+use crate::cursor::Cursor;
 use crate::domain::Domain;
 use crate::error::{SyntaxError, SyntaxErrorKind};
 use crate::limits::CLIENT_NAME_BYTES_MAX;
@@ -25,17 +26,15 @@ impl<'a> ClientName<'a> {
     /// octets. Whether it has to be a domain is a matter of policy: ask [`domain`](Self::domain).
     pub fn new(name: impl Into<Cow<'a, str>>) -> Result<Self, SyntaxError> {
         let name = name.into();
-        let error = |offset| SyntaxError::new(SyntaxErrorKind::ClientName, offset);
-        if name.is_empty() || name.len() > CLIENT_NAME_BYTES_MAX {
-            return Err(error(0));
+        if let Some(offset) = class::find_control(&name) {
+            return Err(SyntaxError::new(SyntaxErrorKind::ClientName, offset));
         }
-        if let Some(offset) = name.bytes().position(|octet| !class::is(octet, class::PRINTABLE)) {
-            return Err(error(offset));
+        let mut cursor = Cursor::new(&name);
+        ClientName::read(&mut cursor)?;
+        if !cursor.is_at_end() {
+            return Err(cursor.error(SyntaxErrorKind::ClientName));
         }
-        match class::find_control(&name) {
-            Some(offset) => Err(error(offset)),
-            None => Ok(Self(name)),
-        }
+        Ok(Self(name))
     }
 
     /// The name as written.
@@ -48,6 +47,17 @@ impl<'a> ClientName<'a> {
     #[must_use]
     pub fn domain(&self) -> Option<Domain<'_>> {
         Domain::parse(&self.0).ok()
+    }
+
+    /// Reads a word from text that is known to be free of control characters.
+    pub(crate) fn read(cursor: &mut Cursor<'a>) -> Result<Self, SyntaxError> {
+        let start = cursor.offset();
+        match cursor.take(class::PRINTABLE) {
+            name if (1..=CLIENT_NAME_BYTES_MAX).contains(&name.len()) => {
+                Ok(Self(Cow::Borrowed(name)))
+            }
+            _ => Err(SyntaxError::new(SyntaxErrorKind::ClientName, start)),
+        }
     }
 
     /// The same name without a borrow.

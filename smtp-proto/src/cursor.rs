@@ -11,46 +11,52 @@ use crate::error::{SyntaxError, SyntaxErrorKind};
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor<'a> {
     text: &'a str,
-    offset: usize,
+    position: usize,
+    /// Octets of the line in front of the text.
+    before: usize,
 }
 
 impl<'a> Cursor<'a> {
     pub(crate) const fn new(text: &'a str) -> Self {
-        Self { text, offset: 0 }
+        Self::behind(0, text)
     }
 
-    pub(crate) const fn at(text: &'a str, offset: usize) -> Self {
-        Self { text, offset }
+    /// A cursor whose offsets count the octets of the line `before` the text, too.
+    pub(crate) const fn behind(before: usize, text: &'a str) -> Self {
+        Self { text, position: 0, before }
     }
 
+    /// Octets of the line in front of the position.
     pub(crate) const fn offset(&self) -> usize {
-        self.offset
+        self.before + self.position
     }
 
     pub(crate) fn rest(&self) -> &'a str {
-        self.text.get(self.offset..).unwrap_or_default()
+        self.text.get(self.position..).unwrap_or_default()
     }
 
-    /// What was read since `start`.
+    /// What was read since the offset `start`.
     pub(crate) fn since(&self, start: usize) -> &'a str {
-        self.text.get(start..self.offset).unwrap_or_default()
+        self.text.get(start - self.before..self.position).unwrap_or_default()
     }
 
-    pub(crate) fn is_at_end(&self) -> bool {
-        self.offset >= self.text.len()
+    pub(crate) const fn is_at_end(&self) -> bool {
+        self.text.len() <= self.position
+    }
+
+    pub(crate) fn is_at_word_end(&self) -> bool {
+        matches!(self.peek(), None | Some(b' '))
     }
 
     pub(crate) fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.offset).copied()
+        self.text.as_bytes().get(self.position).copied()
     }
 
     /// Steps over `octet`, which is ASCII, if it comes next.
     pub(crate) fn accept(&mut self, octet: u8) -> bool {
         debug_assert!(octet.is_ascii());
         let found = self.peek() == Some(octet);
-        if found {
-            self.offset += 1;
-        }
+        self.position += usize::from(found);
         found
     }
 
@@ -59,40 +65,38 @@ impl<'a> Cursor<'a> {
         let found = self
             .text
             .as_bytes()
-            .get(self.offset..self.offset + word.len())
-            .is_some_and(|next| next.eq_ignore_ascii_case(word.as_bytes()));
+            .get(self.position..self.position + word.len())
+            .is_some_and(|next| class::is_word(next, word));
         if found {
-            self.offset += word.len();
+            self.position += word.len();
         }
         found
     }
 
-    /// Steps over the longest run of octets of `class` and says how long it is.
-    pub(crate) fn skip(&mut self, class: Class) -> usize {
-        let start = self.offset;
-        let octets = self.text.as_bytes();
-        while octets.get(self.offset).is_some_and(|&octet| class::is(octet, class)) {
-            self.offset += 1;
-        }
-        self.offset - start
+    /// Steps over the longest run of octets of `class` and gives it.
+    pub(crate) fn skip(&mut self, class: Class) -> &'a [u8] {
+        let rest = self.text.as_bytes().get(self.position..).unwrap_or_default();
+        let end = rest.iter().position(|&octet| !class::is(octet, class)).unwrap_or(rest.len());
+        self.position += end;
+        rest.split_at(end).0
     }
 
     /// Takes the longest run of octets of `class`, possibly empty. Classes hold all octets of
     /// non-ASCII characters or none, so a run never ends inside a character.
     pub(crate) fn take(&mut self, class: Class) -> &'a str {
-        let start = self.offset;
+        let start = self.offset();
         self.skip(class);
         self.since(start)
     }
 
     /// Steps over spaces and says whether there was one.
     pub(crate) fn skip_spaces(&mut self) -> bool {
-        let start = self.offset;
+        let start = self.position;
         while self.accept(b' ') {}
-        self.offset > start
+        self.position > start
     }
 
     pub(crate) fn error(&self, kind: SyntaxErrorKind) -> SyntaxError {
-        SyntaxError::new(kind, self.offset)
+        SyntaxError::new(kind, self.offset())
     }
 }

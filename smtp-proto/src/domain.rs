@@ -97,8 +97,11 @@ impl<'a> Domain<'a> {
     pub(crate) fn read(cursor: &mut Cursor<'a>) -> Result<Self, SyntaxError> {
         let start = cursor.offset();
         let literal = cursor.peek() == Some(b'[');
-        let scan_form = if literal { scan_literal } else { scan_name };
-        scan_form(cursor)?;
+        if literal {
+            scan_literal(cursor)?;
+        } else {
+            scan_name(cursor)?;
+        }
         let wire = cursor.since(start);
         if wire.len() > DOMAIN_BYTES_MAX {
             return Err(SyntaxError::new(SyntaxErrorKind::DomainTooLong, start));
@@ -248,16 +251,19 @@ impl Hash for AddressLiteral<'_> {
 fn scan_name(cursor: &mut Cursor<'_>) -> Result<(), SyntaxError> {
     loop {
         let start = cursor.offset();
-        let label = cursor.take(class::LABEL);
-        if label.is_empty() || label.starts_with('-') {
-            return Err(SyntaxError::new(SyntaxErrorKind::Domain, start));
-        }
-        if label.ends_with('-') {
-            return Err(SyntaxError::new(SyntaxErrorKind::Domain, cursor.offset() - 1));
-        }
-        // The A-label, which must fit into 63 octets, has more octets than the U-label characters.
-        if label.len() > LABEL_BYTES_MAX && label.chars().count() > LABEL_BYTES_MAX {
-            return Err(SyntaxError::new(SyntaxErrorKind::DomainTooLong, start));
+        match cursor.skip(class::LABEL) {
+            [] | [b'-', ..] => return Err(SyntaxError::new(SyntaxErrorKind::Domain, start)),
+            [.., b'-'] => {
+                return Err(SyntaxError::new(SyntaxErrorKind::Domain, cursor.offset() - 1));
+            }
+            // The A-label, which must fit, has more octets than the U-label has characters.
+            label
+                if LABEL_BYTES_MAX < label.len()
+                    && LABEL_BYTES_MAX < cursor.since(start).chars().count() =>
+            {
+                return Err(SyntaxError::new(SyntaxErrorKind::DomainTooLong, start));
+            }
+            _ => {}
         }
         if !cursor.accept(b'.') {
             return Ok(());

@@ -5,6 +5,8 @@
 //! * **Limits**: these. **Panics**: never.
 //! * **Spec**: RFC 5321 4.5.3.1; the extensions are named at their constants.
 
+use crate::verb;
+
 /// Longest local-part (RFC 5321 4.5.3.1.1).
 pub const LOCAL_PART_BYTES_MAX: usize = 64;
 /// Longest domain (RFC 5321 4.5.3.1.2).
@@ -79,11 +81,11 @@ pub const VRFY_LINE_BYTES_MAX: usize = COMMAND_LINE_BYTES_MAX + 10;
 #[must_use]
 pub fn command_line_bytes_max(line_start: &[u8]) -> usize {
     let Some(verb) = line_start.first_chunk::<4>() else { return COMMAND_LINE_BYTES_MAX };
-    match &verb.map(|octet| octet.to_ascii_uppercase()) {
-        b"MAIL" => MAIL_LINE_BYTES_MAX,
-        b"RCPT" => RCPT_LINE_BYTES_MAX,
-        b"VRFY" | b"EXPN" => VRFY_LINE_BYTES_MAX,
-        b"AUTH" => AUTH_LINE_BYTES_MAX,
+    match verb::upper_case(verb) {
+        verb::MAIL => MAIL_LINE_BYTES_MAX,
+        verb::RCPT => RCPT_LINE_BYTES_MAX,
+        verb::VRFY | verb::EXPN => VRFY_LINE_BYTES_MAX,
+        verb::AUTH => AUTH_LINE_BYTES_MAX,
         _ => COMMAND_LINE_BYTES_MAX,
     }
 }

@@ -134,8 +134,11 @@ impl Hash for LocalPart<'_> {
 
 fn scan(cursor: &mut Cursor<'_>) -> Result<(), SyntaxError> {
     let start = cursor.offset();
-    let scan_form = if cursor.peek() == Some(b'"') { scan_quoted } else { scan_dot_string };
-    scan_form(cursor)?;
+    if cursor.peek() == Some(b'"') {
+        scan_quoted(cursor)?;
+    } else {
+        scan_dot_string(cursor)?;
+    }
     if cursor.offset() - start > LOCAL_PART_BYTES_MAX {
         return Err(SyntaxError::new(SyntaxErrorKind::LocalPartTooLong, start));
     }
@@ -144,7 +147,7 @@ fn scan(cursor: &mut Cursor<'_>) -> Result<(), SyntaxError> {
 
 fn scan_dot_string(cursor: &mut Cursor<'_>) -> Result<(), SyntaxError> {
     loop {
-        if cursor.skip(class::ATEXT) == 0 {
+        if cursor.skip(class::ATEXT).is_empty() {
             return Err(cursor.error(SyntaxErrorKind::LocalPart));
         }
         if !cursor.accept(b'.') {

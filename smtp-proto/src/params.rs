@@ -40,7 +40,7 @@ pub(crate) fn parse_size(digits: &str) -> Option<u64> {
 
 /// A number of 1 to `digits_max` digits and nothing else.
 fn parse_number(digits: &str, digits_max: usize) -> Option<u64> {
-    let well_formed = (1..=digits_max).contains(&digits.len())
-        && digits.bytes().all(|octet| octet.is_ascii_digit());
+    // A sign is all that the standard library would take beyond digits.
+    let well_formed = digits.len() <= digits_max && !digits.starts_with('+');
     well_formed.then(|| digits.parse().ok()).flatten()
 }

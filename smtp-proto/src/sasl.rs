@@ -15,6 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::class;
+use crate::cursor::Cursor;
 use crate::error::{SyntaxError, SyntaxErrorKind};
 use crate::limits::MECHANISM_BYTES_MAX;
 use crate::reply::Reply;
@@ -34,13 +35,21 @@ impl<'a> Mechanism<'a> {
     /// [`Mechanism`](SyntaxErrorKind::Mechanism) unless it is 1 to 20 letters, digits, `-` and `_`.
     pub fn new(name: impl Into<Cow<'a, str>>) -> Result<Self, SyntaxError> {
         let name = name.into();
-        if name.is_empty()
-            || name.len() > MECHANISM_BYTES_MAX
-            || !class::all(&name, class::MECHANISM)
-        {
+        let mut cursor = Cursor::new(&name);
+        if Mechanism::read(&mut cursor).is_err() || !cursor.is_at_end() {
             return Err(SyntaxError::new(SyntaxErrorKind::Mechanism, 0));
         }
         Ok(Self(name))
+    }
+
+    pub(crate) fn read(cursor: &mut Cursor<'a>) -> Result<Self, SyntaxError> {
+        let start = cursor.offset();
+        match cursor.take(class::MECHANISM) {
+            name if (1..=MECHANISM_BYTES_MAX).contains(&name.len()) && cursor.is_at_word_end() => {
+                Ok(Self(Cow::Borrowed(name)))
+            }
+            _ => Err(SyntaxError::new(SyntaxErrorKind::Mechanism, start)),
+        }
     }
 
     /// The name as written.
@@ -97,12 +106,18 @@ impl<'a> InitialResponse<'a> {
     /// [`Base64`](SyntaxErrorKind::Base64) for nothing and for what is not of the alphabet.
     pub fn new(text: impl Into<Cow<'a, str>>) -> Result<Self, SyntaxError> {
         let text = text.into();
-        if text.is_empty() {
-            return Err(SyntaxError::new(SyntaxErrorKind::Base64, 0));
+        let mut cursor = Cursor::new(&text);
+        InitialResponse::read(&mut cursor)?;
+        if !cursor.is_at_end() {
+            return Err(cursor.error(SyntaxErrorKind::Base64));
         }
-        match text.bytes().position(|octet| !class::is(octet, class::BASE64)) {
-            Some(offset) => Err(SyntaxError::new(SyntaxErrorKind::Base64, offset)),
-            None => Ok(Self(text)),
+        Ok(Self(text))
+    }
+
+    pub(crate) fn read(cursor: &mut Cursor<'a>) -> Result<Self, SyntaxError> {
+        match cursor.take(class::BASE64) {
+            text if !text.is_empty() && cursor.is_at_word_end() => Ok(Self(Cow::Borrowed(text))),
+            _ => Err(cursor.error(SyntaxErrorKind::Base64)),
         }
     }
 

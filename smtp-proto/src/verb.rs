@@ -53,6 +53,11 @@ impl Verb {
     /// The verb that a line begins with, whatever follows it and whether or not that is valid.
     #[must_use]
     pub fn of(line: &[u8]) -> Option<Self> {
+        Self::split(line).map(|(verb, _)| verb)
+    }
+
+    /// As [`of`](Self::of), with what follows the verb.
+    pub(crate) fn split(line: &[u8]) -> Option<(Self, &[u8])> {
         // Every command begins here, so the letters are compared as one number, not one by one.
         let (letters, behind) = line.split_first_chunk::<4>()?;
         let (verb, rest) = match upper_case(letters) {
@@ -78,7 +83,7 @@ impl Verb {
         };
         let (rest_of_line, behind) = behind.split_at_checked(rest.len())?;
         let ends = behind.first().is_none_or(|&octet| !class::is(octet, class::PRINTABLE));
-        (ends && rest_of_line.eq_ignore_ascii_case(rest.as_bytes())).then_some(verb)
+        (ends && class::is_word(rest_of_line, rest)).then_some((verb, behind))
     }
 
     /// The verb as it is sent.
@@ -110,24 +115,24 @@ impl Verb {
 const EHLO: u32 = upper_case(b"EHLO");
 const HELO: u32 = upper_case(b"HELO");
 const LHLO: u32 = upper_case(b"LHLO");
-const MAIL: u32 = upper_case(b"MAIL");
-const RCPT: u32 = upper_case(b"RCPT");
+pub(crate) const MAIL: u32 = upper_case(b"MAIL");
+pub(crate) const RCPT: u32 = upper_case(b"RCPT");
 const DATA: u32 = upper_case(b"DATA");
 const BDAT: u32 = upper_case(b"BDAT");
 const RSET: u32 = upper_case(b"RSET");
 const NOOP: u32 = upper_case(b"NOOP");
 const QUIT: u32 = upper_case(b"QUIT");
 const STAR: u32 = upper_case(b"STAR");
-const AUTH: u32 = upper_case(b"AUTH");
-const VRFY: u32 = upper_case(b"VRFY");
-const EXPN: u32 = upper_case(b"EXPN");
+pub(crate) const AUTH: u32 = upper_case(b"AUTH");
+pub(crate) const VRFY: u32 = upper_case(b"VRFY");
+pub(crate) const EXPN: u32 = upper_case(b"EXPN");
 const HELP: u32 = upper_case(b"HELP");
 const ETRN: u32 = upper_case(b"ETRN");
 const XCLI: u32 = upper_case(b"XCLI");
 const XFOR: u32 = upper_case(b"XFOR");
 
 /// Four letters as a number that is the same in either case. What is no letter never becomes one.
-const fn upper_case(letters: &[u8; 4]) -> u32 {
+pub(crate) const fn upper_case(letters: &[u8; 4]) -> u32 {
     u32::from_le_bytes(*letters) & 0xdfdf_dfdf
 }
 

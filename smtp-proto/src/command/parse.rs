@@ -25,9 +25,9 @@ use crate::xclient::XClient;
 use crate::xforward::XForward;
 
 pub(crate) fn parse<'a>(line: &'a [u8], dialect: &Dialect) -> Result<Command<'a>, SyntaxError> {
-    let Some(verb) = Verb::of(line) else { return parse_other(line, dialect) };
-    let line = parse_text(line)?;
-    let mut cursor = Cursor::at(line, verb.as_str().len());
+    let Some((verb, behind)) = Verb::split(line) else { return parse_other(line, dialect) };
+    let before = line.len() - behind.len();
+    let mut cursor = Cursor::behind(before, parse_text(before, behind)?);
     cursor.skip_spaces();
     parse_argument(verb, &mut cursor, dialect.address_syntax())
 }
@@ -44,19 +44,24 @@ fn parse_other<'a>(line: &'a [u8], dialect: &Dialect) -> Result<Command<'a>, Syn
         };
         return Err(SyntaxError::new(kind, 0));
     }
-    let line = parse_text(line)?;
-    let mut cursor = Cursor::new(line);
+    let mut cursor = Cursor::new(parse_text(0, line)?);
     let verb = cursor.take(class::PRINTABLE);
     cursor.skip_spaces();
     Ok(Command::Other { verb: Cow::Borrowed(verb), argument: Cow::Borrowed(cursor.rest()) })
 }
 
-fn parse_text(line: &[u8]) -> Result<&str, SyntaxError> {
-    let line = core::str::from_utf8(without_white_space(line))
-        .map_err(|error| SyntaxError::new(SyntaxErrorKind::NotUtf8, error.valid_up_to()))?;
-    match class::find_control(line) {
-        Some(offset) => Err(SyntaxError::new(SyntaxErrorKind::ControlCharacter, offset)),
-        None => Ok(line),
+/// The text of `octets`, without the white space at their end and free of control characters.
+fn parse_text(before: usize, octets: &[u8]) -> Result<&str, SyntaxError> {
+    let octets = without_white_space(octets);
+    if octets.is_empty() {
+        return Ok("");
+    }
+    let text = core::str::from_utf8(octets).map_err(|error| {
+        SyntaxError::new(SyntaxErrorKind::NotUtf8, before + error.valid_up_to())
+    })?;
+    match class::find_control(text) {
+        Some(offset) => Err(SyntaxError::new(SyntaxErrorKind::ControlCharacter, before + offset)),
+        None => Ok(text),
     }
 }
 
@@ -79,17 +84,11 @@ fn parse_argument<'a>(
         Verb::Lhlo => parse_client_name(cursor).map(Command::Lhlo),
         Verb::Mail => {
             expect_keyword(cursor, "FROM:", SyntaxErrorKind::ReversePath)?;
-            let from = ReversePath::read(cursor, syntax)?;
-            let mut params = MailParams::default();
-            params.read(cursor)?;
-            Ok(Command::Mail { from, params })
+            mail(ReversePath::read(cursor, syntax)?, cursor)
         }
         Verb::Rcpt => {
             expect_keyword(cursor, "TO:", SyntaxErrorKind::ForwardPath)?;
-            let to = ForwardPath::read(cursor, syntax)?;
-            let mut params = RcptParams::default();
-            params.read(cursor)?;
-            Ok(Command::Rcpt { to, params })
+            rcpt(ForwardPath::read(cursor, syntax)?, cursor)
         }
         Verb::Bdat => parse_chunk(cursor).map(Command::Bdat),
         Verb::Auth => parse_auth(cursor),
@@ -121,14 +120,39 @@ fn parse_argument<'a>(
     }
 }
 
+/// A command is large: it is made where it is returned, and its parameters are read into it.
+fn mail<'a>(from: ReversePath<'a>, cursor: &mut Cursor<'a>) -> Result<Command<'a>, SyntaxError> {
+    let mut command = Ok(Command::Mail { from, params: MailParams::default() });
+    if !cursor.is_at_end()
+        && let Ok(Command::Mail { params, .. }) = &mut command
+        && let Err(error) = params.read(cursor)
+    {
+        command = Err(error);
+    }
+    command
+}
+
+/// As [`mail`].
+fn rcpt<'a>(to: ForwardPath<'a>, cursor: &mut Cursor<'a>) -> Result<Command<'a>, SyntaxError> {
+    let mut command = Ok(Command::Rcpt { to, params: RcptParams::default() });
+    if !cursor.is_at_end()
+        && let Ok(Command::Rcpt { params, .. }) = &mut command
+        && let Err(error) = params.read(cursor)
+    {
+        command = Err(error);
+    }
+    command
+}
+
 fn parse_client_name<'a>(cursor: &mut Cursor<'a>) -> Result<ClientName<'a>, SyntaxError> {
     expect_argument(cursor)?;
-    let start = cursor.offset();
-    let name = cursor.take(class::PRINTABLE);
-    let client = ClientName::new(name).map_err(|error| error.shifted(start))?;
+    let client = ClientName::read(cursor)?;
+    if cursor.is_at_end() {
+        return Ok(client);
+    }
     // RFC 5321 4.1.1.1: old clients put text behind an address literal, which may be ignored.
-    let literal = name.starts_with('[') && name.ends_with(']');
-    if literal || cursor.is_at_end() {
+    let name = client.as_str();
+    if name.starts_with('[') && name.ends_with(']') {
         Ok(client)
     } else {
         Err(cursor.error(SyntaxErrorKind::ClientName))
@@ -150,16 +174,9 @@ fn parse_chunk(cursor: &mut Cursor<'_>) -> Result<Chunk, SyntaxError> {
 
 fn parse_auth<'a>(cursor: &mut Cursor<'a>) -> Result<Command<'a>, SyntaxError> {
     expect_argument(cursor)?;
-    let start = cursor.offset();
-    let mechanism =
-        Mechanism::new(cursor.take(class::PRINTABLE)).map_err(|error| error.shifted(start))?;
-    let initial_response = if cursor.skip_spaces() {
-        let start = cursor.offset();
-        let response = InitialResponse::new(cursor.take(class::PRINTABLE));
-        Some(response.map_err(|error| error.shifted(start))?)
-    } else {
-        None
-    };
+    let mechanism = Mechanism::read(cursor)?;
+    let initial_response =
+        if cursor.skip_spaces() { Some(InitialResponse::read(cursor)?) } else { None };
     expect_end(cursor)?;
     Ok(Command::Auth { mechanism, initial_response })
 }

@@ -5,6 +5,8 @@
 
 use bytes::{BufMut, BytesMut};
 
+use crate::class;
+
 /// The value of `BODY`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BodyType {
@@ -35,6 +37,6 @@ impl BodyType {
     pub(super) fn parse(value: &str) -> Option<Self> {
         [Self::SevenBit, Self::EightBitMime, Self::BinaryMime]
             .into_iter()
-            .find(|body| value.eq_ignore_ascii_case(body.as_str()))
+            .find(|body| class::is_word(value.as_bytes(), body.as_str()))
     }
 }

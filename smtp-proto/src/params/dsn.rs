@@ -39,7 +39,9 @@ impl Ret {
     }
 
     pub(super) fn parse(value: &str) -> Option<Self> {
-        [Self::Full, Self::Hdrs].into_iter().find(|ret| value.eq_ignore_ascii_case(ret.as_str()))
+        [Self::Full, Self::Hdrs]
+            .into_iter()
+            .find(|ret| class::is_word(value.as_bytes(), ret.as_str()))
     }
 
     pub(super) fn encode(self, out: &mut BytesMut) {
@@ -111,15 +113,15 @@ impl Notify {
 
     pub(super) fn parse(value: &str) -> Option<Self> {
         let mut notify = Self::NEVER;
-        if value.eq_ignore_ascii_case("NEVER") {
+        if class::is_word(value.as_bytes(), "NEVER") {
             return Some(notify);
         }
         for name in value.as_bytes().split(|octet| *octet == b',') {
-            if name.eq_ignore_ascii_case(b"SUCCESS") {
+            if class::is_word(name, "SUCCESS") {
                 notify.success = true;
-            } else if name.eq_ignore_ascii_case(b"FAILURE") {
+            } else if class::is_word(name, "FAILURE") {
                 notify.failure = true;
-            } else if name.eq_ignore_ascii_case(b"DELAY") {
+            } else if class::is_word(name, "DELAY") {
                 notify.delay = true;
             } else {
                 return None;

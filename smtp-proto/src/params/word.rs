@@ -23,8 +23,20 @@ impl<'a> Word<'a> {
         mut add: impl FnMut(Self) -> Result<(), SyntaxErrorKind>,
     ) -> Result<(), SyntaxError> {
         // Every turn takes a word, so this ends.
-        while let Some((word, offset)) = Self::read(cursor)? {
-            add(word).map_err(|kind| SyntaxError::new(kind, offset))?;
+        while !cursor.is_at_end() {
+            if !cursor.skip_spaces() {
+                return Err(cursor.error(SyntaxErrorKind::Parameter));
+            }
+            let offset = cursor.offset();
+            let keyword = cursor.take(class::KEYWORD);
+            if keyword.is_empty() || keyword.starts_with('-') {
+                return Err(SyntaxError::new(SyntaxErrorKind::Parameter, offset));
+            }
+            let value = cursor.accept(b'=').then(|| cursor.take(class::VALUE));
+            if value == Some("") || !cursor.is_at_word_end() {
+                return Err(cursor.error(SyntaxErrorKind::Parameter));
+            }
+            add(Self { keyword, value }).map_err(|kind| SyntaxError::new(kind, offset))?;
         }
         Ok(())
     }
@@ -54,28 +66,7 @@ impl<'a> Word<'a> {
         Ok(())
     }
 
-    /// The next word and where it stands, or `None` at the end of the line.
-    fn read(cursor: &mut Cursor<'a>) -> Result<Option<(Self, usize)>, SyntaxError> {
-        if cursor.is_at_end() {
-            return Ok(None);
-        }
-        if !cursor.skip_spaces() {
-            return Err(cursor.error(SyntaxErrorKind::Parameter));
-        }
-        let offset = cursor.offset();
-        let keyword = cursor.take(class::KEYWORD);
-        if !class::is_keyword(keyword) {
-            return Err(SyntaxError::new(SyntaxErrorKind::Parameter, offset));
-        }
-        let value = cursor.accept(b'=').then(|| cursor.take(class::VALUE));
-        let complete = cursor.is_at_end() || cursor.peek() == Some(b' ');
-        if value == Some("") || !complete {
-            return Err(cursor.error(SyntaxErrorKind::Parameter));
-        }
-        Ok(Some((Self { keyword, value }, offset)))
-    }
-
     pub(super) fn is(&self, keyword: &str) -> bool {
-        self.keyword.eq_ignore_ascii_case(keyword)
+        class::is_word(self.keyword.as_bytes(), keyword)
     }
 }
