@@ -2,8 +2,8 @@
 //!
 //! * **In**: an address, a number. **Out**: a [`Crowd`] of open sessions, or which of them failed.
 //! * **Promises**: a step is done for all clients before the next one begins, since some servers greet late
-//!   on purpose; messages are sent by [`AT_A_TIME`] clients at a time, as a real server sees them.
-//! * **Limits**: [`STEP_LIMIT`] per step, and those of [`Client`]. **Panics**: never.
+//!   on purpose; those of [`Crowd::arriving`] come [`AT_A_TIME`] at a time, as a real server sees them.
+//! * **Limits**: [`STEP_LIMIT`] per step and group, and those of [`Client`]. **Panics**: never.
 //! * **Spec**: RFC 5321 3.1, 3.3; RFC 3207; getrlimit(2).
 
 use std::io;
@@ -15,8 +15,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustls::ClientConfig;
 use smtp_compare::client::{Client, ENVELOPE};
 
-/// How many clients send a message at the same time.
-pub(crate) const AT_A_TIME: usize = 16;
+/// How many clients arrive at the same time.
+const AT_A_TIME: u32 = 16;
 /// How long one step may take for all clients together.
 const STEP_LIMIT: Duration = Duration::from_secs(5 * 60);
 /// Files a server or this program has open besides the sessions.
@@ -64,6 +64,28 @@ pub(crate) struct CrowdError {
 }
 
 impl Crowd {
+    /// `count` clients that come [`AT_A_TIME`] at a time: a group is led as far as `lead` leads it before the
+    /// next one comes, and stays.
+    ///
+    /// # Errors
+    /// [`CrowdError`] at the first client that fails.
+    pub(crate) fn arriving(
+        count: u32,
+        mut lead: impl FnMut(u32) -> Result<Self, CrowdError>,
+    ) -> Result<Self, CrowdError> {
+        let mut clients = Vec::with_capacity(count as usize);
+        while let missing @ 1.. = count as usize - clients.len() {
+            let group = missing.min(AT_A_TIME as usize) as u32;
+            let Self(mut group) = lead(group).map_err(|error| CrowdError {
+                held: clients.len() + error.held,
+                of: count as usize,
+                ..error
+            })?;
+            clients.append(&mut group);
+        }
+        Ok(Self(clients))
+    }
+
     /// `count` clients that were greeted and have said EHLO.
     ///
     /// # Errors
@@ -91,22 +113,14 @@ impl Crowd {
         all("STARTTLS", self.0, secure).map(Self)
     }
 
-    /// Every client sends one message with `content`, [`AT_A_TIME`] of them at once.
+    /// Every client sends one message with `content`, all at once.
     ///
     /// # Errors
     /// As [`Crowd::greeted`].
     pub(crate) fn carry(&mut self, content: &[u8]) -> Result<(), CrowdError> {
-        let (of, deadline) = (self.0.len(), Instant::now() + STEP_LIMIT);
-        for (group, clients) in self.0.chunks_mut(AT_A_TIME).enumerate() {
-            for octets in ENVELOPE.into_iter().chain([content]) {
-                let sent = clients.iter_mut().try_for_each(|client| client.send(octets));
-                sent.and_then(|()| clients.iter_mut().try_for_each(Client::read_reply))
-                    .and_then(|()| in_time(deadline))
-                    .map_err(|source| {
-                        let held = group * AT_A_TIME;
-                        CrowdError { held, of, step: "message", source }
-                    })?;
-            }
+        for octets in ENVELOPE.into_iter().chain([content]) {
+            self.each("message", |client| client.send(octets))?;
+            self.each("reply to a message", Client::read_reply)?;
         }
         Ok(())
     }

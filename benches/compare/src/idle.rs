@@ -106,10 +106,13 @@ fn growth(
 }
 
 fn hold(server: &Server, sessions: Sessions<'_>) -> Result<Crowd, CrowdError> {
-    let mut crowd = Crowd::greeted(server.address(), sessions.count)?;
-    if let Some(config) = sessions.tls {
-        crowd = crowd.secured(config)?;
-    }
-    crowd.carry(&client::content(MESSAGE_BYTES))?;
-    Ok(crowd)
+    let content = client::content(MESSAGE_BYTES);
+    Crowd::arriving(sessions.count, |count| {
+        let mut group = Crowd::greeted(server.address(), count)?;
+        if let Some(config) = sessions.tls {
+            group = group.secured(config)?;
+        }
+        group.carry(&content)?;
+        Ok(group)
+    })
 }
