@@ -292,13 +292,16 @@ impl<'a> ForwardPath<'a> {
         syntax: AddressSyntax,
     ) -> Result<Self, SyntaxError> {
         syntax.skip_spaces(cursor);
-        if accept_postmaster(cursor, syntax) {
-            return Ok(Self::Postmaster);
+        let start = cursor.clone();
+        match read_path(cursor, SyntaxErrorKind::ForwardPath, syntax) {
+            Ok((Some(route), mailbox)) => Ok(Self::Routed { route, mailbox }),
+            Ok((None, mailbox)) => Ok(Self::Mailbox(mailbox)),
+            // Without a domain it is no path, so it is looked for last.
+            Err(error) => {
+                *cursor = start;
+                if accept_postmaster(cursor, syntax) { Ok(Self::Postmaster) } else { Err(error) }
+            }
         }
-        Ok(match read_path(cursor, SyntaxErrorKind::ForwardPath, syntax)? {
-            (Some(route), mailbox) => Self::Routed { route, mailbox },
-            (None, mailbox) => Self::Mailbox(mailbox),
-        })
     }
 
     /// Appends the wire form, with the least quoting.
@@ -395,18 +398,13 @@ fn whole<'a, T>(
 }
 
 fn accept_postmaster(cursor: &mut Cursor<'_>, syntax: AddressSyntax) -> bool {
-    let start = cursor.clone();
-    let found = if cursor.accept(b'<') {
+    if cursor.accept(b'<') {
         cursor.accept_word(POSTMASTER) && cursor.accept(b'>')
     } else {
         syntax.forgives_missing_brackets()
             && cursor.accept_word(POSTMASTER)
-            && matches!(cursor.peek(), None | Some(b' '))
-    };
-    if !found {
-        *cursor = start;
+            && cursor.is_at_word_end()
     }
-    found
 }
 
 /// Reads `"<" [ A-d-l ":" ] Mailbox ">"`; whatever breaks the grammar inside is of `kind`.

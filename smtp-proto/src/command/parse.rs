@@ -84,11 +84,11 @@ fn parse_argument<'a>(
         Verb::Lhlo => parse_client_name(cursor).map(Command::Lhlo),
         Verb::Mail => {
             expect_keyword(cursor, "FROM:", SyntaxErrorKind::ReversePath)?;
-            mail(ReversePath::read(cursor, syntax)?, cursor)
+            parse_mail(cursor, syntax)
         }
         Verb::Rcpt => {
             expect_keyword(cursor, "TO:", SyntaxErrorKind::ForwardPath)?;
-            rcpt(ForwardPath::read(cursor, syntax)?, cursor)
+            parse_rcpt(cursor, syntax)
         }
         Verb::Bdat => parse_chunk(cursor).map(Command::Bdat),
         Verb::Auth => parse_auth(cursor),
@@ -120,24 +120,38 @@ fn parse_argument<'a>(
     }
 }
 
-/// A command is large: it is made where it is returned, and its parameters are read into it.
-fn mail<'a>(from: ReversePath<'a>, cursor: &mut Cursor<'a>) -> Result<Command<'a>, SyntaxError> {
-    let mut command = Ok(Command::Mail { from, params: MailParams::default() });
-    if !cursor.is_at_end()
-        && let Ok(Command::Mail { params, .. }) = &mut command
-        && let Err(error) = params.read(cursor)
+/// A command is large: it is made where it is returned, hence not inlined, and its parts are read into it.
+#[inline(never)]
+fn parse_mail<'a>(
+    cursor: &mut Cursor<'a>,
+    syntax: AddressSyntax,
+) -> Result<Command<'a>, SyntaxError> {
+    let (from, params) = (ReversePath::Null, MailParams::default());
+    let mut command = Ok(Command::Mail { from, params });
+    if let Ok(Command::Mail { from, params }) = &mut command
+        && let Err(error) = ReversePath::read(cursor, syntax).and_then(|path| {
+            *from = path;
+            params.read(cursor)
+        })
     {
         command = Err(error);
     }
     command
 }
 
-/// As [`mail`].
-fn rcpt<'a>(to: ForwardPath<'a>, cursor: &mut Cursor<'a>) -> Result<Command<'a>, SyntaxError> {
-    let mut command = Ok(Command::Rcpt { to, params: RcptParams::default() });
-    if !cursor.is_at_end()
-        && let Ok(Command::Rcpt { params, .. }) = &mut command
-        && let Err(error) = params.read(cursor)
+/// As [`parse_mail`].
+#[inline(never)]
+fn parse_rcpt<'a>(
+    cursor: &mut Cursor<'a>,
+    syntax: AddressSyntax,
+) -> Result<Command<'a>, SyntaxError> {
+    let (to, params) = (ForwardPath::Postmaster, RcptParams::default());
+    let mut command = Ok(Command::Rcpt { to, params });
+    if let Ok(Command::Rcpt { to, params }) = &mut command
+        && let Err(error) = ForwardPath::read(cursor, syntax).and_then(|path| {
+            *to = path;
+            params.read(cursor)
+        })
     {
         command = Err(error);
     }
