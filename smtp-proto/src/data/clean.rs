@@ -9,7 +9,8 @@
 //!   allocates. **Panics**: never.
 //! * **Spec**: RFC 5321 2.3.8, 4.5.2.
 //!
-//! The loops have no branch per octet, so that the compiler makes vector instructions of them.
+//! The loops have no branch per octet, so that the compiler makes vector instructions of them: of each
+//! kind that the target's processors may have (AVX2, AVX-512), chosen at run time with the feature `simd`.
 //! Even one search per line would cost more than all of this together.
 
 use super::table::State;
@@ -38,6 +39,15 @@ pub(super) const fn may_begin(state: State, octet: u8) -> bool {
 ///
 /// With `STUFFED`, a dot after CRLF is not clean. [`may_begin`] must allow the first octet.
 pub(super) fn clean_bytes<const STUFFED: bool>(content: &[u8]) -> usize {
+    #[cfg(feature = "simd")]
+    return fearless_simd::dispatch!(fearless_simd::Level::new(), _ => count_clean::<STUFFED>(content));
+    #[cfg(not(feature = "simd"))]
+    count_clean::<STUFFED>(content)
+}
+
+/// Inlined with all that it calls, or the compiler would make plain instructions of the loops.
+#[inline(always)]
+fn count_clean<const STUFFED: bool>(content: &[u8]) -> usize {
     let mut rest = content;
     let mut endings = 0;
     while endings < DENSE_AFTER {
@@ -67,7 +77,7 @@ pub(super) fn clean_bytes<const STUFFED: bool>(content: &[u8]) -> usize {
 }
 
 /// What follows the first `N` octets of `content`, if these are clean and no line ends there.
-#[inline]
+#[inline(always)]
 fn after_plain<const N: usize>(content: &[u8]) -> Option<&[u8]> {
     let (block, after) = content.split_first_chunk::<N>()?;
     let least = block.iter().fold(u8::MAX, |least, &octet| least.min(octet));
@@ -76,8 +86,8 @@ fn after_plain<const N: usize>(content: &[u8]) -> Option<&[u8]> {
 }
 
 /// What follows the first `N` octets of `content`, if these are clean.
-#[inline]
-pub(super) fn after_clean<const N: usize, const STUFFED: bool>(content: &[u8]) -> Option<&[u8]> {
+#[inline(always)]
+fn after_clean<const N: usize, const STUFFED: bool>(content: &[u8]) -> Option<&[u8]> {
     let (here, after) = content.split_first_chunk::<N>()?;
     let next = window::<N>(content, 1)?;
     let second = window::<N>(content, 2)?;
@@ -94,7 +104,7 @@ pub(super) fn after_clean<const N: usize, const STUFFED: bool>(content: &[u8]) -
 }
 
 /// `N` octets of `content` from `start`.
-#[inline]
+#[inline(always)]
 pub(super) fn window<const N: usize>(content: &[u8], start: usize) -> Option<&[u8; N]> {
     content.get(start..).and_then(<[u8]>::first_chunk)
 }
