@@ -10,6 +10,7 @@
 mod admission;
 mod buffers;
 mod content;
+mod end_of_data;
 mod hook_clock;
 mod resolve;
 mod shutdown;

@@ -112,6 +112,11 @@ impl AccessMaps {
 
 #[async_trait]
 impl AccessControl for AccessMaps {
+    fn checks(&self, stage: StageKind) -> bool {
+        self.maps.iter().any(|(kind, _)| *kind == stage)
+            || self.next.iter().any(|next| next.checks(stage))
+    }
+
     async fn check(&self, stage: Stage<'_>, info: &SessionInfo) -> Verdict {
         let mut effects = match self.check_maps(&stage, info).await {
             Ok(effects) => effects,
@@ -147,6 +152,7 @@ fn keys(stage: &Stage<'_>, info: &SessionInfo) -> Vec<String> {
         Stage::Hello { hello, .. } => ladder::domain_keys(hello.name.as_str()),
         Stage::Sender { envelope, .. } => ladder::reverse_path_keys(&envelope.reverse_path),
         Stage::Recipient { to, .. } => ladder::forward_path_keys(to),
-        Stage::Data { .. } => Vec::new(),
+        Stage::Etrn { argument, .. } => ladder::domain_keys(argument.as_str()),
+        Stage::Data { .. } | Stage::EndOfData { .. } | Stage::Vrfy { .. } => Vec::new(),
     }
 }

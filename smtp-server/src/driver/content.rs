@@ -7,12 +7,14 @@
 //! * **Panics**: the delivery's are caught. **Spec**: RFC 5321 4.1.1.4, 4.2.5.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::end_of_data::EndOfData;
 use super::hook_clock::{self, Turn};
 use super::wire::Wire;
 use super::{Connection, now};
@@ -26,7 +28,12 @@ use crate::verdict::{Accepted, Delivered, Receipt, Rejection};
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Has the delivery take a message and tells the session what came of it.
-    pub(super) async fn deliver(&mut self, message: Box<Message>, info: &SessionInfo, now: Now) {
+    pub(super) async fn deliver(
+        &mut self,
+        message: Box<Message>,
+        info: &Arc<SessionInfo>,
+        now: Now,
+    ) {
         let queue_id = message.envelope.queue_id;
         let outcome = self.call_delivery(message, info, now).await;
         let Self { session, context, .. } = self;
@@ -47,7 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     async fn call_delivery(
         &mut self,
         mut message: Box<Message>,
-        info: &SessionInfo,
+        info: &Arc<SessionInfo>,
         now: Now,
     ) -> Result<Delivered, HookFailure> {
         let Self { wire, session, context } = self;
@@ -57,7 +64,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let turn = Turn::default();
         let write_timeout = hooks.timeouts.write;
         let mut source = Source { wire, session, turn: &turn, write_timeout, now };
-        let mut body = Body::new(&mut source, std::mem::take(&mut message.fields));
+        let check = EndOfData::new(hooks, &message.envelope, info);
+        let ruling = check.as_ref().map(EndOfData::ruling);
+        let (mut plain, mut checked);
+        let content: &mut (dyn PollChunk + Send) = match check {
+            None => &mut source,
+            Some(check) => {
+                plain = Body::new(&mut source, Vec::new());
+                checked = plain.filtered(Box::new(check));
+                &mut checked
+            }
+        };
+        let mut body = Body::new(content, std::mem::take(&mut message.fields));
         let delivery = pin!(async {
             if message.envelope.handling.discard {
                 body.drain().await?;
@@ -65,7 +83,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             }
             hooks.delivery.deliver(message.envelope, &mut body, info).await
         });
-        hook_clock::call(&hooks.timeouts, &turn, delivery).await
+        let delivered = hook_clock::call(&hooks.timeouts, &turn, delivery).await?;
+        Ok(match ruling {
+            None => delivered,
+            Some(ruling) => ruling.or(delivered),
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 
-use smtp_proto::{ForwardPath, RcptParams, Reply, ServiceExtension, replies};
+use smtp_proto::{EtrnArgument, ForwardPath, RcptParams, Reply, ServiceExtension, replies};
 
 use super::hook_clock::{self, Turn};
 use crate::config::{EvaluateAt, Timeouts};
@@ -109,13 +109,11 @@ impl Hooks {
             Question::Command { verb, argument, envelope } => {
                 Answer::Command(self.command(verb, argument, envelope, info).await)
             }
-            Question::Etrn(argument) => {
-                let etrn = async { self.delivery.etrn(argument, info).await };
-                let answer = self.call(HookKind::Etrn, info, etrn).await;
-                Answer::Etrn(answer.unwrap_or(EtrnAnswer::Unable))
+            Question::Etrn(argument) => Answer::Etrn(self.etrn(argument, info, now).await),
+            Question::Verification(query) => {
+                Answer::Verification(self.verify(query, info, now).await)
             }
-            Question::Verification(query) => Answer::Verification(self.verify(query, info).await),
-            Question::Expansion(query) => Answer::Expansion(self.expand(query, info).await),
+            Question::Expansion(query) => Answer::Expansion(self.expand(query, info, now).await),
             Question::Mechanism(mechanism) => Answer::Mechanism(self.exchange(mechanism, info)),
             Question::Credentials { query, mechanism } => {
                 Answer::Credentials(self.look_up(query, mechanism, info).await)
@@ -178,8 +176,16 @@ impl Hooks {
         }
     }
 
-    async fn check(&self, stage: Stage<'_>, info: &SessionInfo) -> Verdict {
-        let Some(access) = &self.access else { return Verdict::Accept };
+    /// The access control, if it has anything to say at this stage.
+    pub(super) fn access_at(&self, stage: StageKind) -> Option<&Arc<dyn AccessControl>> {
+        // One that panics here is asked, and then its panic is a refusal.
+        self.access.as_ref().filter(|access| {
+            catch_unwind(AssertUnwindSafe(|| access.checks(stage))).unwrap_or(true)
+        })
+    }
+
+    pub(super) async fn check(&self, stage: Stage<'_>, info: &SessionInfo) -> Verdict {
+        let Some(access) = self.access_at(stage.kind()) else { return Verdict::Accept };
         let check = async { access.check(stage, info).await };
         match self.call(HookKind::Access, info, check).await {
             Ok(Verdict::Reject(rejection)) if stage.kind() != StageKind::Recipient => {
@@ -205,16 +211,39 @@ impl Hooks {
         reply.unwrap_or_else(|rejection| rejection.reply().clone())
     }
 
+    async fn etrn(
+        &self,
+        argument: &EtrnArgument<'_>,
+        info: &SessionInfo,
+        now: UnixMillis,
+    ) -> EtrnAnswer {
+        match self.check(Stage::Etrn { now, argument }, info).await {
+            Verdict::Reject(rejection) if rejection.is_permanent() => EtrnAnswer::NotAllowed,
+            Verdict::Reject(_) => EtrnAnswer::Unable,
+            _ => {
+                let etrn = async { self.delivery.etrn(argument, info).await };
+                let answer = self.call(HookKind::Etrn, info, etrn).await;
+                answer.unwrap_or(EtrnAnswer::Unable)
+            }
+        }
+    }
+
     /// A directory that fails says what one says that does not know: a 4yz is no reply to VRFY (RFC 5321 4.3.2).
-    async fn verify(&self, query: &str, info: &SessionInfo) -> Verification {
+    async fn verify(&self, query: &str, info: &SessionInfo, now: UnixMillis) -> Verification {
         let Some(directory) = &self.directory else { return Verification::CannotVerify };
+        if let Verdict::Reject(_) = self.check(Stage::Vrfy { now, query }, info).await {
+            return Verification::CannotVerify;
+        }
         let verify = async { directory.verify(query, info).await };
         let verification = self.call(HookKind::Directory, info, verify).await;
         verification.unwrap_or(Verification::CannotVerify)
     }
 
-    async fn expand(&self, query: &str, info: &SessionInfo) -> Expansion {
+    async fn expand(&self, query: &str, info: &SessionInfo, now: UnixMillis) -> Expansion {
         let Some(directory) = &self.directory else { return Expansion::CannotExpand };
+        if let Verdict::Reject(_) = self.check(Stage::Vrfy { now, query }, info).await {
+            return Expansion::CannotExpand;
+        }
         let expand = async { directory.expand(query, info).await };
         let expansion = self.call(HookKind::Directory, info, expand).await;
         expansion.unwrap_or(Expansion::CannotExpand)

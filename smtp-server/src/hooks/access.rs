@@ -5,7 +5,7 @@
 //! * **Panics**: caught. **Spec**: Postfix access(5) and `SMTPD_ACCESS_README` give the stages.
 
 use async_trait::async_trait;
-use smtp_proto::ForwardPath;
+use smtp_proto::{EtrnArgument, ForwardPath};
 
 use crate::envelope::Envelope;
 use crate::info::{Hello, SessionInfo};
@@ -17,6 +17,14 @@ use crate::verdict::Verdict;
 pub trait AccessControl: Send + Sync + 'static {
     /// Is there anything against what the client does at `stage`?
     async fn check(&self, stage: Stage<'_>, info: &SessionInfo) -> Verdict;
+
+    /// Whether there ever is anything to check at `stage`; where not, `check` need not be called.
+    ///
+    /// A copy of the envelope is kept for [`StageKind::EndOfData`] only if this says so.
+    fn checks(&self, stage: StageKind) -> bool {
+        let _ = stage;
+        true
+    }
 }
 
 /// Where in a session a check happens, and what is known there.
@@ -58,6 +66,33 @@ pub enum Stage<'a> {
         /// The whole envelope.
         envelope: &'a Envelope,
     },
+    /// The content is whole, and the delivery has not heard so yet.
+    ///
+    /// What is done with a message was settled before: of the effects only fields to prepend and
+    /// [`Handling::discard`](crate::envelope::Handling::discard) can still be honoured. Any other
+    /// [`Handling`](crate::envelope::Handling) is refused with 451, the rest is dropped.
+    EndOfData {
+        /// When.
+        now: UnixMillis,
+        /// The envelope, as it was when the content began.
+        envelope: &'a Envelope,
+        /// Octets of content.
+        bytes: u64,
+    },
+    /// ETRN. A refusal is told as 459, or as 458 if it is transient (RFC 1985 5.2); effects are dropped.
+    Etrn {
+        /// When.
+        now: UnixMillis,
+        /// Whose messages are asked for.
+        argument: &'a EtrnArgument<'a>,
+    },
+    /// VRFY or EXPN. A refusal is told as 252, which says nothing (RFC 5321 7.3); effects are dropped.
+    Vrfy {
+        /// When.
+        now: UnixMillis,
+        /// What the client asks about, as written.
+        query: &'a str,
+    },
 }
 
 impl Stage<'_> {
@@ -70,6 +105,9 @@ impl Stage<'_> {
             Self::Sender { .. } => StageKind::Sender,
             Self::Recipient { .. } => StageKind::Recipient,
             Self::Data { .. } => StageKind::Data,
+            Self::EndOfData { .. } => StageKind::EndOfData,
+            Self::Etrn { .. } => StageKind::Etrn,
+            Self::Vrfy { .. } => StageKind::Vrfy,
         }
     }
 
@@ -81,7 +119,10 @@ impl Stage<'_> {
             | Self::Hello { now, .. }
             | Self::Sender { now, .. }
             | Self::Recipient { now, .. }
-            | Self::Data { now, .. } => *now,
+            | Self::Data { now, .. }
+            | Self::EndOfData { now, .. }
+            | Self::Etrn { now, .. }
+            | Self::Vrfy { now, .. } => *now,
         }
     }
 }
@@ -100,4 +141,10 @@ pub enum StageKind {
     Recipient,
     /// DATA or the first BDAT.
     Data,
+    /// The end of the content.
+    EndOfData,
+    /// ETRN.
+    Etrn,
+    /// VRFY or EXPN.
+    Vrfy,
 }

@@ -7,6 +7,7 @@ mod configuration;
 mod directory;
 mod driving;
 mod dropping;
+mod end_of_data;
 mod etrn;
 mod extension;
 mod facts;

@@ -9,7 +9,7 @@ use smtp_server::{
     Accepted, AccessControl, Authenticator, Body, BodyError, Capabilities, CredentialAnswer,
     CredentialQuery, CredentialStore, Delivery, Directory, DirectoryEntry, Envelope, Expansion,
     ExtensionHandler, Identity, LookupError, Outcome, Receipt, Recipient, Rejection, RelayDecision,
-    RelayPolicy, SaslExchange, SessionInfo, Stage, Verdict, Verification,
+    RelayPolicy, SaslExchange, SessionInfo, Stage, StageKind, Verdict, Verification,
 };
 
 /// What a delivery does with each message.
@@ -204,6 +204,10 @@ pub(crate) struct SharedAccess(pub(crate) Arc<dyn AccessControl>);
 
 #[async_trait]
 impl AccessControl for SharedAccess {
+    fn checks(&self, stage: StageKind) -> bool {
+        self.0.checks(stage)
+    }
+
     async fn check(&self, stage: Stage<'_>, info: &SessionInfo) -> Verdict {
         self.0.check(stage, info).await
     }

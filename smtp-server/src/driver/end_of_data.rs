@@ -1,0 +1,81 @@
+//! Access control at the end of the content, before the delivery hears of the end.
+//!
+//! * **In**: the content as it passes, an envelope. **Out**: the end, with fields to prepend, or a refusal in its
+//!   place.
+//! * **Promises**: what was refused here stays refused and what was discarded is answered with 250, whatever
+//!   the delivery makes of the error that it gets in place of the end.
+//! * **Limits**: the hook timeout. **Panics**: caught, 451. **Spec**: Postfix `smtpd_end_of_data_restrictions`.
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::now;
+use super::resolve::Hooks;
+use crate::body::ContentFilter;
+use crate::envelope::{Envelope, Handling};
+use crate::header::HeaderField;
+use crate::hooks::{Stage, StageKind};
+use crate::info::SessionInfo;
+use crate::verdict::{Accepted, Delivered, Receipt, Rejection};
+
+/// The check of one message.
+pub(super) struct EndOfData {
+    hooks: Arc<Hooks>,
+    info: Arc<SessionInfo>,
+    envelope: Envelope,
+    bytes: u64,
+    ruling: Ruling,
+}
+
+/// What the check decided in the delivery's place.
+#[derive(Clone, Default)]
+pub(super) struct Ruling(Arc<OnceLock<Delivered>>);
+
+impl Ruling {
+    /// The decision if there is one, else the delivery's result.
+    pub(super) fn or(&self, delivered: Delivered) -> Delivered {
+        self.0.get().cloned().unwrap_or(delivered)
+    }
+}
+
+impl EndOfData {
+    /// `None` if nothing is checked there.
+    pub(super) fn new(
+        hooks: &Arc<Hooks>,
+        envelope: &Envelope,
+        info: &Arc<SessionInfo>,
+    ) -> Option<Self> {
+        hooks.access_at(StageKind::EndOfData)?;
+        let (hooks, info, envelope) = (hooks.clone(), info.clone(), envelope.clone());
+        Some(Self { hooks, info, envelope, bytes: 0, ruling: Ruling::default() })
+    }
+
+    pub(super) fn ruling(&self) -> Ruling {
+        self.ruling.clone()
+    }
+
+    async fn check(&self) -> Result<Vec<HeaderField>, Delivered> {
+        let (now, envelope, bytes) = (now().wall, &self.envelope, self.bytes);
+        let verdict = self.hooks.check(Stage::EndOfData { now, envelope, bytes }, &self.info).await;
+        let Handling { discard, prepend } = verdict.into_result().map_err(Err)?.handling;
+        if discard { Err(Ok(Receipt::from(Accepted::new()))) } else { Ok(prepend) }
+    }
+}
+
+#[async_trait]
+impl ContentFilter for EndOfData {
+    fn chunk(&mut self, chunk: &Bytes) {
+        self.bytes += chunk.len() as u64;
+    }
+
+    async fn finish(self: Box<Self>) -> Result<Vec<HeaderField>, Rejection> {
+        self.check().await.map_err(|decision| {
+            let rejection = decision.clone().err().unwrap_or_else(Rejection::local_error);
+            // Set once: a message has one end.
+            let _ = self.ruling.0.set(decision);
+            rejection
+        })
+    }
+}
