@@ -81,6 +81,8 @@ pub mod access;
 pub mod delivery;
 pub mod relay;
 pub mod sasl;
+#[cfg(feature = "message-auth")]
+pub mod signing;
 
 #[cfg(feature = "tokio")]
 mod builder;

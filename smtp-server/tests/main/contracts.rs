@@ -23,6 +23,8 @@ mod open_relay;
 mod patience;
 mod queue_id;
 mod shutdown;
+#[cfg(feature = "message-auth")]
+mod signing;
 mod smtputf8;
 mod timeouts;
 mod tls;

@@ -1,0 +1,141 @@
+//! A message that is signed as it passes.
+//!
+//! * **In**: content, from the body underneath. **Out**: the same content, then the signatures as fields.
+//! * **Promises**: nothing is kept but the header section. A message without From, or with authors of several
+//!   domains, or of one without keys, passes unsigned.
+//! * **Limits**: [`HEADER_SECTION_BYTES_MAX`]. **Panics**: never. **Spec**: RFC 6376 5.
+
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use mail_auth::AuthenticatedMessage;
+use mail_auth::common::headers::HeaderWriter as _;
+use mail_auth::dkim::DkimSigner;
+use mail_auth::dkim::streaming::DkimSigningStream;
+use memchr::memmem;
+use smtp_proto::{EnhancedCode, Reply, ReplyCode};
+
+use super::HEADER_SECTION_BYTES_MAX;
+use super::keys::{DkimKey, SharedKey, keys_of};
+use crate::body::{Body, BodyError, PollChunk};
+use crate::header::HeaderField;
+use crate::verdict::Rejection;
+
+const HEADER_END: &[u8] = b"\r\n\r\n";
+
+/// Content that is signed with some of `keys`.
+pub(super) struct Signing<'k, 'b, 'c> {
+    keys: &'k [DkimKey],
+    body: &'b mut Body<'c>,
+    /// How many fields the body had before its content.
+    fields_before: usize,
+    state: State<'k>,
+    fields: Vec<HeaderField>,
+}
+
+enum State<'k> {
+    /// The header section so far.
+    Header(Vec<u8>),
+    Content(Vec<DkimSigningStream<'k, SharedKey>>),
+    Done,
+}
+
+impl<'k, 'b, 'c> Signing<'k, 'b, 'c> {
+    pub(super) fn new(keys: &'k [DkimKey], body: &'b mut Body<'c>) -> Self {
+        let fields_before = body.header_fields().len();
+        let state = State::Header(Vec::new());
+        Self { keys, body, fields_before, state, fields: Vec::new() }
+    }
+
+    fn feed(&mut self, chunk: &[u8]) -> Result<(), BodyError> {
+        match &mut self.state {
+            State::Header(header) => {
+                // The end may lie across two chunks.
+                let seen = header.len().saturating_sub(HEADER_END.len() - 1);
+                header.extend_from_slice(chunk);
+                let end = memmem::find(header.get(seen..).unwrap_or_default(), HEADER_END);
+                if let Some(end) = end {
+                    let header = std::mem::take(header);
+                    self.begin(&header, seen + end + HEADER_END.len());
+                } else if HEADER_SECTION_BYTES_MAX < header.len() {
+                    return Err(BodyError::Refused(header_too_large()));
+                }
+            }
+            State::Content(streams) => streams.iter_mut().for_each(|stream| stream.write(chunk)),
+            State::Done => {}
+        }
+        Ok(())
+    }
+
+    /// Chooses the keys for a header section of `header_bytes`, at the front of `content`.
+    fn begin(&mut self, content: &[u8], header_bytes: usize) {
+        let header = content.get(..header_bytes).unwrap_or_default();
+        let Some(message) = AuthenticatedMessage::parse(header) else {
+            self.state = State::Done;
+            return;
+        };
+        let (has_date, has_message_id) =
+            (message.has_date_header(), message.has_message_id_header());
+        let keys = author_domain(&message).map(|domain| keys_of(self.keys, domain));
+        let signers = keys.unwrap_or_default().into_iter();
+        let signers = signers.map(|key| key.signer(has_date, has_message_id));
+        let mut streams = signers.map(DkimSigner::sign_streaming).collect::<Vec<_>>();
+        streams.iter_mut().for_each(|stream| stream.write(content));
+        self.state = State::Content(streams);
+    }
+
+    fn finish(&mut self) -> Result<(), BodyError> {
+        if let State::Header(header) = &mut self.state {
+            // Nothing but a header section, whose end is the message's.
+            let header = std::mem::take(header);
+            self.begin(&header, header.len());
+        }
+        let State::Content(streams) = std::mem::replace(&mut self.state, State::Done) else {
+            return Ok(());
+        };
+        for stream in streams {
+            self.fields.push(field(stream).ok_or(BodyError::Refused(Rejection::local_error()))?);
+        }
+        let late = self.body.header_fields().get(self.fields_before..).unwrap_or_default();
+        self.fields.extend_from_slice(late);
+        Ok(())
+    }
+}
+
+impl PollChunk for Signing<'_, '_, '_> {
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
+        let chunk = ready!(self.body.poll_chunk(cx))?;
+        match &chunk {
+            Some(chunk) => self.feed(chunk)?,
+            None => self.finish()?,
+        }
+        Poll::Ready(Ok(chunk))
+    }
+
+    fn header_fields(&self) -> &[HeaderField] {
+        &self.fields
+    }
+}
+
+/// The domain of the authors, if they have one in common.
+fn author_domain<'m>(message: &'m AuthenticatedMessage<'_>) -> Option<&'m str> {
+    let domain = |from: &'m String| from.rsplit_once('@').map(|(_, domain)| domain);
+    let mut domains = message.froms().iter().map(domain);
+    let first = domains.next()??;
+    domains.all(|other| other == Some(first)).then_some(first)
+}
+
+fn field(stream: DkimSigningStream<'_, SharedKey>) -> Option<HeaderField> {
+    let signature = stream.finish().ok()?.to_header();
+    let (name, value) = signature.trim_end().split_once(": ")?;
+    HeaderField::new(name, value).ok()
+}
+
+fn header_too_large() -> Rejection {
+    let reply = Reply::new(
+        ReplyCode::STORAGE_EXCEEDED,
+        Some(EnhancedCode::new(5, 3, 4)),
+        "Header section too large",
+    );
+    Rejection::stock(reply)
+}
