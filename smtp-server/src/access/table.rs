@@ -37,7 +37,7 @@ use crate::hooks::LookupError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TableType {
-    /// `texthash`: a key and an action of access(5) a line. Of two lines with one key the first counts.
+    /// `texthash`: a key and an action of access(5) a line.
     Text,
     /// `sendmail`: a tagged key and an action of Sendmail a line.
     Sendmail,

@@ -1,6 +1,6 @@
 //! A table of exact keys.
 //!
-//! * **In**: lines `key action`. **Out**: the action for a key. **Promises**: the first of several equal keys counts.
+//! * **In**: lines `key action`. **Out**: the action for a key. **Promises**: a key that stands twice is a fault.
 //! * **Limits**: 4 GiB of keys; a key costs its octets and 15 to 30 more. **Panics**: never.
 //! * **Spec**: Postfix postmap(1), `DATABASE_README` (texthash); Sendmail makemap(8) and cf/README.
 
@@ -81,11 +81,12 @@ impl TextTable {
         let is_same = |number: &u32| key_of(number) == key;
         let entry =
             numbers.entry(hasher.hash_one(key), is_same, |number| hasher.hash_one(key_of(number)));
-        if let Entry::Vacant(entry) = entry {
-            entry.insert(number);
-            self.keys.push_str(key);
-            self.places.push(Place { end, action });
-        }
+        let Entry::Vacant(entry) = entry else {
+            return Err(line.expected(0, "a key that is not in the table yet"));
+        };
+        entry.insert(number);
+        self.keys.push_str(key);
+        self.places.push(Place { end, action });
         Ok(())
     }
 

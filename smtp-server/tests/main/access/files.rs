@@ -14,6 +14,11 @@ const FAULTS: &[(TableType, &str, &str)] = &[
     (TableType::Text, "a OK\nb REDIRECT\n  kim\n", "3:3: expected an address, user@domain"),
     (TableType::Text, "b\u{fc} REDIRECT kim\n", "1:13: expected an address"),
     (TableType::Text, "a OK\n# c\nb BCC\n\n# d\n  kim@\n", "6:3: expected an address"),
+    (
+        TableType::Text,
+        "Kim@a.test OK\nb OK\nkim@A.test REJECT\n",
+        "3:1: expected a key that is not in the table yet",
+    ),
     (TableType::Sendmail, "Conect:a OK\n", "1:1: expected one of the tags Connect:, From: and To:"),
     (TableType::Sendmail, "To:a HOLD\n", "1:6: expected OK, RELAY, REJECT"),
     (TableType::Sendmail, "To:a ERROR:5.7.1:x\n", "1:18: expected a reply code"),

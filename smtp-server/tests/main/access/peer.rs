@@ -7,7 +7,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
@@ -58,6 +58,8 @@ impl Postfix {
         let program = unpacked();
         let directory = TempDir::new().unwrap();
         let address = TcpListener::bind(("127.0.0.3", 0)).unwrap().local_addr().unwrap();
+        // The tables are read by Postfix's own user.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
         configure(directory.path(), &program, address);
         let mut process = Command::new("timeout")
             .args(["--kill-after=5", "120"])
@@ -207,6 +209,7 @@ alias_maps =
 recipient_delimiter = +
 smtpd_authorized_xclient_hosts = 127.0.0.0/8
 smtpd_peername_lookup = no
+smtpd_error_sleep_time = 0
 smtpd_relay_restrictions = reject_unauth_destination
 smtpd_client_restrictions = check_client_access texthash:$config_directory/client
 smtpd_helo_restrictions = check_helo_access texthash:$config_directory/helo
