@@ -106,7 +106,9 @@ impl HandDriven {
             Action::Ask(Question::Recipient { .. }) => {
                 session.answer_recipient(Ok((RecipientClass::Local, Effects::default())));
             }
-            Action::Ask(Question::Data(_)) => session.answer_data(Verdict::Accept),
+            Action::Ask(Question::Data(_)) => {
+                session.answer_data(Verdict::Accept);
+            }
             other => panic!("nothing here leads to {other:?}"),
         }
         false

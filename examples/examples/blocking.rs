@@ -59,7 +59,9 @@ fn serve(mut stream: TcpStream, config: Arc<SessionConfig>) -> io::Result<()> {
                 let decision = classify(to);
                 session.answer_recipient(decision);
             }
-            Action::Ask(Question::Data(_)) => session.answer_data(Verdict::Accept),
+            Action::Ask(Question::Data(_)) => {
+                session.answer_data(Verdict::Accept);
+            }
             // This configuration offers no AUTH, ETRN, STARTTLS or service extension and has no directory, so none
             // can come up.
             Action::Ask(

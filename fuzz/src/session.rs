@@ -264,7 +264,9 @@ impl Answer {
                 let denied = Rejection::from_reply(replies::RELAY_DENIED);
                 session.answer_recipient(Err(denied.unwrap_or_else(Rejection::local_error)));
             }
-            Self::Data => session.answer_data(Verdict::Accept),
+            Self::Data => {
+                session.answer_data(Verdict::Accept);
+            }
             Self::Command(reply) => drop(session.answer_command(reply)),
             Self::Etrn(messages) => session.answer_etrn(EtrnAnswer::Pending(messages)),
             Self::Verification(verification) => session.answer_verification(verification),

@@ -205,6 +205,9 @@ pub const NOT_AUTHORIZED: Reply =
 /// Something failed on our side.
 pub const LOCAL_ERROR: Reply =
     stock(ReplyCode::LOCAL_ERROR, (4, 3, 0), "Local error: try again later");
+/// Our parts do not fit together: somebody here has to change something.
+pub const CONFIGURATION_ERROR: Reply =
+    stock(ReplyCode::LOCAL_ERROR, (4, 3, 5), "Server configuration error: try again later");
 
 /// Anything else before STARTTLS where TLS is required.
 pub const TLS_REQUIRED: Reply =

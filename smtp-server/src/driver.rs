@@ -29,7 +29,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::config::OutOfTurn;
 use crate::envelope::Recipient;
-use crate::hooks::{CloseReason, Event, HookKind};
+use crate::hooks::{CloseReason, Event};
 #[cfg(feature = "tls")]
 use crate::info::Service;
 use crate::info::{Peer, SessionInfo};
@@ -161,8 +161,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     /// Gives the answer and tells of the recipients that it added to the `known` ones.
     fn answer(&mut self, answer: Answer, known: usize, info: &SessionInfo) {
-        if let Some(failure) = answer.give(&mut self.session) {
-            self.emit(&Event::HookFailed { hook: HookKind::Extension, failure }, info);
+        if let Some((hook, failure)) = answer.give(&mut self.session) {
+            self.emit(&Event::HookFailed { hook, failure }, info);
         }
         if self.context.hooks.observers.is_empty() {
             return;

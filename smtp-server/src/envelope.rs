@@ -11,7 +11,7 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use smtp_proto::{ForwardPath, MailParams, RcptParams, ReversePath, XForward};
+use smtp_proto::{ForwardPath, MailParams, Mailbox, RcptParams, ReversePath, XForward};
 
 use crate::header::HeaderField;
 use crate::info::Extensions;
@@ -110,18 +110,46 @@ pub struct Handling {
     pub discard: bool,
     /// Fields for the top of the message.
     pub prepend: Vec<HeaderField>,
+    /// Keep the message from going on until somebody lets it go; the reason, possibly empty.
+    pub hold: Option<String>,
+    /// Send the message here and to none of its recipients.
+    pub redirect: Option<Mailbox<'static>>,
+    /// Send copies here, too, of which nobody is told.
+    pub bcc: Vec<Mailbox<'static>>,
+    /// Send the whole message through this content filter.
+    pub filter: Option<FilterRoute>,
+}
+
+/// How a message reaches a content filter: `transport:destination` of access(5). What the two mean is for
+/// the delivery to say.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FilterRoute {
+    /// By what; never empty.
+    pub transport: String,
+    /// Where to; empty for each recipient's own destination.
+    pub destination: String,
+}
+
+impl fmt::Display for FilterRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.transport, self.destination)
+    }
 }
 
 impl Handling {
     /// Whether the message is treated like any other.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        !self.discard && self.prepend.is_empty()
+        *self == Self::default()
     }
 
     pub(crate) fn merge(&mut self, mut later: Self) {
         self.discard |= later.discard;
         self.prepend.append(&mut later.prepend);
+        self.hold = later.hold.or(self.hold.take());
+        self.redirect = later.redirect.or(self.redirect.take());
+        self.bcc.append(&mut later.bcc);
+        self.filter = later.filter.or(self.filter.take());
     }
 }
 

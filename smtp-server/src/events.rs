@@ -9,6 +9,7 @@ use smtp_proto::Reply;
 use crate::envelope::QueueId;
 use crate::hooks::{Event, Observer};
 use crate::info::SessionInfo;
+use crate::verdict::Note;
 
 /// Writes each event to `tracing`, under the target `smtp`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,6 +64,12 @@ fn message_event(event: &Event<'_>, service: &str, client: &str) {
         Event::Refused { stage, rejection } => {
             let (reply, detail) = (text(rejection.reply()), rejection.detail());
             tracing::info!(target: "smtp", service, client, ?stage, reply, detail, "refused");
+        }
+        Event::Noted { stage, note: Note::Info(note) } => {
+            tracing::info!(target: "smtp", service, client, ?stage, ?note, "access");
+        }
+        Event::Noted { stage, note: Note::Warning(note) } => {
+            tracing::warn!(target: "smtp", service, client, ?stage, ?note, "access");
         }
         Event::RecipientRefused { to, rejection } => {
             let (to, reply, detail) = (to.to_string(), text(rejection.reply()), rejection.detail());

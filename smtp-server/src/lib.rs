@@ -106,7 +106,9 @@ pub use builder::{Ready, ServerBuilder, WantsDelivery, WantsRelayPolicy};
 pub use config::{
     AuthConfig, BareNewline, EvaluateAt, Limits, NulPolicy, OutOfTurn, SessionConfig, Timeouts,
 };
-pub use envelope::{Envelope, Handling, IdSource, QueueId, Recipient, RecipientClass, RelayReason};
+pub use envelope::{
+    Envelope, FilterRoute, Handling, IdSource, QueueId, Recipient, RecipientClass, RelayReason,
+};
 pub use error::ConfigError;
 #[cfg(feature = "tracing")]
 pub use events::TracingObserver;
@@ -128,4 +130,4 @@ pub use session::{Action, ContentAction, Question, Session};
 pub use time::{Now, UnixMillis};
 #[cfg(feature = "tls")]
 pub use tls::{Certificates, ClientCertificates, TlsConfig, TlsConfigError};
-pub use verdict::{Accepted, Delivered, Effects, Receipt, Rejection, RelayDecision, Verdict};
+pub use verdict::{Accepted, Delivered, Effects, Note, Receipt, Rejection, RelayDecision, Verdict};

@@ -9,9 +9,9 @@
 use std::any::Any;
 use std::borrow::Cow;
 
-use smtp_proto::{EnhancedCode, MtPriority, Reply, ReplyCode, replies};
+use smtp_proto::{EnhancedCode, Mailbox, MtPriority, Reply, ReplyCode, replies};
 
-use crate::envelope::{Handling, RelayReason};
+use crate::envelope::{FilterRoute, Handling, RelayReason};
 use crate::header::HeaderField;
 use crate::info::Extensions;
 
@@ -59,6 +59,12 @@ impl Rejection {
     /// The same refusal as an answer to EHLO, HELO or LHLO, which carries no enhanced code (RFC 2034 3).
     pub(crate) fn without_enhanced_code(self) -> Self {
         Self { reply: self.reply.without_enhanced_code(), ..self }
+    }
+
+    /// The same refusal with another enhanced code, whose class stays that of the reply.
+    pub(crate) fn with_enhanced_code(self, code: EnhancedCode) -> Self {
+        let text = self.reply.text().to_owned();
+        Self { reply: Reply::new(self.reply.code(), Some(code), text), ..self }
     }
 
     /// The same refusal, after which the connection is closed.
@@ -181,6 +187,17 @@ pub struct Effects {
     pub handling: Handling,
     /// Takes the place of the priority in [`Envelope::params`](crate::envelope::Envelope::params).
     pub mt_priority: Option<MtPriority>,
+    /// Told to the observers ([`Event::Noted`](crate::hooks::Event::Noted)), and nothing else.
+    pub notes: Vec<Note>,
+}
+
+/// A remark of access control about what it let pass: for logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// For the record (`INFO` of access(5)).
+    Info(String),
+    /// Somebody should look (`WARN` of access(5)).
+    Warning(String),
 }
 
 impl Effects {
@@ -212,6 +229,44 @@ impl Effects {
         self
     }
 
+    /// Keeps the message from going on until somebody lets it go (`HOLD` of access(5)). As with each of the
+    /// next three, a delivery that does not [honour](crate::hooks::Capabilities::hold) it never gets the
+    /// message: the client is told to try again (`451 4.3.5`).
+    #[must_use]
+    pub fn hold(mut self, reason: impl Into<String>) -> Self {
+        self.handling.hold = Some(reason.into());
+        self
+    }
+
+    /// Sends the message to `mailbox` and to none of its recipients (`REDIRECT` of access(5)). The last
+    /// one counts.
+    #[must_use]
+    pub fn redirect(mut self, mailbox: Mailbox<'static>) -> Self {
+        self.handling.redirect = Some(mailbox);
+        self
+    }
+
+    /// Sends a copy to `mailbox`, of which nobody is told (`BCC` of access(5)).
+    #[must_use]
+    pub fn bcc(mut self, mailbox: Mailbox<'static>) -> Self {
+        self.handling.bcc.push(mailbox);
+        self
+    }
+
+    /// Sends the whole message through a content filter (`FILTER` of access(5)). The last one counts.
+    #[must_use]
+    pub fn filter(mut self, route: FilterRoute) -> Self {
+        self.handling.filter = Some(route);
+        self
+    }
+
+    /// Tells the observers something (`INFO` and `WARN` of access(5)).
+    #[must_use]
+    pub fn note(mut self, note: Note) -> Self {
+        self.notes.push(note);
+        self
+    }
+
     /// Gives the message this priority, whatever the client asked for (RFC 6710 4.1). The sender stage
     /// sees what was asked for; a client that gets something else is told so there (`250 2.3.6`).
     #[must_use]
@@ -223,12 +278,13 @@ impl Effects {
     /// Whether nothing would change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { session, transaction, handling, mt_priority } = self;
-        session.is_empty() && transaction.is_empty() && handling.is_empty() && mt_priority.is_none()
+        let Self { session, transaction, handling, mt_priority, notes } = self;
+        let asks_nothing = handling.is_empty() && mt_priority.is_none() && notes.is_empty();
+        session.is_empty() && transaction.is_empty() && asks_nothing
     }
 
     /// Adds the effects of a later hook.
-    pub fn merge(&mut self, later: Self) {
+    pub fn merge(&mut self, mut later: Self) {
         if later.is_empty() {
             return;
         }
@@ -236,6 +292,7 @@ impl Effects {
         self.transaction.merge(later.transaction);
         self.handling.merge(later.handling);
         self.mt_priority = later.mt_priority.or(self.mt_priority);
+        self.notes.append(&mut later.notes);
     }
 }
 

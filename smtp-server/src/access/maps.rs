@@ -1,62 +1,63 @@
 //! Tables per stage.
 //!
 //! * **In**: a stage's facts. **Out**: the verdict of the first entry that decides.
-//! * **Promises**: within a table the most specific key wins; tables of a stage are asked in order; `Ok`
-//!   ends this stage's tables and nothing else. A table that cannot be asked is a 451, never a pass.
+//! * **Promises**: within a table the most specific key wins, and an entry that says [`Dunno`](AccessAction::Dunno) hides
+//!   the less specific ones; tables of a stage are asked in order; `Ok` and `Discard` end this stage's tables and
+//!   nothing else. A table that cannot be asked is a 451, never a pass.
 //! * **Limits**: one look-up per key of the ladder. **Panics**: never. **Spec**: Postfix access(5).
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use smtp_proto::{EnhancedCode, Reply, ReplyCode};
+use smtp_proto::{EnhancedCode, Mailbox};
 
-use super::ladder;
-use crate::header::HeaderField;
+use super::ladder::Ladder;
+use super::{AccessAction, sendmail};
 use crate::hooks::{AccessControl, LookupError, Stage, StageKind};
 use crate::info::SessionInfo;
-use crate::verdict::{Effects, Rejection, Verdict};
+use crate::verdict::{Effects, Note, Rejection, Verdict};
 
-/// A table from keys to actions. The ladder of keys is ours; a table knows only exact keys.
+/// A table from keys to actions.
 #[async_trait]
 pub trait AccessMap: Send + Sync + 'static {
-    /// The entry for `key`, which is in lower case.
+    /// The entry for `key`, which is in lower case unless the table asks for whole keys.
     ///
     /// # Errors
     /// [`LookupError`] if the table cannot say; the client is told to try again.
     async fn lookup(&self, key: &str) -> Result<Option<AccessAction>, LookupError>;
+
+    /// Which keys it is asked for.
+    fn key_style(&self) -> KeyStyle {
+        KeyStyle::Ladder
+    }
 }
 
-/// What an entry does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Which keys an [`AccessMap`] is asked for. At the stage of DATA no table is asked for any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum AccessAction {
-    /// Nothing against it: this stage asks no further table. It grants nothing.
-    Ok,
-    /// As if this key were not there.
-    Dunno,
-    /// Refuse.
-    Reject(Rejection),
-    /// Accept the message and deliver it nowhere.
-    Discard,
-    /// Put a field on top of the message.
-    Prepend(HeaderField),
+pub enum KeyStyle {
+    /// The keys of access(5), from the most specific to the least: the table knows exact keys only.
+    ///
+    /// A client: its host name if that is known, the parents of it, its address, the networks by octet or
+    /// group. HELO: the name and its parents. An address: `user+ext@domain`, `user@domain`, the domain and its
+    /// parents, `user+ext@`, `user@`; `<>` is the null reverse-path.
+    #[default]
+    Ladder,
+    /// The host name, the address of a client, or a mailbox, as it came: the table finds parts by itself.
+    Whole,
+    /// The tagged keys of Sendmail: `Connect:`, `From:` and `To:` in lower case, each key with its tag first and
+    /// then without. HELO is not asked about.
+    Sendmail,
 }
 
-impl AccessAction {
-    /// `REJECT text`: 554 5.7.1.
-    #[must_use]
-    pub fn reject(text: &str) -> Self {
-        let text = if text.is_empty() { "Access denied" } else { text };
-        let code = EnhancedCode::new(5, 7, 1);
-        let reply = Reply::new(ReplyCode::TRANSACTION_FAILED, Some(code), text.to_owned());
-        Self::Reject(Rejection::stock(reply))
+#[async_trait]
+impl<M: AccessMap + ?Sized> AccessMap for Arc<M> {
+    async fn lookup(&self, key: &str) -> Result<Option<AccessAction>, LookupError> {
+        (**self).lookup(key).await
     }
 
-    /// `DEFER text`: 451 4.7.1.
-    #[must_use]
-    pub fn defer(text: &str) -> Self {
-        let text = if text.is_empty() { "Access denied, try again later" } else { text };
-        Self::Reject(Rejection::transient(EnhancedCode::new(4, 7, 1), text.to_owned()))
+    fn key_style(&self) -> KeyStyle {
+        (**self).key_style()
     }
 }
 
@@ -73,6 +74,7 @@ impl AccessAction {
 pub struct AccessMaps {
     maps: Vec<(StageKind, Arc<dyn AccessMap>)>,
     next: Vec<Arc<dyn AccessControl>>,
+    ladder: Ladder,
 }
 
 impl AccessMaps {
@@ -80,6 +82,22 @@ impl AccessMaps {
     #[must_use]
     pub fn with(mut self, stage: StageKind, map: impl AccessMap) -> Self {
         self.maps.push((stage, Arc::new(map)));
+        self
+    }
+
+    /// The characters that separate a user's name from an extension (Postfix's `recipient_delimiter`): with `+`,
+    /// `kim+lists@example.org` is also looked up as `kim@example.org`. None by default.
+    #[must_use]
+    pub fn recipient_delimiter(mut self, characters: impl Into<String>) -> Self {
+        self.ladder.delimiters = characters.into();
+        self
+    }
+
+    /// An entry `example.org` is about that domain alone, and `.example.org` about what is below it. By default
+    /// `example.org` is about both (Postfix's `parent_domain_matches_subdomains`).
+    #[must_use]
+    pub fn dotted_parents(mut self) -> Self {
+        self.ladder.has_dotted_parents = true;
         self
     }
 
@@ -96,17 +114,37 @@ impl AccessMaps {
         info: &SessionInfo,
     ) -> Result<Effects, Rejection> {
         let mut effects = Effects::default();
-        let keys = keys(stage, info);
         for (_, map) in self.maps.iter().filter(|(kind, _)| *kind == stage.kind()) {
-            match first_entry(map.as_ref(), &keys).await? {
-                Some(AccessAction::Reject(rejection)) => return Err(rejection),
-                Some(AccessAction::Ok) => break,
-                Some(AccessAction::Discard) => effects = effects.discard(),
-                Some(AccessAction::Prepend(field)) => effects = effects.prepend(field),
-                Some(AccessAction::Dunno) | None => {}
+            let style = map.key_style();
+            for keys in self.keys(style, stage, info) {
+                match first_entry(map.as_ref(), &keys).await? {
+                    Some(AccessAction::Ok | AccessAction::Relay) => return Ok(effects),
+                    Some(AccessAction::Discard(text)) => return Ok(discarded(effects, text)),
+                    Some(AccessAction::Reject(rejection)) => {
+                        return Err(with_notes(
+                            fit(rejection, stage.kind(), style),
+                            &effects.notes,
+                        ));
+                    }
+                    // In one group, and so for Postfix, this is the table's last word.
+                    Some(AccessAction::Dunno) | None => {}
+                    Some(action) => {
+                        effects = with_action(effects, action);
+                        break;
+                    }
+                }
             }
         }
         Ok(effects)
+    }
+
+    /// In groups: an entry that decides nothing ends its group.
+    fn keys(&self, style: KeyStyle, stage: &Stage<'_>, info: &SessionInfo) -> Vec<Vec<String>> {
+        match style {
+            KeyStyle::Ladder => vec![self.ladder.keys(stage, info)],
+            KeyStyle::Whole => vec![whole_keys(stage, info)],
+            KeyStyle::Sendmail => sendmail::keys(stage, info),
+        }
     }
 }
 
@@ -125,7 +163,7 @@ impl AccessControl for AccessMaps {
         for next in &self.next {
             match next.check(stage, info).await.into_result() {
                 Ok(more) => effects.merge(more),
-                Err(rejection) => return Verdict::Reject(rejection),
+                Err(rejection) => return Verdict::Reject(with_notes(rejection, &effects.notes)),
             }
         }
         Verdict::with(effects)
@@ -138,7 +176,7 @@ async fn first_entry(
 ) -> Result<Option<AccessAction>, Rejection> {
     for key in keys {
         match map.lookup(key).await {
-            Ok(Some(AccessAction::Dunno) | None) => {}
+            Ok(None) => {}
             Ok(found) => return Ok(found),
             Err(error) => return Err(Rejection::local_error().with_detail(error.to_string())),
         }
@@ -146,13 +184,73 @@ async fn first_entry(
     Ok(None)
 }
 
-fn keys(stage: &Stage<'_>, info: &SessionInfo) -> Vec<String> {
+fn whole_keys(stage: &Stage<'_>, info: &SessionInfo) -> Vec<String> {
     match stage {
-        Stage::Client { .. } => info.peer.ip().map(ladder::client_keys).unwrap_or_default(),
-        Stage::Hello { hello, .. } => ladder::domain_keys(hello.name.as_str()),
-        Stage::Sender { envelope, .. } => ladder::reverse_path_keys(&envelope.reverse_path),
-        Stage::Recipient { to, .. } => ladder::forward_path_keys(to),
-        Stage::Etrn { argument, .. } => ladder::domain_keys(argument.as_str()),
+        Stage::Client { .. } => {
+            let name = info.reverse_name.as_ref().map(ToString::to_string);
+            name.into_iter().chain(info.peer.ip().map(|ip| ip.to_string())).collect()
+        }
+        Stage::Hello { hello, .. } => vec![hello.name.as_str().to_owned()],
+        Stage::Sender { envelope, .. } => {
+            let mailbox = envelope.reverse_path.mailbox();
+            vec![mailbox.map_or_else(|| "<>".to_owned(), unquoted)]
+        }
+        Stage::Recipient { to, .. } => {
+            vec![to.mailbox().map_or_else(|| "postmaster".to_owned(), unquoted)]
+        }
+        Stage::Etrn { argument, .. } => vec![argument.as_str().to_owned()],
         Stage::Data { .. } | Stage::EndOfData { .. } | Stage::Vrfy { .. } => Vec::new(),
     }
+}
+
+fn unquoted(mailbox: &Mailbox<'_>) -> String {
+    format!("{}@{}", mailbox.local_part.unquoted(), mailbox.domain)
+}
+
+fn discarded(effects: Effects, text: String) -> Effects {
+    let effects = effects.discard();
+    if text.is_empty() { effects } else { effects.note(Note::Info(text)) }
+}
+
+/// What the actions do that neither refuse nor end a stage.
+fn with_action(effects: Effects, action: AccessAction) -> Effects {
+    match action {
+        AccessAction::Prepend(field) => effects.prepend(field),
+        AccessAction::Hold(reason) => effects.hold(reason),
+        AccessAction::Redirect(mailbox) => effects.redirect(mailbox),
+        AccessAction::Bcc(mailbox) => effects.bcc(mailbox),
+        AccessAction::Filter(route) => effects.filter(route),
+        AccessAction::Note(note) => effects.note(note),
+        _ => effects,
+    }
+}
+
+/// What was remarked before a refusal would be lost with the effects.
+fn with_notes(rejection: Rejection, notes: &[Note]) -> Rejection {
+    if notes.is_empty() {
+        return rejection;
+    }
+    let texts = notes.iter().map(|(Note::Info(text) | Note::Warning(text))| text.as_str());
+    let detail: Vec<_> = texts.chain(rejection.detail()).collect();
+    let detail = detail.join("; ");
+    rejection.with_detail(detail)
+}
+
+/// An enhanced code about an address becomes one about the address that this stage is about: access(5), "ENHANCED
+/// STATUS CODES". Sendmail takes them as they stand.
+fn fit(rejection: Rejection, stage: StageKind, style: KeyStyle) -> Rejection {
+    let about_address = rejection.reply().enhanced().filter(|code| code.subject() == 1);
+    let Some(code) = about_address.filter(|_| style != KeyStyle::Sendmail) else {
+        return rejection;
+    };
+    let (subject, detail) = match (stage, code.detail()) {
+        (StageKind::Sender, 1 | 3 | 4 | 6 | 7) => (1, 7),
+        (StageKind::Sender, 2 | 8) => (1, 8),
+        (StageKind::Recipient, 7) => (1, 3),
+        (StageKind::Recipient, 8) => (1, 2),
+        (StageKind::Recipient, detail @ 1..=6) => (1, detail),
+        (StageKind::Sender | StageKind::Recipient, _) => (1, 0),
+        _ => (0, 0),
+    };
+    rejection.with_enhanced_code(EnhancedCode::new(code.class(), subject, detail))
 }

@@ -1,13 +1,13 @@
 //! A table in memory.
 //!
-//! * **In**: keys and actions. **Out**: an [`AccessMap`]. **Promises**: keys match without regard to case.
-//! * **Limits**: memory. **Panics**: never. **Spec**: Postfix access(5), `inline:`.
+//! * **In**: keys and actions. **Out**: an [`AccessMap`]. **Promises**: keys match as the essay of
+//!   [`access`](super) says. **Limits**: memory. **Panics**: never. **Spec**: Postfix access(5).
 
 use std::collections::HashMap;
 
 use async_trait::async_trait;
 
-use super::{AccessAction, AccessMap};
+use super::{AccessAction, AccessMap, key};
 use crate::hooks::LookupError;
 
 /// A table that is part of the program.
@@ -16,7 +16,8 @@ pub struct MemoryMap(HashMap<String, AccessAction>);
 
 impl<K: Into<String>> FromIterator<(K, AccessAction)> for MemoryMap {
     fn from_iter<I: IntoIterator<Item = (K, AccessAction)>>(entries: I) -> Self {
-        let folded = |(key, action): (K, AccessAction)| (key.into().to_lowercase(), action);
+        let folded =
+            |(key, action): (K, AccessAction)| (key::fold(&key.into()).into_owned(), action);
         Self(entries.into_iter().map(folded).collect())
     }
 }

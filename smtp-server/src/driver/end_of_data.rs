@@ -10,13 +10,14 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use smtp_proto::replies;
 
 use super::now;
 use super::resolve::Hooks;
 use crate::body::ContentFilter;
-use crate::envelope::{Envelope, Handling};
+use crate::envelope::Envelope;
 use crate::header::HeaderField;
-use crate::hooks::{Stage, StageKind};
+use crate::hooks::{Capabilities, Event, HookFailure, HookKind, Stage, StageKind};
 use crate::info::SessionInfo;
 use crate::verdict::{Accepted, Delivered, Receipt, Rejection};
 
@@ -59,8 +60,17 @@ impl EndOfData {
     async fn check(&self) -> Result<Vec<HeaderField>, Delivered> {
         let (now, envelope, bytes) = (now().wall, &self.envelope, self.bytes);
         let verdict = self.hooks.check(Stage::EndOfData { now, envelope, bytes }, &self.info).await;
-        let Handling { discard, prepend } = verdict.into_result().map_err(Err)?.handling;
-        if discard { Err(Ok(Receipt::from(Accepted::new()))) } else { Ok(prepend) }
+        let handling = verdict.into_result().map_err(Err)?.handling;
+        if handling.discard {
+            return Err(Ok(Receipt::from(Accepted::new())));
+        }
+        // The envelope is the delivery's already: what is not among the defaults comes too late.
+        if !Capabilities::default().honours(&handling) {
+            let (hook, failure) = (HookKind::Access, HookFailure::UnhonouredHandling);
+            self.hooks.emit(&Event::HookFailed { hook, failure }, &self.info);
+            return Err(Err(Rejection::stock(replies::CONFIGURATION_ERROR)));
+        }
+        Ok(handling.prepend)
     }
 }
 

@@ -59,15 +59,19 @@ pub(super) enum Answer {
 
 impl Answer {
     /// Gives it to the session, which may find that a hook went beyond its contract.
-    pub(super) fn give(self, session: &mut Session) -> Option<HookFailure> {
+    pub(super) fn give(self, session: &mut Session) -> Option<(HookKind, HookFailure)> {
         match self {
-            Self::Command(reply) => return session.answer_command(reply),
+            Self::Command(reply) => {
+                return session.answer_command(reply).map(|failure| (HookKind::Extension, failure));
+            }
+            Self::Data(verdict) => {
+                return session.answer_data(verdict).map(|failure| (HookKind::Access, failure));
+            }
             Self::Etrn(answer) => session.answer_etrn(answer),
             Self::Client(verdict) => session.answer_client(verdict),
             Self::Hello(verdict, mechanisms) => session.answer_hello(verdict, mechanisms),
             Self::Sender(verdict) => session.answer_sender(verdict),
             Self::Recipient(decision) => session.answer_recipient(decision),
-            Self::Data(verdict) => session.answer_data(verdict),
             Self::Verification(verification) => session.answer_verification(verification),
             Self::Expansion(expansion) => session.answer_expansion(expansion),
             Self::Mechanism(exchange) => session.answer_mechanism(exchange),
@@ -192,7 +196,13 @@ impl Hooks {
                 self.emit(&Event::Refused { stage: stage.kind(), rejection: &rejection }, info);
                 Verdict::Reject(rejection)
             }
-            Ok(verdict) => verdict,
+            Ok(verdict) => {
+                if let Verdict::AcceptWith(effects) = &verdict {
+                    let noted = |note| Event::Noted { stage: stage.kind(), note };
+                    effects.notes.iter().for_each(|note| self.emit(&noted(note), info));
+                }
+                verdict
+            }
             Err(rejection) => Verdict::Reject(rejection),
         }
     }

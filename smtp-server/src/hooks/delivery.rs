@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use smtp_proto::EtrnArgument;
 
 use crate::body::Body;
-use crate::envelope::{Envelope, Recipient};
+use crate::envelope::{Envelope, Handling, Recipient};
 use crate::info::SessionInfo;
 use crate::verdict::{Delivered, Verdict};
 
@@ -92,6 +92,16 @@ pub struct Capabilities {
     /// Delivery not before a time: the longest that a message may be held, in seconds (RFC 4865).
     /// Offered on submission only.
     pub future_release_seconds_max: Option<u32>,
+    /// Keeping a message until somebody lets it go: [`Handling::hold`]. A message that access control wants to
+    /// be treated as the delivery does not honour, here or in the next three, is refused with `451 4.3.5`
+    /// before the delivery sees it. Default no, as for the next three.
+    pub hold: bool,
+    /// Sending a message elsewhere: [`Handling::redirect`].
+    pub redirect: bool,
+    /// Sending copies: [`Handling::bcc`].
+    pub bcc: bool,
+    /// Sending a message through a content filter: [`Handling::filter`].
+    pub filter: bool,
     /// Whether one result stands for all recipients.
     pub outcome: Outcome,
 }
@@ -109,12 +119,28 @@ impl Default for Capabilities {
             mt_priority: None,
             deliver_by_seconds_min: None,
             future_release_seconds_max: None,
+            hold: false,
+            redirect: false,
+            bcc: false,
+            filter: false,
             outcome: Outcome::Whole,
         }
     }
 }
 
 impl Capabilities {
+    /// Whether everything that `handling` asks for is honoured. What is discarded reaches no delivery.
+    #[must_use]
+    pub fn honours(&self, handling: &Handling) -> bool {
+        let asked_and_honoured = [
+            (handling.hold.is_some(), self.hold),
+            (handling.redirect.is_some(), self.redirect),
+            (!handling.bcc.is_empty(), self.bcc),
+            (handling.filter.is_some(), self.filter),
+        ];
+        handling.discard || asked_and_honoured.iter().all(|(asked, honoured)| !asked || *honoured)
+    }
+
     /// The same, for a delivery that keeps each octet as it is.
     #[must_use]
     pub fn with_binary_mime(mut self, honoured: bool) -> Self {

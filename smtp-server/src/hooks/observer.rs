@@ -12,7 +12,7 @@ use smtp_proto::{ForwardPath, Reply};
 use crate::envelope::{Envelope, QueueId, RecipientClass};
 use crate::hooks::{LookupError, StageKind};
 use crate::info::{Identity, Peer, SessionInfo};
-use crate::verdict::Rejection;
+use crate::verdict::{Note, Rejection};
 
 /// Is told what happens. `tracing` and metrics are two observers of many.
 pub trait Observer: Send + Sync + 'static {
@@ -76,6 +76,14 @@ pub enum Event<'a> {
         stage: StageKind,
         /// The refusal, with its detail for the log.
         rejection: &'a Rejection,
+    },
+    /// Access control remarked something about what it let pass. What it remarked before a refusal is in
+    /// the refusal's detail.
+    Noted {
+        /// Where.
+        stage: StageKind,
+        /// What.
+        note: &'a Note,
     },
     /// A recipient was refused, by whichever hook.
     RecipientRefused {
@@ -169,6 +177,9 @@ pub enum HookFailure {
     MismatchedReceipt,
     /// The reply to a command of a service extension is neither 2yz, 4yz nor 5yz.
     UnfitReply,
+    /// Access control asked for what the delivery does not honour
+    /// ([`Capabilities::honours`](super::Capabilities::honours)): the message was refused.
+    UnhonouredHandling,
 }
 
 /// Why a connection was closed.

@@ -15,7 +15,7 @@ use super::pace::Pace;
 use super::state::{Asked, Mail, State, Transaction};
 use super::{Message, Next, Session};
 use crate::envelope::Envelope;
-use crate::hooks::CloseReason;
+use crate::hooks::{CloseReason, HookFailure};
 use crate::in_flight::Share;
 use crate::trace;
 use crate::verdict::{Rejection, Verdict};
@@ -73,21 +73,35 @@ impl Session {
     }
 
     /// Answers [`Question::Data`](super::Question::Data).
-    pub fn answer_data(&mut self, verdict: Verdict) {
+    ///
+    /// A message that is to be handled as the delivery does not honour is refused: then access control and
+    /// delivery do not fit, which is returned.
+    pub fn answer_data(&mut self, verdict: Verdict) -> Option<HookFailure> {
         let (mut transaction, framing) = match self.take_state() {
             State::Asked(Asked::Data { transaction, framing }) => (transaction, framing),
-            other => return self.state = other,
+            other => {
+                self.state = other;
+                return None;
+            }
         };
-        match verdict.into_result() {
+        let (rejection, failure) = match verdict.into_result() {
             Ok(effects) => {
                 self.keep_effects(effects, &mut transaction);
-                self.state = self.open_content(*transaction, framing);
+                if self.config.capabilities.honours(&transaction.envelope.handling) {
+                    self.state = self.open_content(*transaction, framing);
+                    return None;
+                }
+                let rejection = Rejection::stock(replies::CONFIGURATION_ERROR);
+                (rejection, Some(HookFailure::UnhonouredHandling))
             }
-            Err(rejection) if framing.is_data() => {
-                self.refuse_with(&rejection, Mail::None);
-            }
-            Err(rejection) => self.state = self.refuse_chunk(framing, rejection, &transaction),
+            Err(rejection) => (rejection, None),
+        };
+        if framing.is_data() {
+            self.refuse_with(&rejection, Mail::None);
+        } else {
+            self.state = self.refuse_chunk(framing, rejection, &transaction);
         }
+        failure
     }
 
     /// Refuses a transaction's first chunk before a delivery saw any of it.

@@ -5,6 +5,8 @@
 #![cfg(feature = "tls")]
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod attacks;
 #[cfg(test)]
 mod contracts;

@@ -103,7 +103,9 @@ impl ByHand {
             Kind::Recipient => {
                 session.answer_recipient(Ok((RecipientClass::Local, Effects::default())));
             }
-            Kind::Data => session.answer_data(Verdict::Accept),
+            Kind::Data => {
+                session.answer_data(Verdict::Accept);
+            }
             Kind::Other => panic!("no such question is expected here"),
         }
     }

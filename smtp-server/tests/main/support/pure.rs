@@ -272,7 +272,10 @@ impl Driver<'_> {
             }
             Answer::Sender(verdict) => session.answer_sender(verdict),
             Answer::Recipient(decision) => session.answer_recipient(decision),
-            Answer::Data(verdict) => session.answer_data(verdict),
+            Answer::Data(verdict) => {
+                let failure = session.answer_data(verdict);
+                self.link.run.failures.extend(failure);
+            }
             Answer::Etrn(answer) => session.answer_etrn(answer),
             Answer::Command(reply) => {
                 let failure = session.answer_command(reply);

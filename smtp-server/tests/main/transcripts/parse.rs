@@ -256,7 +256,7 @@ impl Access {
             "REJECT" => AccessAction::reject(&text),
             "DEFER" => AccessAction::defer(&text),
             "REPLY" => AccessAction::Reject(rejection(&text)),
-            "DISCARD" => AccessAction::Discard,
+            "DISCARD" => AccessAction::Discard(text),
             "PREPEND" => {
                 let (name, value) = text.split_once(": ").ok_or("PREPEND takes a field")?;
                 AccessAction::Prepend(HeaderField::new(name, value).map_err(|e| e.to_string())?)

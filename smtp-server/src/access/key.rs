@@ -1,0 +1,37 @@
+//! The one form of a key, in tables and in look-ups.
+//!
+//! * **In**: a key as somebody wrote it. **Out**: lower case, its domain as A-labels. **Promises**: two keys are equal
+//!   if and only if the essay of [`access`](super) says that they are the same. **Limits**: none.
+//! * **Panics**: never. **Spec**: RFC 5890 2.3; UTS 46.
+
+use std::borrow::Cow;
+
+use smtp_proto::Domain;
+
+/// `Kim@Example.ORG`, `.example.org`, `kim@`, `192.0.2`, `[192.0.2.1]` in the form that is compared.
+pub(super) fn fold(key: &str) -> Cow<'_, str> {
+    if !key.is_ascii() {
+        return Cow::Owned(fold_unicode(key));
+    }
+    if key.bytes().any(|octet| octet.is_ascii_uppercase()) {
+        return Cow::Owned(key.to_ascii_lowercase());
+    }
+    Cow::Borrowed(key)
+}
+
+/// The domain as A-labels in lower case; what has none stays what it is.
+pub(super) fn fold_domain(domain: &Domain<'_>) -> String {
+    domain.to_ascii().map_or_else(|| domain.as_str().to_lowercase(), Cow::into_owned)
+}
+
+fn fold_unicode(key: &str) -> String {
+    let key = key.to_lowercase();
+    let domain_at = key.rfind('@').map_or(0, |at| at + 1);
+    let (before, domain) = key.split_at(domain_at);
+    let name = domain.trim_start_matches('.');
+    let dots = &domain[..domain.len() - name.len()];
+    match Domain::parse(name) {
+        Ok(name) => format!("{before}{dots}{}", fold_domain(&name)),
+        Err(_) => key,
+    }
+}
