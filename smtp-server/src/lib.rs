@@ -84,6 +84,8 @@ pub mod sasl;
 
 #[cfg(feature = "tokio")]
 mod builder;
+#[cfg(feature = "dns")]
+pub mod dns;
 #[cfg(feature = "tokio")]
 mod driver;
 mod error;
