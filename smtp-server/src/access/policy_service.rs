@@ -9,6 +9,7 @@
 
 use std::fmt::Write as _;
 use std::io;
+#[cfg(unix)]
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -196,8 +197,8 @@ fn parse_action(text: &str) -> Option<AccessAction> {
             let reply = Reply::new(reply.code(), enhanced, reply.text().to_owned());
             Some(AccessAction::Reject(Rejection::from_reply(reply)?))
         }
-        code if !code.is_empty() && code.bytes().all(|octet| octet.is_ascii_digit()) => {
-            Some(AccessAction::Ok)
+        number if rest.is_empty() && number.bytes().all(|octet| octet.is_ascii_digit()) => {
+            (!number.is_empty()).then_some(AccessAction::Ok)
         }
         _ => None,
     }

@@ -11,6 +11,9 @@ use std::time::Duration;
 
 use crate::time::UnixMillis;
 
+/// Thousands of years; less than the share of an event that must not happen.
+const PERIOD_MICROS_MAX: u64 = u64::MAX / 4;
+
 /// So many events in so much time.
 ///
 /// ```
@@ -35,7 +38,8 @@ impl Rate {
     /// At most `events` in `period`; with none, nothing may happen.
     #[must_use]
     pub fn new(events: u32, period: Duration) -> Self {
-        let period_micros = u64::try_from(period.as_micros()).unwrap_or(u64::MAX).max(1);
+        let period_micros = u64::try_from(period.as_micros()).unwrap_or(u64::MAX);
+        let period_micros = period_micros.clamp(1, PERIOD_MICROS_MAX);
         let share_micros = match events {
             0 => u64::MAX,
             _ => (period_micros / u64::from(events)).max(1),
@@ -60,26 +64,26 @@ pub struct Usage {
 impl Usage {
     /// Counts an event at `now` if there is room for it.
     pub fn take(&mut self, rate: Rate, now: UnixMillis) -> bool {
-        let now_micros = now.0.saturating_mul(1000);
-        let used_until = self.used_until(rate, now_micros).saturating_add(rate.share_micros);
-        let fits = used_until - now_micros <= rate.period_micros;
-        if fits {
-            self.used_until_micros = used_until;
+        let with_event = self.with_event(rate, now);
+        if let Some(used_until_micros) = with_event {
+            self.used_until_micros = used_until_micros;
         }
-        fits
+        with_event.is_some()
     }
 
     /// Whether there is room for an event at `now`.
-    #[must_use]
-    pub fn has_room(&self, rate: Rate, now: UnixMillis) -> bool {
-        let mut copy = *self;
-        copy.take(rate, now)
+    pub fn has_room(&mut self, rate: Rate, now: UnixMillis) -> bool {
+        self.with_event(rate, now).is_some()
     }
 
-    /// Neither in the past nor further in the future than a period.
-    fn used_until(&self, rate: Rate, now_micros: u64) -> u64 {
+    /// Until when the events last with one more, if that fits. What lies further in the future than a period, a
+    /// clock that was set back left there: it is forgotten, or it would count until the clock comes by again.
+    fn with_event(&mut self, rate: Rate, now: UnixMillis) -> Option<u64> {
+        let now_micros = now.0.saturating_mul(1000);
         let latest = now_micros.saturating_add(rate.period_micros);
-        self.used_until_micros.clamp(now_micros, latest)
+        self.used_until_micros = self.used_until_micros.clamp(now_micros, latest);
+        let used_until = self.used_until_micros.checked_add(rate.share_micros)?;
+        (used_until <= latest).then_some(used_until)
     }
 }
 
@@ -95,14 +99,15 @@ mod tests {
         assert!(usage.take(rate, UnixMillis(86_400_000)));
         assert!(!usage.take(rate, UnixMillis(0)));
         assert!(!usage.take(rate, UnixMillis(59_999)));
-        assert!(usage.take(rate, UnixMillis(86_400_000)));
+        assert!(usage.take(rate, UnixMillis(60_000)));
     }
 
     #[test]
     fn the_ends_of_the_scale_are_no_special_case() {
         let mut usage = Usage::default();
         assert!(!usage.take(Rate::new(0, Duration::from_secs(60)), UnixMillis(1)));
-        assert!(usage.take(Rate::new(u32::MAX, Duration::from_secs(1)), UnixMillis(u64::MAX)));
+        assert!(usage.take(Rate::new(u32::MAX, Duration::from_secs(1)), UnixMillis(1)));
+        let mut usage = Usage::default();
         assert!(usage.take(Rate::new(1, Duration::MAX), UnixMillis(0)));
         assert!(!usage.take(Rate::new(1, Duration::MAX), UnixMillis(1)));
         assert!(!Usage::default().take(Rate::new(0, Duration::MAX), UnixMillis(0)));

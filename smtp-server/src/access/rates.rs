@@ -231,10 +231,13 @@ impl Rates {
         sender.is_none_or(|(who, rate)| counters.take(What::Recipients, who, rate, now))
     }
 
-    fn check_failures(&self, now: UnixMillis, info: &SessionInfo, counters: &Counters) -> bool {
+    fn check_failures(&self, now: UnixMillis, info: &SessionInfo, counters: &mut Counters) -> bool {
         let (Some(rate), Some(who)) = (self.auth_failures, self.client(info)) else { return true };
-        let usage = counters.usages.find(&(What::AuthFailures, who));
-        usage.is_none_or(|usage| usage.has_room(rate, now))
+        let key = (What::AuthFailures, who);
+        let Some(mut usage) = counters.usages.find(&key).copied() else { return true };
+        let has_room = usage.has_room(rate, now);
+        counters.usages.put(key, usage);
+        has_room
     }
 }
 
@@ -249,7 +252,7 @@ impl AccessControl for Rates {
                 too_many("connections").and_close()
             }
             Stage::Client { .. } | Stage::Hello { .. }
-                if !self.check_failures(now, info, &counters) =>
+                if !self.check_failures(now, info, &mut counters) =>
             {
                 too_many("failed logins").and_close()
             }
