@@ -1,10 +1,11 @@
 //! The one way to the DNS.
 //!
-//! * **In**: names and addresses. **Out**: records as typed values, or a [`DnsError`] that says whether asking again helps.
+//! * **In**: names and addresses. **Out**: records as typed values, or a [`DnsError`] that says whether asking again
+//!   helps.
 //! * **Promises**: names are complete, so no search list and no hosts file has a say; what is not a host name is
 //!   not handed out as one. A test replaces the name server, not the resolver.
-//! * **Limits**: each look-up has a time of its own; 8192 answers are kept, each as long as its TTL says; no answer gives
-//!   more than [`RECORDS_MAX`] records. **Panics**: never.
+//! * **Limits**: each look-up has a time of its own; 8192 answers are kept, each as long as its TTL says; no answer
+//!   gives more than [`RECORDS_MAX`] records. **Panics**: never.
 //! * **Spec**: RFC 1035, 1123 2.1, 2181, 2308, 3596, 7505.
 
 use std::future::Future;

@@ -1,7 +1,7 @@
 //! Does this host come back? Most senders of spam do not try again.
 //!
-//! * **In**: the client's network, sender and recipient, and when they were seen before. **Out**: "try again later" until
-//!   they have come back.
+//! * **In**: the client's network, sender and recipient, and when they were seen before. **Out**: "try again
+//!   later" until they have come back.
 //! * **Promises**: only other hosts are judged, never users. The decision is pure. A store that cannot be asked is a
 //!   451, never a pass.
 //! * **Limits**: one entry for each network, sender and recipient; the store bounds how many. **Panics**: never.

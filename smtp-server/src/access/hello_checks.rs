@@ -1,8 +1,9 @@
 //! Is what the client calls itself possible at all?
 //!
 //! * **In**: the name of EHLO or HELO. **Out**: refusals, for the checks that were asked for.
-//! * **Promises**: only other hosts are judged, never users, whose programs know no name of their own. The name is never
-//!   compared with the client's address (RFC 5321 4.1.4 forbids to refuse for that). With no check asked for, all pass.
+//! * **Promises**: only other hosts are judged, never users, whose programs know no name of their own. The name
+//!   is never compared with the client's address (RFC 5321 4.1.4 forbids to refuse for that). With no check asked
+//!   for, all pass.
 //! * **Limits**: two look-ups. **Panics**: never.
 //! * **Spec**: RFC 5321 2.3.5, 4.1.1.1, 4.1.4; Postfix `reject_invalid_helo_hostname`,
 //!   `reject_non_fqdn_helo_hostname`, `reject_unknown_helo_hostname`.

@@ -1,9 +1,9 @@
 //! What does an external policy service say?
 //!
 //! * **In**: a stage's facts as attributes, over TCP or a Unix socket. **Out**: the service's action.
-//! * **Promises**: a service that is away, slow or talks nonsense costs the client a `451 4.3.5`, never a pass; no value
-//!   that a client sent can add an attribute. Connections are used again; one that was closed meanwhile is
-//!   replaced once.
+//! * **Promises**: a service that is away, slow or talks nonsense costs the client a `451 4.3.5`, never a pass; no
+//!   value that a client sent can add an attribute. Connections are used again; one that was closed meanwhile
+//!   is replaced once.
 //! * **Limits**: 8 KiB of answer, eight idle connections, ten seconds unless told otherwise. **Panics**: never.
 //! * **Spec**: Postfix `SMTPD_POLICY_README`, access(5) for the actions.
 

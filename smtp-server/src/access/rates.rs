@@ -2,9 +2,9 @@
 //!
 //! * **In**: connections, messages, recipients and failed logins as they come. **Out**: "try again later" for what is
 //!   above a rate.
-//! * **Promises**: who logged in is counted by login, anybody else by address (IPv6: by /64). A connection and a message
-//!   are counted once, also where all is judged at RCPT ([`EvaluateAt`](crate::EvaluateAt)). Nothing is limited that no
-//!   rate was given for.
+//! * **Promises**: who logged in is counted by login, anybody else by address (IPv6: by /64). A connection and a
+//!   message are counted once, also where all is judged at RCPT ([`EvaluateAt`](crate::EvaluateAt)). Nothing is
+//!   limited that no rate was given for.
 //! * **Limits**: 100 000 counters of each kind; the one that was not used for the longest time is forgotten.
 //!   **Panics**: never.
 //! * **Spec**: Postfix anvil(8), `smtpd_client_connection_rate_limit` and its siblings.
@@ -28,8 +28,8 @@ const COUNTERS_MAX: usize = 100_000;
 
 /// Rates of clients and of logins; clones share the counters.
 ///
-/// Failed logins are heard of by observing: give the same value to the builder as an observer, too. A client with too
-/// many is sent away when it connects or introduces itself, with 421.
+/// Failed logins are heard of by observing: give the same value to the builder as an observer, too. A client with
+/// too many is sent away when it connects or introduces itself, with 421; where all is judged at RCPT, there.
 ///
 /// ```
 /// # #[cfg(feature = "tokio")]
@@ -185,13 +185,14 @@ impl Rates {
         counters: &mut Counters,
     ) -> bool {
         let (Some(rate), Some(who)) = (self.connections, self.client(info)) else { return true };
-        let decided = info.peer.remote.and_then(|remote| counters.connections.find(&remote));
-        match decided {
+        // A client that is spoken for may come without its port; then nothing tells two connections apart.
+        let remote = info.peer.remote.filter(|remote| remote.port() != 0);
+        match remote.and_then(|remote| counters.connections.find(&remote)) {
             // Later than that, it is another connection from the same port.
             Some(decided) if now <= decided.at + rate.period() => decided.allowed,
             _ => {
                 let allowed = counters.take(What::Connections, who, rate, now);
-                if let Some(remote) = info.peer.remote {
+                if let Some(remote) = remote {
                     counters.connections.put(remote, Decided { at: now, allowed });
                 }
                 allowed

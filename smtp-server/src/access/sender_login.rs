@@ -26,7 +26,8 @@ pub trait SenderOwners: Send + Sync + 'static {
     async fn owners(&self, sender: &Mailbox<'_>) -> Result<Vec<String>, LookupError>;
 }
 
-/// A table from addresses, or `@domain` for all others there, to logins. Keys are in lower case, the domain as A-labels.
+/// A table from addresses, or `@domain` for all others there, to logins. Keys are in lower case, the domain as
+/// A-labels.
 #[async_trait]
 impl SenderOwners for HashMap<String, Vec<String>> {
     async fn owners(&self, sender: &Mailbox<'_>) -> Result<Vec<String>, LookupError> {

@@ -41,6 +41,9 @@ fn connections_of_one_client_are_counted_once_each() {
     }
     assert!(connect("2001:db8::1", 5, 32));
     assert!(!connect("2001:db8::1", 6, 32));
+    assert!(
+        connect("192.0.2.1", 0, 40) && connect("192.0.2.1", 0, 41) && !connect("192.0.2.1", 0, 42)
+    );
     let refused = block_on(at_client(&rates, &from("2001:db8::1", 7), after(33))).unwrap_err();
     assert!(refused.closes() && refused.reply().to_string().starts_with("421 4.7.0 "));
 }
