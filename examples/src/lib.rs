@@ -2,6 +2,7 @@
 //!
 //! * `embed`: the README's server in 25 lines.
 //! * `sink`: accept everything, keep nothing; the server of the benchmarks.
+//! * `guarded`: names, lists, greylisting and rates decide who may send.
 //! * `blocking`: a session on `std::net`, without tokio.
 
 /// The README's example, compiled.

@@ -86,6 +86,8 @@ pub mod signing;
 
 #[cfg(feature = "tokio")]
 mod builder;
+#[cfg(feature = "dns")]
+pub mod dns;
 #[cfg(feature = "tokio")]
 mod driver;
 mod error;

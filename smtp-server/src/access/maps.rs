@@ -207,6 +207,17 @@ fn unquoted(mailbox: &Mailbox<'_>) -> String {
     format!("{}@{}", mailbox.local_part.unquoted(), mailbox.domain)
 }
 
+/// The verdict of one action by itself.
+impl From<AccessAction> for Verdict {
+    fn from(action: AccessAction) -> Self {
+        match action {
+            AccessAction::Reject(rejection) => Self::Reject(rejection),
+            AccessAction::Discard(text) => Self::with(discarded(Effects::default(), text)),
+            other => Self::with(with_action(Effects::default(), other)),
+        }
+    }
+}
+
 fn discarded(effects: Effects, text: String) -> Effects {
     let effects = effects.discard();
     if text.is_empty() { effects } else { effects.note(Note::Info(text)) }

@@ -5,9 +5,16 @@ mod bdat;
 mod commands;
 mod content;
 mod end_of_data;
+#[cfg(feature = "dns")]
+mod lists;
 #[cfg(feature = "tracing")]
 mod log;
+mod logins;
+#[cfg(feature = "dns")]
+mod names;
 mod out_of_turn;
+mod policy_service;
+mod rates;
 mod relay;
 mod slow;
 mod source_routes;

@@ -5,6 +5,8 @@ mod body;
 mod buffers;
 mod configuration;
 mod directory;
+#[cfg(feature = "dns")]
+mod dns;
 mod driving;
 mod dropping;
 mod end_of_data;
@@ -14,7 +16,9 @@ mod facts;
 mod failures;
 mod final_reply;
 mod forwarded;
+mod greylist;
 mod headers;
+mod hello_checks;
 mod in_flight;
 mod listeners;
 mod octets;

@@ -1,7 +1,10 @@
 //! What the tests share: hooks with scripted behaviour, and two ways to run a session with them.
 
 pub(crate) mod by_hand;
+pub(crate) mod checks;
 pub(crate) mod client_hello;
+#[cfg(feature = "dns")]
+pub(crate) mod dns;
 pub(crate) mod events;
 pub(crate) mod hooks;
 pub(crate) mod mail;

@@ -20,7 +20,13 @@ use crate::support::tcp::{Client, Running};
 const HOSTILE: &str = "x\r\n2001-01-01T00:00:00Z INFO smtp: forged\n\u{1b}[2J\0\u{9b}";
 
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    pub(super) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl Write for Log {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
@@ -73,7 +79,7 @@ fn e14_what_a_hook_quotes_stays_in_its_record() {
         drop(client);
         running.stop().await;
     });
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let text = log.text();
     let records = text.lines().collect::<Vec<_>>();
     assert_eq!(records.len(), 4, "connect, no credentials, refused, disconnect: {text}");
     assert!(records.iter().all(|line| !line.contains(char::is_control)), "{text:?}");
