@@ -113,11 +113,11 @@ pub struct Handling {
     /// Keep the message from going on until somebody lets it go; the reason, possibly empty.
     pub hold: Option<String>,
     /// Send the message here and to none of its recipients.
-    pub redirect: Option<Mailbox<'static>>,
+    pub redirect: Option<Box<Mailbox<'static>>>,
     /// Send copies here, too, of which nobody is told.
     pub bcc: Vec<Mailbox<'static>>,
     /// Send the whole message through this content filter.
-    pub filter: Option<FilterRoute>,
+    pub filter: Option<Box<FilterRoute>>,
 }
 
 /// How a message reaches a content filter: `transport:destination` of access(5). What the two mean is for

@@ -242,7 +242,7 @@ impl Effects {
     /// one counts.
     #[must_use]
     pub fn redirect(mut self, mailbox: Mailbox<'static>) -> Self {
-        self.handling.redirect = Some(mailbox);
+        self.handling.redirect = Some(Box::new(mailbox));
         self
     }
 
@@ -256,7 +256,7 @@ impl Effects {
     /// Sends the whole message through a content filter (`FILTER` of access(5)). The last one counts.
     #[must_use]
     pub fn filter(mut self, route: FilterRoute) -> Self {
-        self.handling.filter = Some(route);
+        self.handling.filter = Some(Box::new(route));
         self
     }
 

@@ -259,7 +259,8 @@ fn fit(rejection: Rejection, stage: StageKind, style: KeyStyle) -> Rejection {
         (StageKind::Sender, 2 | 8) => (1, 8),
         (StageKind::Recipient, 7) => (1, 3),
         (StageKind::Recipient, 8) => (1, 2),
-        (StageKind::Recipient, detail @ 1..=6) => (1, detail),
+        // 5.1.10 is a null MX (RFC 7505 4.2), which Postfix's own list does not know.
+        (StageKind::Recipient, detail @ (1..=6 | 10)) => (1, detail),
         (StageKind::Sender | StageKind::Recipient, _) => (1, 0),
         _ => (0, 0),
     };

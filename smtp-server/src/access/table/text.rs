@@ -65,8 +65,8 @@ impl TextTable {
     fn with_capacity(source: &Source<'_>) -> Self {
         Self {
             keys: String::with_capacity(source.bytes() / 2),
-            places: Vec::new(),
-            numbers: HashTable::new(),
+            places: Vec::with_capacity(source.line_count()),
+            numbers: HashTable::with_capacity(source.line_count()),
             hasher: RandomState::new(),
             actions: Vec::new(),
         }

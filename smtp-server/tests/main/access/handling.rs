@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use smtp_server::access::{AccessAction, AccessMaps, MemoryMap};
 use smtp_server::{
-    Accepted, Body, Capabilities, Delivered, Delivery, Envelope, SessionInfo, StageKind,
+    Accepted, Body, Capabilities, Delivered, Delivery, Effects, Envelope, SessionInfo, StageKind,
 };
 
 use crate::contracts::{connected, paused};
@@ -27,8 +27,7 @@ impl Delivery for Honouring {
 
     async fn deliver(&self, envelope: Envelope, body: &mut Body<'_>, _: &SessionInfo) -> Delivered {
         body.drain().await?;
-        let mut effects = smtp_server::Effects::default();
-        effects.handling = envelope.handling;
+        let effects = Effects { handling: envelope.handling, ..Effects::default() };
         self.seen.lock().unwrap().push(super::effects_line(&effects));
         Ok(Accepted::new().into())
     }

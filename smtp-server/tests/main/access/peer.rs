@@ -110,7 +110,9 @@ impl Postfix {
         ];
         let mut reply = connection.reply();
         for command in commands {
-            write!(connection.stream.get_mut(), "{command}\r\n").unwrap();
+            // In one piece, or each would wait for Nagle.
+            let line = format!("{command}\r\n");
+            connection.stream.get_mut().write_all(line.as_bytes()).unwrap();
             reply = connection.reply();
         }
         if reply.starts_with("250 ") { "ok".to_owned() } else { without_prefix(&reply) }
