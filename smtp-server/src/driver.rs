@@ -10,6 +10,7 @@
 mod admission;
 mod buffers;
 mod content;
+mod explain;
 mod hook_clock;
 mod resolve;
 mod shutdown;
