@@ -46,7 +46,11 @@ impl LocalDomains {
 
     /// Whether the recipient is ours.
     pub(super) fn are_of(&self, to: &ForwardPath<'_>, info: &SessionInfo) -> bool {
-        to.domain().is_none_or(|domain| self.is_local(domain, info))
+        let are = to.domain().is_none_or(|domain| self.is_local(domain, info));
+        if !are {
+            info.note(|| format!("local domains: the domain of {to} is none of them"));
+        }
+        are
     }
 
     fn is_local(&self, domain: &Domain<'_>, info: &SessionInfo) -> bool {
@@ -66,10 +70,6 @@ impl RelayPolicy for LocalDomains {
         _envelope: &Envelope,
         info: &SessionInfo,
     ) -> RelayDecision {
-        if self.are_of(to, info) {
-            return RelayDecision::Local;
-        }
-        info.note(|| format!("local domains: the domain of {to} is none of them"));
-        RelayDecision::Deny
+        if self.are_of(to, info) { RelayDecision::Local } else { RelayDecision::Deny }
     }
 }
