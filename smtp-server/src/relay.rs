@@ -1,6 +1,7 @@
 //! Ready-made relay policies, and how to join them.
 //!
-//! * **In**: domains, networks, identities, certificates, Postfix's restrictions. **Out**: [`RelayPolicy`](crate::hooks::RelayPolicy) implementations.
+//! * **In**: domains, networks, identities, certificates, Postfix's restrictions. **Out**:
+//!   [`RelayPolicy`](crate::hooks::RelayPolicy) implementations.
 //! * **Promises**: each grants one thing and says why. Joined with `or`, the first that does not deny decides;
 //!   with `and`, both have to grant.
 //! * **Limits**: none. **Panics**: never. **Spec**: RFC 5321 3.6, 7.9; Postfix `mydestination`, `mynetworks`,

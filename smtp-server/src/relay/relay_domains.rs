@@ -45,22 +45,17 @@ impl RelayDomains {
         self
     }
 
-    /// The one of the domains that the recipient is in, if it may be sent there for everybody.
-    pub(super) fn domain_of(
-        &self,
-        to: &ForwardPath<'_>,
-        info: &SessionInfo,
-    ) -> Option<Domain<'static>> {
-        let mailbox = to.mailbox()?;
+    pub(super) fn decision(&self, to: &ForwardPath<'_>, info: &SessionInfo) -> RelayDecision {
+        let Some(mailbox) = to.mailbox() else { return RelayDecision::Deny };
         let Some(domain) = self.find(&mailbox.domain) else {
             info.note(|| format!("relay domains: {} is none of them", mailbox.domain));
-            return None;
+            return RelayDecision::Deny;
         };
         if mailbox.local_part.unquoted().contains(['%', '!', '@']) {
             info.note(|| format!("relay domains: {to} could be sent further than to {domain}"));
-            return None;
+            return RelayDecision::Deny;
         }
-        Some(domain)
+        RelayDecision::Relay { because: RelayReason::Domain(domain.as_str().to_owned()) }
     }
 
     fn find(&self, domain: &Domain<'_>) -> Option<Domain<'static>> {
@@ -90,11 +85,6 @@ impl RelayPolicy for RelayDomains {
         _envelope: &Envelope,
         info: &SessionInfo,
     ) -> RelayDecision {
-        match self.domain_of(to, info) {
-            Some(domain) => {
-                RelayDecision::Relay { because: RelayReason::Domain(domain.as_str().to_owned()) }
-            }
-            None => RelayDecision::Deny,
-        }
+        self.decision(to, info)
     }
 }

@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use smtp_proto::{ForwardPath, Reply, replies};
 
 use super::{Authenticated, CertificateHolders, LocalDomains, Networks, RelayDomains};
-use crate::envelope::{Envelope, RelayReason};
+use crate::envelope::Envelope;
 use crate::error::ConfigError;
 use crate::hooks::RelayPolicy;
 use crate::info::SessionInfo;
@@ -67,8 +67,10 @@ enum Restriction {
 const UNENDED: &str = "it refuses nobody, so it cannot be the last: end the list with \
                        reject_unauth_destination, defer_unauth_destination, reject or defer";
 
+type Meaning = fn(&RelayParameters) -> Restriction;
+
 /// Every word, and what it means.
-const WORDS: [(&str, fn(&RelayParameters) -> Restriction); 9] = [
+const WORDS: [(&str, Meaning); 9] = [
     ("permit_mynetworks", |all| permit(all.networks.clone())),
     ("permit_sasl_authenticated", |_| permit(Authenticated)),
     ("permit_tls_clientcerts", |all| permit(all.certificates.clone())),
@@ -104,12 +106,7 @@ impl RelayRestrictions {
         if self.local_domains.are_of(to, info) {
             return RelayDecision::Local;
         }
-        match self.relay_domains.domain_of(to, info) {
-            Some(domain) => {
-                RelayDecision::Relay { because: RelayReason::Domain(domain.as_str().to_owned()) }
-            }
-            None => RelayDecision::Deny,
-        }
+        self.relay_domains.decision(to, info)
     }
 
     async fn first_decision(
