@@ -206,7 +206,7 @@ pub const RELAY_DEFERRED: Reply =
 pub const ACCESS_DENIED: Reply = stock(ReplyCode::TRANSACTION_FAILED, (5, 7, 1), "Access denied");
 /// The same, where the answer might be another one later.
 pub const ACCESS_DEFERRED: Reply =
-    stock(ReplyCode::LOCAL_ERROR, (4, 7, 1), "Access denied, try again later");
+    stock(ReplyCode::MAILBOX_BUSY, (4, 7, 1), "Access denied, try again later");
 /// XCLIENT or XFORWARD from a client that is not trusted with it.
 pub const NOT_AUTHORIZED: Reply =
     stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 7, 0), "Insufficient authorization");

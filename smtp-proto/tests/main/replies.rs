@@ -120,6 +120,7 @@ const OTHER_PAIRS: &[((u16, u16), u16)] = &[
     ((6, 8), 252),
     ((6, 8), 550),
     // As Postfix answers, which those who read logs know.
+    ((7, 1), 450),
     ((7, 1), 554),
 ];
 
@@ -486,7 +487,7 @@ static STOCK: &[(Reply, &str)] = &[
     (replies::RELAY_DENIED, "554 5.7.1 Relay access denied"),
     (replies::RELAY_DEFERRED, "454 4.7.1 Relay access denied"),
     (replies::ACCESS_DENIED, "554 5.7.1 Access denied"),
-    (replies::ACCESS_DEFERRED, "451 4.7.1 Access denied"),
+    (replies::ACCESS_DEFERRED, "450 4.7.1 Access denied"),
     (replies::LOCAL_ERROR, "451 4.3.0 "),
     (replies::DELIVER_BY_TOO_SOON, "555 5.5.4 "),
     (replies::HOLD_TOO_LONG, "501 5.5.4 "),

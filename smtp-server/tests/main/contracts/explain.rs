@@ -14,7 +14,7 @@ use smtp_server::{
 };
 
 use super::connected;
-use crate::support::hooks::Scripted;
+use crate::support::hooks::{Scripted, rejection};
 use crate::support::setup::Setup;
 
 const RECIPIENTS: [&str; 4] =
@@ -28,7 +28,8 @@ fn setup() -> (Setup, Scripted) {
     let backup = RelayDomains::new(["relay.test"]).unwrap();
     setup.relay = Arc::new(local.or(networks).or(Authenticated).or(certificates).or(backup));
     let senders = MemoryMap::from([("spam.test", AccessAction::reject("No spam"))]);
-    let recipients = MemoryMap::from([("full@local.test", AccessAction::defer("Later"))]);
+    let recipients =
+        MemoryMap::from([("full@local.test", AccessAction::Reject(rejection("451 4.7.1 Later")))]);
     let access = AccessMaps::default().with(StageKind::Sender, senders);
     setup.access = Some(Arc::new(access.with(StageKind::Recipient, recipients)));
     (setup, delivery)

@@ -220,7 +220,7 @@ fn restrictions_are_asked_in_their_order() {
             "permit_sasl_authenticated defer",
             OUT,
             &inside,
-            "451 4.7.1 Access denied, try again later",
+            "450 4.7.1 Access denied, try again later",
         ),
         ("permit_auth_destination reject", OURS, &outsider(), "local"),
         ("permit_auth_destination reject", BACKUP, &outsider(), to_backup),
