@@ -199,6 +199,14 @@ pub const MAILBOX_FULL: Reply =
 /// A recipient that is neither ours nor one this client may send to.
 pub const RELAY_DENIED: Reply =
     stock(ReplyCode::TRANSACTION_FAILED, (5, 7, 1), "Relay access denied");
+/// The same, where the answer might be another one later.
+pub const RELAY_DEFERRED: Reply =
+    stock(ReplyCode::TEMPORARY_FAILURE, (4, 7, 1), "Relay access denied");
+/// What a policy refuses to everybody who is left.
+pub const ACCESS_DENIED: Reply = stock(ReplyCode::TRANSACTION_FAILED, (5, 7, 1), "Access denied");
+/// The same, where the answer might be another one later.
+pub const ACCESS_DEFERRED: Reply =
+    stock(ReplyCode::MAILBOX_BUSY, (4, 7, 1), "Access denied, try again later");
 /// XCLIENT or XFORWARD from a client that is not trusted with it.
 pub const NOT_AUTHORIZED: Reply =
     stock(ReplyCode::MAILBOX_UNAVAILABLE, (5, 7, 0), "Insufficient authorization");

@@ -11,6 +11,7 @@ mod admission;
 mod buffers;
 mod content;
 mod end_of_data;
+mod explain;
 mod hook_clock;
 mod resolve;
 mod shutdown;

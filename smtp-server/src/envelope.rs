@@ -88,6 +88,12 @@ pub enum RelayReason {
     Network(ipnet::IpNet),
     /// The client authenticated under this name.
     Authenticated(String),
+    /// The client showed the certificate with this SHA-256, in lower-case hexadecimal.
+    Certificate(String),
+    /// The client showed a certificate of this name.
+    CertificateName(String),
+    /// Mail for this domain is passed on for everybody.
+    Domain(String),
     /// A reason of the embedder's own.
     Other(Cow<'static, str>),
 }
@@ -97,6 +103,9 @@ impl fmt::Display for RelayReason {
         match self {
             Self::Network(network) => write!(f, "client is in {network}"),
             Self::Authenticated(name) => write!(f, "authenticated as {name}"),
+            Self::Certificate(sha256) => write!(f, "client showed the certificate {sha256}"),
+            Self::CertificateName(name) => write!(f, "client showed a certificate of {name}"),
+            Self::Domain(domain) => write!(f, "recipient is in {domain}"),
             Self::Other(reason) => f.write_str(reason),
         }
     }

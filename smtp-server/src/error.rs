@@ -21,6 +21,25 @@ pub enum ConfigError {
     /// A network is not in CIDR form.
     #[error("'{0}' is not a network: write it as 192.0.2.0/24, 2001:db8::/32 or a single address")]
     Network(String),
+    /// An exclusion that comes behind the network that it is to be taken from.
+    #[error("'{excluded}' excludes nothing behind {network}: write it in front of that")]
+    Exclusion {
+        /// As it was written, with its `!`.
+        excluded: String,
+        /// What decides before it.
+        network: ipnet::IpNet,
+    },
+    /// A certificate's fingerprint that is no SHA-256.
+    #[error("'{0}' is not the SHA-256 of a certificate: write it as 64 hexadecimal digits")]
+    Fingerprint(String),
+    /// A restriction that is unknown, grants too much, or does nothing.
+    #[error("'{word}' in the relay restrictions: {fault}")]
+    RelayRestriction {
+        /// As it was written.
+        word: String,
+        /// What is wrong with it, and what to do.
+        fault: std::borrow::Cow<'static, str>,
+    },
     /// A limit or a time that nobody could be served with.
     #[error("{name} is out of range: {rule}")]
     OutOfRange {

@@ -9,7 +9,7 @@ use std::any::{Any, TypeId};
 use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use smtp_proto::{ClientName, Domain};
@@ -251,5 +251,30 @@ impl SessionInfo {
             identity: None,
             extensions: Extensions::default(),
         }
+    }
+
+    /// Says in words what a hook found, for whoever asks why; evaluated only while somebody does.
+    ///
+    /// Ready-made hooks tell what did not apply, too, since what is asked most is why mail was refused.
+    pub fn note(&self, words: impl FnOnce() -> String) {
+        if let Some(notes) = self.extensions.find::<Notes>() {
+            notes.add(words());
+        }
+    }
+}
+
+/// What hooks said of their reasons, in the order in which they were asked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Notes(Arc<Mutex<Vec<String>>>);
+
+impl Notes {
+    fn add(&self, words: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(words);
+    }
+
+    /// Everything so far, which is forgotten here.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -94,6 +94,8 @@ mod error;
 #[cfg(feature = "tracing")]
 mod events;
 #[cfg(feature = "tokio")]
+mod explain;
+#[cfg(feature = "tokio")]
 mod server;
 #[cfg(feature = "tls")]
 mod tls;
@@ -114,6 +116,8 @@ pub use envelope::{
 pub use error::ConfigError;
 #[cfg(feature = "tracing")]
 pub use events::TracingObserver;
+#[cfg(feature = "tokio")]
+pub use explain::{Explain, Explanation};
 pub use header::{HeaderField, HeaderFieldError};
 pub use hooks::{
     AccessControl, Authenticator, Capabilities, CloseReason, CredentialAnswer, CredentialQuery,

@@ -28,6 +28,7 @@ use crate::builder::{ServerBuilder, WantsRelayPolicy};
 use crate::config::SessionConfig;
 use crate::driver::{Admission, Buffers, Connection, Context, Hooks, Permit, Shutdown, now};
 use crate::error::ConfigError;
+use crate::explain::{Explain, Explanation};
 use crate::hooks::{AccessControl, Authenticator, Directory, Event, RelayPolicy};
 use crate::info::{Peer, Service, SessionInfo};
 use crate::relay::{Networks, check_coverage};
@@ -273,6 +274,22 @@ impl Server {
         // The signal must outlive the session, which would take its end for a shutdown.
         endpoint.connection(stream, peer, None, down).run().await;
         Ok(())
+    }
+
+    /// Says what would come of a recipient at such a service, and why: the hooks that a session would ask are
+    /// asked, and nothing is delivered.
+    ///
+    /// # Errors
+    /// [`ConfigError`] as for [`listen`](Self::listen).
+    pub async fn explain(
+        &self,
+        mut explain: Explain,
+        service: ServiceConfig,
+    ) -> Result<Explanation, ConfigError> {
+        let Endpoint { session, hooks, .. } = self.endpoint(service)?;
+        explain.info.server_name = session.server_name.clone();
+        explain.info.service = session.service;
+        Ok(hooks.explain(explain, now().wall).await)
     }
 
     fn add(&mut self, listener: Listener, service: ServiceConfig) -> Result<(), ConfigError> {

@@ -306,9 +306,10 @@ pub enum RelayDecision {
         /// What gave the right, for logs and for whoever asks why.
         because: RelayReason,
     },
-    /// Not ours, and no right to relay: `550 5.7.1`, unless a later policy says otherwise.
+    /// Not ours, and no right to relay: `554 5.7.1`, unless a later policy says otherwise.
     Deny,
-    /// Cannot be decided now (a look-up failed): the client gets this refusal and no later policy is asked.
+    /// Refused whatever a later policy would say, since a look-up failed or a rule refuses for good: the
+    /// client gets this, and no later policy is asked.
     Defer(Rejection),
 }
 

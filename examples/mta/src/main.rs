@@ -19,6 +19,7 @@ mod accounts;
 mod authentication;
 mod data_directory;
 mod delivery;
+mod explain;
 mod listeners;
 mod passwd;
 mod recipients;
@@ -59,6 +60,9 @@ fn run(invocation: Invocation) -> Result<(), Failure> {
         Invocation::Version => print(concat!("mta ", env!("CARGO_PKG_VERSION"), "\n")),
         Invocation::ChangePassword { file, user } => {
             return passwd::change(&file, &user, io::stdin().lock());
+        }
+        Invocation::Explain { options, facts } => {
+            print(&explain::explain(Settings::load(*options)?, *facts)?);
         }
         Invocation::Serve(options) => return serve(*options),
     }

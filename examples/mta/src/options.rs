@@ -4,6 +4,7 @@
 //! * **Promises**: nothing is read or opened here; nothing unknown is ignored. **Limits**: none.
 //! * **Panics**: never. **Spec**: POSIX utility conventions with long options.
 
+pub(crate) mod facts;
 pub(crate) mod help;
 pub(crate) mod parameters;
 pub(crate) mod values;
@@ -17,6 +18,7 @@ use lexopt::Parser;
 use smtp_server::Service;
 
 use crate::failure::Failure;
+use facts::Facts;
 use parameters::Parameters;
 use values::Address;
 
@@ -27,6 +29,8 @@ pub(crate) enum Invocation {
     Serve(Box<Options>),
     /// `mta passwd FILE USER`.
     ChangePassword { file: PathBuf, user: String },
+    /// `mta explain`.
+    Explain { options: Box<Options>, facts: Box<Facts> },
     /// `--help`.
     Help,
     /// `--version`.
@@ -55,10 +59,11 @@ impl Invocation {
     /// Reads the arguments, without the program's name.
     pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Failure> {
         let mut parser = Parser::from_args(arguments);
-        if parser.try_raw_args().and_then(|mut raw| raw.next_if(|word| word == "passwd")).is_some()
-        {
+        if next_is(&mut parser, "passwd") {
             return parse_passwd(parser);
         }
+        let explains = next_is(&mut parser, "explain");
+        let mut words = Vec::new();
         let mut options = Options::default();
         while let Some(argument) = parser.next().map_err(wrong_syntax)? {
             match argument {
@@ -75,10 +80,17 @@ impl Invocation {
                 Long("lmtp") => options.addresses.lmtp = address(&mut parser, "--lmtp")?,
                 Long("passwd") => options.passwd = Some(path(&mut parser, "--passwd")?),
                 Short('o') => options.parameters.set(&text(&mut parser)?)?,
+                Value(word) if explains => words.push(unicode(word)?),
                 unknown => return Err(wrong_syntax(unknown.unexpected())),
             }
         }
-        Ok(Self::Serve(Box::new(options)))
+        let options = Box::new(options);
+        if explains {
+            let facts = Facts::parse(&words)
+                .map_err(|wrong| Failure::usage(format!("explain: {wrong}")))?;
+            return Ok(Self::Explain { options, facts: Box::new(facts) });
+        }
+        Ok(Self::Serve(options))
     }
 }
 
@@ -116,6 +128,11 @@ impl Addresses {
     }
 }
 
+/// Takes the next argument if it is this word.
+fn next_is(parser: &mut Parser, word: &str) -> bool {
+    parser.try_raw_args().and_then(|mut raw| raw.next_if(|next| next == word)).is_some()
+}
+
 /// `passwd FILE USER`, of which `passwd` is read.
 fn parse_passwd(mut parser: Parser) -> Result<Invocation, Failure> {
     let mut words = Vec::new();
@@ -151,7 +168,10 @@ fn path(parser: &mut Parser, option: &str) -> Result<PathBuf, Failure> {
 }
 
 fn text(parser: &mut Parser) -> Result<String, Failure> {
-    let value = parser.value().map_err(wrong_syntax)?;
+    unicode(parser.value().map_err(wrong_syntax)?)
+}
+
+fn unicode(value: OsString) -> Result<String, Failure> {
     value.into_string().map_err(|value| wrong_syntax(lexopt::Error::NonUnicodeValue(value)))
 }
 

@@ -7,9 +7,8 @@
 //!   one without a 250 is still its sender's.
 //! * **Limits**: those of the settings. **Panics**: never. **Spec**: RFC 5321 3.8, 7.9.
 
-use smtp_server::relay::Authenticated;
 use smtp_server::{
-    ConfigError, RelayPolicyExt, Server, Service, ServiceConfig, ShutdownReport, TlsConfig,
+    ConfigError, Ready, Server, ServerBuilder, Service, ServiceConfig, ShutdownReport,
     TracingObserver,
 };
 
@@ -48,7 +47,8 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<End, Failure> {
     let open: Vec<_> =
         listeners.iter().map(|listener| (listener.service, listener.address.clone())).collect();
     let hint = hint::line(&open, settings.example_domain.as_deref());
-    let mut server = build(settings, certificate.config())?;
+    let server = builder(settings).tls(certificate.config()).build();
+    let mut server = server.map_err(|error| from_config(&error))?;
     for listener in listeners {
         add(&mut server, listener).map_err(|error| from_config(&error))?;
     }
@@ -64,11 +64,12 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<End, Failure> {
     }
 }
 
-fn build(settings: Settings, tls: TlsConfig) -> Result<Server, Failure> {
-    let Settings { host_name, local_domains, networks, accounts, transport, .. } = settings;
+/// The server that these settings ask for, still without a certificate.
+pub(crate) fn builder(settings: Settings) -> ServerBuilder<Ready> {
+    let Settings { host_name, relay, accounts, transport, .. } = settings;
     let delivery = LocalDelivery::new(&host_name, accounts, transport);
     Server::builder(host_name)
-        .relay_policy(local_domains.or(networks).or(Authenticated))
+        .relay_policy(relay)
         .delivery(delivery)
         .authenticator(Authentication::new(settings.users))
         .auth_in_clear(settings.auth_in_clear)
@@ -78,9 +79,6 @@ fn build(settings: Settings, tls: TlsConfig) -> Result<Server, Failure> {
         .xclient_clients(settings.xclient_clients)
         .xforward_clients(settings.xforward_clients)
         .address_syntax(settings.address_syntax)
-        .tls(tls)
-        .build()
-        .map_err(|error| from_config(&error))
 }
 
 fn add(server: &mut Server, listener: Listener) -> Result<(), ConfigError> {

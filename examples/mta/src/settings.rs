@@ -11,7 +11,9 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use smtp_server::proto::AddressSyntax;
-use smtp_server::relay::{LocalDomains, Networks};
+use smtp_server::relay::{
+    LocalDomains, Networks, RelayDomains, RelayParameters, RelayRestrictions,
+};
 use smtp_server::{BareNewline, ConfigError, Limits, Service};
 
 use crate::accounts::Accounts;
@@ -30,10 +32,9 @@ pub(crate) struct Settings {
     pub(crate) host_name: String,
     /// At least one.
     pub(crate) listeners: Vec<(Service, Address)>,
-    pub(crate) local_domains: LocalDomains,
     /// A domain in which the first message can be sent, if there is any.
     pub(crate) example_domain: Option<String>,
-    pub(crate) networks: Networks,
+    pub(crate) relay: RelayRestrictions,
     pub(crate) xclient_clients: Networks,
     pub(crate) xforward_clients: Networks,
     pub(crate) accounts: Accounts,
@@ -56,7 +57,7 @@ impl Settings {
         let host_name = parameters.myhostname.clone().unwrap_or_else(names::system_host_name);
         let domains = names::local_domains(&parameters.mydestination, &host_name)
             .map_err(|wrong| Failure::usage(format!("-o mydestination: {wrong}")))?;
-        let trusted = networks("mynetworks", &parameters.mynetworks)?;
+        let relay = relay(&parameters, &domains)?;
         let xclient_clients =
             networks("smtpd_authorized_xclient_hosts", &parameters.smtpd_authorized_xclient_hosts)?;
         let xforward_clients = networks(
@@ -76,8 +77,7 @@ impl Settings {
             data,
             listeners,
             example_domain: localhost.or(domains.iter().find(is_name)).cloned(),
-            local_domains: LocalDomains::new(&domains).map_err(|error| from_config(&error))?,
-            networks: trusted,
+            relay,
             xclient_clients,
             xforward_clients,
             accounts: Accounts::new(spool, home_domain, known),
@@ -102,6 +102,9 @@ pub(crate) fn from_config(error: &ConfigError) -> Failure {
     match error {
         ConfigError::ServerName(_) => Failure::usage(format!("-o myhostname: {error}")),
         ConfigError::Domain(_) => Failure::usage(format!("-o mydestination: {error}")),
+        ConfigError::RelayRestriction { .. } => {
+            Failure::usage(format!("-o smtpd_relay_restrictions: {error}"))
+        }
         ConfigError::OpenRelay(_) => Failure::configuration(format!(
             "-o mynetworks: {error}; name the networks that are yours"
         )),
@@ -125,6 +128,19 @@ fn check_listeners(listeners: &[(Service, Address)]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn relay(parameters: &Parameters, local_domains: &[String]) -> Result<RelayRestrictions, Failure> {
+    let relay_domains = RelayDomains::new(names::list(&parameters.relay_domains))
+        .map_err(|error| Failure::usage(format!("-o relay_domains: {error}")))?;
+    let meaning = RelayParameters {
+        local_domains: LocalDomains::new(local_domains).map_err(|error| from_config(&error))?,
+        relay_domains,
+        networks: networks("mynetworks", &parameters.mynetworks)?,
+        ..RelayParameters::default()
+    };
+    RelayRestrictions::parse(&parameters.smtpd_relay_restrictions, meaning)
+        .map_err(|error| from_config(&error))
 }
 
 fn networks(name: &str, value: &str) -> Result<Networks, Failure> {

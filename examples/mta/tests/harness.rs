@@ -210,6 +210,11 @@ pub(crate) fn run(data: &Path, args: &[&str]) -> Output {
     run_with_input(mta(data).args(args), "")
 }
 
+/// Runs `mta` with these arguments and no others.
+pub(crate) fn run_as_is(args: &[&str]) -> Output {
+    run_with_input(Command::new(env!("CARGO_BIN_EXE_mta")).args(args), "")
+}
+
 /// Runs `mta passwd FILE USER`, which reads `input`.
 pub(crate) fn run_passwd(file: &Path, user: &str, input: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mta"));

@@ -6,6 +6,7 @@ mod harness;
 
 mod accounts;
 mod exit_codes;
+mod explain;
 mod hostile;
 mod listening;
 mod parameters;

@@ -91,6 +91,7 @@ const REGISTRY: &[((u16, u16), &[u16])] = &[
     ((6, 7), &[550, 553]),
     ((6, 8), &[252, 550, 553]),
     ((7, 0), &[220, 235, 450, 454, 500, 501, 503, 504, 530, 535, 550]),
+    ((7, 1), &[451, 454, 502, 503, 533, 550, 551]),
     ((7, 8), &[535, 554]),
     ((7, 11), &[524, 538]),
 ];
@@ -119,6 +120,7 @@ const OTHER_PAIRS: &[((u16, u16), u16)] = &[
     ((6, 8), 252),
     ((6, 8), 550),
     // As Postfix answers, which those who read logs know.
+    ((7, 1), 450),
     ((7, 1), 554),
 ];
 
@@ -483,6 +485,9 @@ static STOCK: &[(Reply, &str)] = &[
     (replies::RECIPIENT_NEEDS_SMTPUTF8, "553 5.6.7 "),
     (replies::UNQUALIFIED_DOMAIN, "554 5.1.0 "),
     (replies::RELAY_DENIED, "554 5.7.1 Relay access denied"),
+    (replies::RELAY_DEFERRED, "454 4.7.1 Relay access denied"),
+    (replies::ACCESS_DENIED, "554 5.7.1 Access denied"),
+    (replies::ACCESS_DEFERRED, "450 4.7.1 Access denied"),
     (replies::LOCAL_ERROR, "451 4.3.0 "),
     (replies::DELIVER_BY_TOO_SOON, "555 5.5.4 "),
     (replies::HOLD_TOO_LONG, "501 5.5.4 "),

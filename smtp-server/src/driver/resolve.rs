@@ -16,6 +16,7 @@ use smtp_proto::{EtrnArgument, ForwardPath, RcptParams, Reply, ServiceExtension,
 use super::hook_clock::{self, Turn};
 use crate::config::{EvaluateAt, Timeouts};
 use crate::envelope::{Envelope, Recipient, RecipientClass};
+use crate::explain::{decision_words, verdict_words};
 use crate::hooks::{
     AccessControl, Authenticator, CredentialAnswer, CredentialQuery, Delivery, Directory,
     EtrnAnswer, Event, Expansion, ExtensionHandler, HookFailure, HookKind, LookupError, Observer,
@@ -142,6 +143,7 @@ impl Hooks {
         }
         let relay = async { self.relay.decide(to, envelope, info).await };
         let decision = self.call(HookKind::Relay, info, relay).await?;
+        info.note(|| format!("relay policy: {}", decision_words(&decision)));
         let class = match decision {
             RelayDecision::Local => RecipientClass::Local,
             RelayDecision::Relay { because } => RecipientClass::Relay { because },
@@ -153,6 +155,7 @@ impl Hooks {
         let recipient = Recipient { path: to.clone(), params: params.clone(), class };
         let verify = async { self.delivery.verify(&recipient, info).await };
         let verdict = self.call(HookKind::Verify, info, verify).await?;
+        info.note(|| format!("delivery: {}", verdict_words(&verdict)));
         effects.merge(verdict.into_result()?);
         Ok((recipient.class, effects))
     }
@@ -191,7 +194,13 @@ impl Hooks {
     pub(super) async fn check(&self, stage: Stage<'_>, info: &SessionInfo) -> Verdict {
         let Some(access) = self.access_at(stage.kind()) else { return Verdict::Accept };
         let check = async { access.check(stage, info).await };
-        match self.call(HookKind::Access, info, check).await {
+        let verdict = self.call(HookKind::Access, info, check).await;
+        if let Ok(verdict) = &verdict {
+            info.note(|| {
+                format!("access control ({:?}): {}", stage.kind(), verdict_words(verdict))
+            });
+        }
+        match verdict {
             Ok(Verdict::Reject(rejection)) if stage.kind() != StageKind::Recipient => {
                 self.emit(&Event::Refused { stage: stage.kind(), rejection: &rejection }, info);
                 Verdict::Reject(rejection)
@@ -304,6 +313,7 @@ impl Hooks {
     ) -> Result<T, Rejection> {
         hook_clock::call(&self.timeouts, &Turn::default(), pin!(call)).await.map_err(|failure| {
             self.emit(&Event::HookFailed { hook, failure }, info);
+            info.note(|| format!("{hook:?} {failure:?}: this costs a reply to try again"));
             Rejection::local_error()
         })
     }

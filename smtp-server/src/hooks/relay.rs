@@ -17,17 +17,19 @@ use crate::verdict::RelayDecision;
 /// A server cannot be built without one, and none of those in this crate says yes by default:
 ///
 /// ```
-/// use smtp_server::relay::{Authenticated, LocalDomains, Networks};
+/// use smtp_server::relay::{Authenticated, LocalDomains, Networks, RelayDomains};
 /// use smtp_server::RelayPolicyExt;
 ///
 /// let policy = LocalDomains::new(["example.org"])?
-///     .or(Networks::new(["192.0.2.0/24"])?)
-///     .or(Authenticated);
+///     .or(RelayDomains::new(["example.net"])?)
+///     .or(Networks::new(["!192.0.2.64/26", "192.0.2.0/24"])?)
+///     .or(Authenticated.and(Networks::new(["198.51.100.0/24"])?));
 /// # Ok::<(), smtp_server::ConfigError>(())
 /// ```
 #[async_trait]
 pub trait RelayPolicy: Send + Sync + 'static {
-    /// Whose recipient is `to`, and may this client send there?
+    /// Whose recipient is `to`, and may this client send there? What did not apply is worth a
+    /// [note](SessionInfo::note).
     async fn decide(
         &self,
         to: &ForwardPath<'_>,

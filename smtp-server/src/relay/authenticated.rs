@@ -27,7 +27,10 @@ impl RelayPolicy for Authenticated {
             Some(identity) => RelayDecision::Relay {
                 because: RelayReason::Authenticated(identity.authcid.clone()),
             },
-            None => RelayDecision::Deny,
+            None => {
+                info.note(|| "authenticated: the client did not log in".to_owned());
+                RelayDecision::Deny
+            }
         }
     }
 }

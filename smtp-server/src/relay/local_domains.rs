@@ -33,7 +33,7 @@ impl LocalDomains {
     pub fn new<D: AsRef<str>>(domains: impl IntoIterator<Item = D>) -> Result<Self, ConfigError> {
         let domains = domains
             .into_iter()
-            .map(|domain| parse(domain.as_ref()))
+            .map(|domain| super::parse_domain(domain.as_ref()))
             .collect::<Result<HashSet<_>, _>>()?;
         Ok(Self { domains })
     }
@@ -42,6 +42,15 @@ impl LocalDomains {
     #[must_use]
     pub fn contains(&self, domain: &Domain<'static>) -> bool {
         self.domains.contains(domain)
+    }
+
+    /// Whether the recipient is ours.
+    pub(super) fn are_of(&self, to: &ForwardPath<'_>, info: &SessionInfo) -> bool {
+        let are = to.domain().is_none_or(|domain| self.is_local(domain, info));
+        if !are {
+            info.note(|| format!("local domains: the domain of {to} is none of them"));
+        }
+        are
     }
 
     fn is_local(&self, domain: &Domain<'_>, info: &SessionInfo) -> bool {
@@ -53,12 +62,6 @@ impl LocalDomains {
     }
 }
 
-fn parse(domain: &str) -> Result<Domain<'static>, ConfigError> {
-    Domain::parse(domain)
-        .map(Domain::into_owned)
-        .map_err(|_| ConfigError::Domain(domain.to_owned()))
-}
-
 #[async_trait]
 impl RelayPolicy for LocalDomains {
     async fn decide(
@@ -67,10 +70,6 @@ impl RelayPolicy for LocalDomains {
         _envelope: &Envelope,
         info: &SessionInfo,
     ) -> RelayDecision {
-        match to.domain() {
-            None => RelayDecision::Local,
-            Some(domain) if self.is_local(domain, info) => RelayDecision::Local,
-            Some(_) => RelayDecision::Deny,
-        }
+        if self.are_of(to, info) { RelayDecision::Local } else { RelayDecision::Deny }
     }
 }

@@ -1,8 +1,10 @@
 //! Relaying for clients in known networks.
 //!
 //! * **In**: networks in CIDR form. **Out**: `Relay` or `Deny`.
-//! * **Promises**: an IPv4-mapped client is its IPv4 address. Networks that leave nobody out are refused when
-//!   the server is built, also as halves (`0.0.0.0/1` and `128.0.0.0/1`).
+//! * **Promises**: an IPv4-mapped client is its IPv4 address. The first network that a client lies in decides, so
+//!   an exclusion stands before what it is taken from; one that would exclude nothing is an error. Networks
+//!   that leave nobody out are refused when the server is built, also as halves (`0.0.0.0/1` and
+//!   `128.0.0.0/1`), and whatever is excluded from them.
 //! * **Limits**: a scan of the list. **Panics**: never. **Spec**: RFC 4632; Postfix `mynetworks`.
 
 use std::net::IpAddr;
@@ -20,27 +22,49 @@ use crate::verdict::RelayDecision;
 /// Clients in these networks may send anywhere.
 #[derive(Clone, Debug, Default)]
 pub struct Networks {
-    networks: Vec<IpNet>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    network: IpNet,
+    excluded: bool,
 }
 
 impl Networks {
-    /// Networks such as `192.0.2.0/24` and `2001:db8::/32`, or single addresses.
+    /// Networks such as `192.0.2.0/24` and `2001:db8::/32`, or single addresses. One with a `!` in front is
+    /// excluded from those that follow: `!192.0.2.64/26`, `192.0.2.0/24`.
     ///
     /// # Errors
-    /// [`ConfigError::Network`] for text that is none, [`ConfigError::OpenRelay`] if nobody is left out.
+    /// [`ConfigError::Network`] for text that is none, [`ConfigError::Exclusion`] for one that comes too late,
+    /// [`ConfigError::OpenRelay`] if nobody is left out.
     pub fn new<N: AsRef<str>>(networks: impl IntoIterator<Item = N>) -> Result<Self, ConfigError> {
-        let networks = networks
-            .into_iter()
-            .map(|network| parse(network.as_ref()))
-            .collect::<Result<Vec<_>, _>>()?;
-        check_coverage(&networks)?;
-        Ok(Self { networks })
+        let mut entries: Vec<Entry> = Vec::new();
+        for text in networks {
+            let text = text.as_ref().trim();
+            let (excluded, network) = match text.strip_prefix('!') {
+                Some(network) => (true, parse(network)?),
+                None => (false, parse(text)?),
+            };
+            let earlier = entries.iter().find(|entry| entry.network.contains(&network));
+            if let (true, Some(Entry { network, excluded: false })) = (excluded, earlier) {
+                return Err(ConfigError::Exclusion { excluded: text.into(), network: *network });
+            }
+            entries.push(Entry { network, excluded });
+        }
+        let all = Self { entries };
+        check_coverage(&all.granted_networks())?;
+        Ok(all)
     }
 
-    /// The network that the client's end lies in; without an address it lies in none.
+    /// The network that the client's end lies in, unless it is excluded; without an address it lies in none.
     pub(crate) fn network_of(&self, peer: &Peer) -> Option<IpNet> {
+        self.entry_of(peer).filter(|entry| !entry.excluded).map(|entry| entry.network)
+    }
+
+    fn entry_of(&self, peer: &Peer) -> Option<Entry> {
         let ip = peer.ip()?;
-        self.networks.iter().find(|network| network.contains(&ip)).copied()
+        self.entries.iter().find(|entry| entry.network.contains(&ip)).copied()
     }
 }
 
@@ -52,14 +76,24 @@ impl RelayPolicy for Networks {
         _envelope: &Envelope,
         info: &SessionInfo,
     ) -> RelayDecision {
-        match self.network_of(&info.peer) {
-            Some(network) => RelayDecision::Relay { because: RelayReason::Network(network) },
-            None => RelayDecision::Deny,
+        match self.entry_of(&info.peer) {
+            Some(Entry { network, excluded: false }) => {
+                RelayDecision::Relay { because: RelayReason::Network(network) }
+            }
+            Some(Entry { network, .. }) => {
+                info.note(|| format!("networks: the client is in {network}, which is excluded"));
+                RelayDecision::Deny
+            }
+            None => {
+                info.note(|| "networks: the client is in none of them".to_owned());
+                RelayDecision::Deny
+            }
         }
     }
 
     fn granted_networks(&self) -> Vec<IpNet> {
-        self.networks.clone()
+        let granted = self.entries.iter().filter(|entry| !entry.excluded);
+        granted.map(|entry| entry.network).collect()
     }
 }
 

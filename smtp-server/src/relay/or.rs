@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use ipnet::IpNet;
 use smtp_proto::ForwardPath;
 
+use super::And;
 use crate::envelope::Envelope;
 use crate::hooks::RelayPolicy;
 use crate::info::SessionInfo;
@@ -26,6 +27,11 @@ pub trait RelayPolicyExt: RelayPolicy + Sized {
     /// This policy, or `second` where it denies.
     fn or<B: RelayPolicy>(self, second: B) -> Or<Self, B> {
         Or { first: self, second }
+    }
+
+    /// What this policy and `second` both grant: `Authenticated.and(Networks::new(["192.0.2.0/24"])?)`.
+    fn and<B: RelayPolicy>(self, second: B) -> And<Self, B> {
+        And { first: self, second }
     }
 }
 

@@ -3,7 +3,8 @@
 //! * **In**: what it says of the other client. **Out**: a session that begins anew, about that one.
 //! * **Promises**: who may say so is decided by the connection's own address, never by a claimed one. The
 //!   session goes back to the greeting: all questions are asked about the new client, and nothing that was
-//!   known of the former one is left. TLS is the connection's, so its facts stay.
+//!   known of the former one is left. TLS is the connection's, so its facts stay, but for the certificate: whoever
+//!   speaks for others showed its own.
 //! * **Limits**: it counts as an idle command. **Panics**: never. **Spec**: Postfix's `XCLIENT_README`.
 
 use std::net::{IpAddr, SocketAddr};
@@ -75,6 +76,9 @@ impl Session {
         info.peer = peer;
         info.reverse_name = reverse_name;
         info.hello = None;
+        if let Some(tls) = &mut info.tls {
+            tls.client_certificate = None;
+        }
         info.identity = known_value(client.login).map(Identity::new);
         info.extensions = Extensions::default();
         self.claims = Claims {

@@ -11,6 +11,7 @@ mod driving;
 mod dropping;
 mod end_of_data;
 mod etrn;
+mod explain;
 mod extension;
 mod facts;
 mod failures;
@@ -26,6 +27,7 @@ mod offers;
 mod open_relay;
 mod patience;
 mod queue_id;
+mod relaying;
 mod shutdown;
 #[cfg(feature = "message-auth")]
 mod signing;

@@ -23,7 +23,11 @@ pub(crate) struct Parameters {
     pub(crate) mydestination: String,
     /// Networks in CIDR form, not yet read.
     pub(crate) mynetworks: String,
-    /// The same.
+    /// Domains, not yet read.
+    pub(crate) relay_domains: String,
+    /// Words, not yet read.
+    pub(crate) smtpd_relay_restrictions: String,
+    /// Networks in CIDR form, not yet read.
     pub(crate) smtpd_authorized_xclient_hosts: String,
     /// The same.
     pub(crate) smtpd_authorized_xforward_hosts: String,
@@ -66,9 +70,26 @@ pub(crate) static TABLE: &[Parameter] = &[
     },
     Parameter {
         name: "mynetworks",
-        meaning: "trusted networks such as 192.0.2.0/24; without a queue even they cannot relay (none)",
+        meaning: "trusted networks such as 192.0.2.0/24, behind those that are excluded (!192.0.2.1); without a \
+                  queue even they cannot relay (none)",
         set: |all, value| {
             value.clone_into(&mut all.mynetworks);
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "relay_domains",
+        meaning: "domains for which everybody may send, but without a queue cannot (none)",
+        set: |all, value| {
+            value.clone_into(&mut all.relay_domains);
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "smtpd_relay_restrictions",
+        meaning: "who may relay (permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination)",
+        set: |all, value| {
+            value.clone_into(&mut all.smtpd_relay_restrictions);
             Ok(())
         },
     },
@@ -158,6 +179,9 @@ impl Default for Parameters {
             myhostname: None,
             mydestination: "$myhostname, localhost.$mydomain, localhost".to_owned(),
             mynetworks: String::new(),
+            relay_domains: String::new(),
+            smtpd_relay_restrictions:
+                "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination".to_owned(),
             smtpd_authorized_xclient_hosts: String::new(),
             smtpd_authorized_xforward_hosts: String::new(),
             message_size_limit: limits.message_bytes_max,

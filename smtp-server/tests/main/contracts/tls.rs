@@ -11,9 +11,10 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
 use smtp_server::delivery::Memory;
+use smtp_server::relay::{CertificateHolders, LocalDomains, Networks};
 use smtp_server::{
-    AccessControl, Certificates, ClientCertificates, ConfigError, ServiceConfig, SessionInfo,
-    Stage, StageKind, TlsConfig, TlsConfigError, TlsInfo, Verdict,
+    AccessControl, Certificates, ClientCertificates, ConfigError, RelayPolicyExt, ServiceConfig,
+    SessionInfo, Stage, StageKind, TlsConfig, TlsConfigError, TlsInfo, Verdict,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -238,6 +239,39 @@ fn a_client_certificate_becomes_a_fact_if_its_authority_is_trusted() {
         }
         assert!(seen[2..].iter().all(|info| info.client_certificate.is_none()));
     }
+}
+
+/// What was proven of the speaker is not proven of the client that it speaks for.
+#[test]
+fn a_client_certificate_gives_the_right_to_relay_to_whoever_showed_it() {
+    let authority = Authority::new();
+    let (known, _) = authority.client(&["client.test"]);
+    let (unknown, _) = authority.client(&["other.test"]);
+    let without = Arc::new(tls::client(rustls::ALL_VERSIONS));
+    let (mut setup, _) = Setup::accepting();
+    let local = LocalDomains::new(["local.test"]).unwrap();
+    setup.relay = Arc::new(local.or(CertificateHolders::with_names(["client.test"]).unwrap()));
+    setup.xclient_clients = Networks::new(["127.0.0.1"]).unwrap();
+    runtime().block_on(async {
+        let running = running(&setup, authority.config(ClientCertificates::Optional)).await;
+        for (config, before, expected) in [
+            (&known, "NOOP\r\n", "250 2.1.5"),
+            (&unknown, "NOOP\r\n", "554 5.7.1"),
+            (&without, "NOOP\r\n", "554 5.7.1"),
+            (&known, "XCLIENT ADDR=192.0.2.9\r\n", "554 5.7.1"),
+            (&known, "XCLIENT HELO=client.test\r\n", "554 5.7.1"),
+        ] {
+            let mut client = connect(config, running.address).await.unwrap();
+            client.reply().await;
+            for command in [before, "EHLO client.test\r\n", "MAIL FROM:<>\r\n"] {
+                let reply = client.ask(command).await;
+                assert!(reply.starts_with('2'), "{command}: {reply}");
+            }
+            let reply = client.ask("RCPT TO:<v@ext.test>\r\n").await;
+            assert!(reply.starts_with(expected), "{before}: {reply}");
+        }
+        running.stop().await;
+    });
 }
 
 /// A client that notes whether it was asked for a certificate, and has none.
