@@ -18,13 +18,21 @@ mod prepare;
 mod scram;
 
 mod from_fn;
+#[cfg(feature = "password-hashes")]
+mod password_file;
 mod passwords;
 mod tokens;
 
 mod or;
+#[cfg(feature = "tokio")]
+mod throttle;
 
 pub use external::{CertificateIdentities, External};
 pub use from_fn::{FromFn, from_fn};
 pub use or::{AuthenticatorExt, Or};
+#[cfg(feature = "password-hashes")]
+pub use password_file::{HashKind, PasswordFile, PasswordFileError};
 pub use passwords::Passwords;
+#[cfg(feature = "tokio")]
+pub use throttle::{Throttle, ThrottleLimits};
 pub use tokens::Tokens;

@@ -12,6 +12,8 @@ mod message;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+#[cfg(feature = "password-hashes")]
+pub(super) use keys::are_of;
 pub(super) use keys::{decoy, random};
 use keys::{proves, signature};
 use message::{BindingFlag, ClientFinal, ClientFirst};
