@@ -3,5 +3,7 @@
 mod maildir;
 mod offers;
 mod policies;
+#[cfg(feature = "password-hashes")]
+mod sasl;
 mod sessions;
 mod trace;
