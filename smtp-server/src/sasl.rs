@@ -9,6 +9,8 @@
 
 #[cfg(feature = "scram")]
 mod cram_md5;
+#[cfg(all(unix, feature = "tokio"))]
+mod dovecot;
 mod external;
 mod login;
 mod oauth;
@@ -27,6 +29,8 @@ mod or;
 #[cfg(feature = "tokio")]
 mod throttle;
 
+#[cfg(all(unix, feature = "tokio"))]
+pub use dovecot::Dovecot;
 pub use external::{CertificateIdentities, External};
 pub use from_fn::{FromFn, from_fn};
 pub use or::{AuthenticatorExt, Or};

@@ -67,7 +67,9 @@ fn g02_responses_that_are_none() {
         assert_eq!(answers(&setup, turns), expected, "{turns:?}");
     }
     // Far longer than any response may be; in the end nobody listens any more.
-    for (length, expected, is_closed) in [(50_000, "500 5.5.6", false), (100_000, "500 5.5.2", true)] {
+    for (length, expected, is_closed) in
+        [(50_000, "500 5.5.6", false), (100_000, "500 5.5.2", true)]
+    {
         let long = format!("{}\r\n", "A".repeat(length));
         let turns = [Turn::send("EHLO a\r\n"), Turn::send("AUTH PLAIN\r\n"), Turn::send(long)];
         let run = pure::run(&setup, &turns, Cuts::Random(7));
