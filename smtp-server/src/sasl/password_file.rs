@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
+use std::hint::black_box;
 use std::num::NonZero;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -112,12 +113,11 @@ impl PasswordFile {
 
     /// Who is asked about, or somebody in place of an unknown one; `None` if there is nobody.
     fn entry(&self, user: &str) -> Option<(&Arc<Entry>, bool)> {
-        let known = self.by_name.get(user);
-        let decoy = || {
-            let users = u64::try_from(self.users.len()).ok()?;
-            usize::try_from(self.decoys.hash_one(user).checked_rem(users)?).ok()
-        };
-        let place = known.copied().or_else(decoy)?;
+        let known = self.by_name.get(user).copied();
+        // Chosen for everybody, so that it takes as long for a known user.
+        let users = u64::try_from(self.users.len()).ok()?;
+        let decoy = usize::try_from(self.decoys.hash_one(user).checked_rem(users)?).ok()?;
+        let place = known.unwrap_or(decoy);
         Some((self.users.get(place)?, known.is_some()))
     }
 }
@@ -200,8 +200,10 @@ impl CredentialStore for PasswordFile {
         user: &str,
         hash: ScramHash,
     ) -> Result<Option<ScramKeys>, LookupError> {
-        let known = self.entry(user).filter(|(_, is_known)| *is_known);
-        Ok(known.and_then(|(entry, _)| entry.scram_keys(hash)).cloned())
+        let Some((entry, is_known)) = self.entry(user) else { return Ok(None) };
+        // Copied for an unknown user, too: it is time that can be measured.
+        let keys = black_box(entry.scram_keys(hash).cloned());
+        Ok(keys.filter(|_| is_known))
     }
 
     async fn identity(&self, user: &str) -> Result<Option<Identity>, LookupError> {
