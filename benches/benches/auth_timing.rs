@@ -4,6 +4,8 @@
 //! compares the two. From [`T_MAX`] on, which chance reaches once in a hundred thousand runs, the times differ and this
 //! fails. The slowest twentieth of each is left out: what the machine did meanwhile.
 
+#![expect(clippy::expect_used, reason = "a benchmark ends with whatever is wrong")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
