@@ -264,6 +264,18 @@ pub const AUTH_NOT_OFFERED: Reply =
 /// The authenticator failed.
 pub const AUTH_TEMPORARY_FAILURE: Reply =
     stock(ReplyCode::TEMPORARY_FAILURE, (4, 7, 0), "Temporary authentication failure");
+/// A response along with AUTH, where the mechanism begins with a challenge (RFC 4954 4).
+pub const AUTH_UNEXPECTED_RESPONSE: Reply =
+    stock(ReplyCode::ARGUMENT_SYNTAX_ERROR, (5, 7, 0), "This mechanism begins with a challenge");
+/// A mechanism that is offered, but too weak for this user.
+pub const AUTH_MECHANISM_TOO_WEAK: Reply =
+    stock(ReplyCode::MECHANISM_TOO_WEAK, (5, 7, 9), "Authentication mechanism is too weak");
+/// A user whose password has to be seen once before this mechanism works.
+pub const AUTH_TRANSITION_NEEDED: Reply =
+    stock(ReplyCode::TRANSITION_NEEDED, (4, 7, 12), "A password transition is needed");
+/// AUTH after too many that failed.
+pub const AUTH_TOO_MANY_FAILURES: Reply =
+    stock(ReplyCode::MAILBOX_BUSY, (4, 7, 1), "Error: too many AUTH commands");
 /// MAIL before AUTH where that is required.
 pub const AUTH_REQUIRED: Reply =
     stock(ReplyCode::AUTH_REQUIRED, (5, 7, 0), "Authentication required");

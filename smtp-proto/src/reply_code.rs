@@ -38,6 +38,8 @@ impl ReplyCode {
     pub const START_MAIL_INPUT: Self = Self(354);
     /// 421: closing at our wish.
     pub const SERVICE_NOT_AVAILABLE: Self = Self(421);
+    /// 432: a password transition is needed (RFC 4954).
+    pub const TRANSITION_NEEDED: Self = Self(432);
     /// 450: the mailbox cannot be used now.
     pub const MAILBOX_BUSY: Self = Self(450);
     /// 451: an error on our side.
@@ -66,6 +68,8 @@ impl ReplyCode {
     pub const NO_MAIL_SERVICE: Self = Self(521);
     /// 530: authenticate, or begin TLS, first (RFC 4954, RFC 3207).
     pub const AUTH_REQUIRED: Self = Self(530);
+    /// 534: the mechanism is too weak (RFC 4954).
+    pub const MECHANISM_TOO_WEAK: Self = Self(534);
     /// 535: wrong credentials (RFC 4954).
     pub const AUTH_FAILED: Self = Self(535);
     /// 550: no such mailbox, or no access to it.

@@ -47,6 +47,9 @@ impl Observer for TracingObserver {
             Event::AuthenticationFailed { authcid, mechanism } => {
                 tracing::warn!(target: "smtp", service, client, login = ?authcid, mechanism, "authentication failed");
             }
+            Event::AuthenticationRefused { authcid, mechanism, refusal } => {
+                tracing::warn!(target: "smtp", service, client, login = ?authcid, mechanism, ?refusal, "authentication refused");
+            }
             Event::CredentialsUnavailable { error } => {
                 let error = error.to_string();
                 tracing::error!(target: "smtp", service, client, ?error, "no credentials");

@@ -34,6 +34,6 @@ pub use extension::ExtensionHandler;
 pub use observer::{CloseReason, Event, HookFailure, HookKind, Observer};
 pub use relay::RelayPolicy;
 pub use sasl::{
-    Authenticator, CredentialAnswer, CredentialQuery, CredentialStore, LookupError, SaslExchange,
-    SaslStep,
+    AuthRefusal, Authenticator, CredentialAnswer, CredentialQuery, CredentialStore, CustomQuery,
+    LookupError, SaslExchange, SaslStep, ScramHash, ScramKeys, ScramParameters, TokenVerifier,
 };

@@ -91,6 +91,8 @@ pub struct TlsInfo {
     pub server_name: Option<String>,
     /// The certificate that the client showed and was found valid; only clients that are asked for one show one.
     pub client_certificate: Option<Box<ClientCertificate>>,
+    /// What binds an authentication to this connection, where it can be relied upon.
+    pub channel_bindings: Option<Box<ChannelBindings>>,
 }
 
 impl TlsInfo {
@@ -106,7 +108,35 @@ impl TlsInfo {
             cipher: cipher.into(),
             server_name,
             client_certificate: None,
+            channel_bindings: None,
         }
+    }
+}
+
+/// Octets that client and server compute alike only if they are the two ends of the same TLS connection.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ChannelBindings {
+    /// `tls-exporter` (RFC 9266).
+    pub exporter: Option<[u8; 32]>,
+    /// `tls-server-end-point` (RFC 5929 4): a hash of the certificate that the server showed.
+    pub server_end_point: Option<Bytes>,
+}
+
+impl ChannelBindings {
+    /// The octets of the type that IANA registered under this name, if it is supported here.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&[u8]> {
+        match name {
+            "tls-exporter" => self.exporter.as_ref().map(<[u8; 32]>::as_slice),
+            "tls-server-end-point" => self.server_end_point.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for ChannelBindings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ChannelBindings")
     }
 }
 

@@ -120,14 +120,16 @@ pub use events::TracingObserver;
 pub use explain::{Explain, Explanation};
 pub use header::{HeaderField, HeaderFieldError};
 pub use hooks::{
-    AccessControl, Authenticator, Capabilities, CloseReason, CredentialAnswer, CredentialQuery,
-    CredentialStore, Delivery, Directory, DirectoryEntry, EtrnAnswer, Event, Expansion,
-    ExtensionHandler, HookFailure, HookKind, LookupError, Observer, Outcome, RelayPolicy,
-    SaslExchange, SaslStep, Stage, StageKind, Verification,
+    AccessControl, AuthRefusal, Authenticator, Capabilities, CloseReason, CredentialAnswer,
+    CredentialQuery, CredentialStore, CustomQuery, Delivery, Directory, DirectoryEntry, EtrnAnswer,
+    Event, Expansion, ExtensionHandler, HookFailure, HookKind, LookupError, Observer, Outcome,
+    RelayPolicy, SaslExchange, SaslStep, ScramHash, ScramKeys, ScramParameters, Stage, StageKind,
+    TokenVerifier, Verification,
 };
 pub use in_flight::InFlight;
 pub use info::{
-    ClientCertificate, Extensions, Hello, Identity, Peer, Service, SessionInfo, TlsInfo,
+    ChannelBindings, ClientCertificate, Extensions, Hello, Identity, Peer, Service, SessionInfo,
+    TlsInfo,
 };
 pub use relay::RelayPolicyExt;
 #[cfg(feature = "tokio")]

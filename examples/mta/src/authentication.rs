@@ -5,22 +5,22 @@
 //! * **Limits**: none. **Panics**: never. **Spec**: RFC 4954 3, RFC 6409 4.3.
 
 use async_trait::async_trait;
-use smtp_server::sasl::Passwords;
+use smtp_server::sasl::{PasswordFile, Passwords, Throttle, ThrottleLimits};
 use smtp_server::{
     Authenticator, CredentialAnswer, CredentialQuery, SaslExchange, Service, SessionInfo,
 };
 
-use crate::passwd::Users;
-
-/// PLAIN and LOGIN over the password file.
+/// Passwords of the file, for whoever does not guess too often.
 pub(crate) struct Authentication {
     has_users: bool,
-    passwords: Passwords<Users>,
+    passwords: Throttle<Passwords<PasswordFile>>,
 }
 
 impl Authentication {
-    pub(crate) fn new(users: Users) -> Self {
-        Self { has_users: !users.is_empty(), passwords: Passwords::new(users) }
+    pub(crate) fn new(users: PasswordFile) -> Self {
+        let has_users = !users.is_empty();
+        let passwords = Throttle::new(Passwords::new(users), ThrottleLimits::default());
+        Self { has_users, passwords }
     }
 
     fn is_offered(&self, service: Service) -> bool {

@@ -58,8 +58,8 @@ fn run(invocation: Invocation) -> Result<(), Failure> {
     match invocation {
         Invocation::Help => print(&help::text()),
         Invocation::Version => print(concat!("mta ", env!("CARGO_PKG_VERSION"), "\n")),
-        Invocation::ChangePassword { file, user } => {
-            return passwd::change(&file, &user, io::stdin().lock());
+        Invocation::ChangePassword { file, user, kind } => {
+            return passwd::change(&file, &user, kind, io::stdin().lock());
         }
         Invocation::Explain { options, facts } => {
             print(&explain::explain(Settings::load(*options)?, *facts)?);

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::Parser;
 use smtp_server::Service;
+use smtp_server::sasl::HashKind;
 
 use crate::failure::Failure;
 use facts::Facts;
@@ -27,8 +28,8 @@ use values::Address;
 pub(crate) enum Invocation {
     /// Receive mail.
     Serve(Box<Options>),
-    /// `mta passwd FILE USER`.
-    ChangePassword { file: PathBuf, user: String },
+    /// `mta passwd [--scram] FILE USER`.
+    ChangePassword { file: PathBuf, user: String, kind: HashKind },
     /// `mta explain`.
     Explain { options: Box<Options>, facts: Box<Facts> },
     /// `--help`.
@@ -133,12 +134,14 @@ fn next_is(parser: &mut Parser, word: &str) -> bool {
     parser.try_raw_args().and_then(|mut raw| raw.next_if(|next| next == word)).is_some()
 }
 
-/// `passwd FILE USER`, of which `passwd` is read.
+/// `passwd [--scram] FILE USER`, of which `passwd` is read.
 fn parse_passwd(mut parser: Parser) -> Result<Invocation, Failure> {
     let mut words = Vec::new();
+    let mut kind = HashKind::Argon2id;
     while let Some(argument) = parser.next().map_err(wrong_syntax)? {
         match argument {
             Long("help") | Short('h') => return Ok(Invocation::Help),
+            Long("scram") => kind = HashKind::ScramSha256,
             Value(word) => words.push(word),
             unknown => return Err(wrong_syntax(unknown.unexpected())),
         }
@@ -147,7 +150,7 @@ fn parse_passwd(mut parser: Parser) -> Result<Invocation, Failure> {
         Ok([file, user]) => {
             let user =
                 user.into_string().map_err(|_| Failure::usage("passwd: USER is not UTF-8"))?;
-            Ok(Invocation::ChangePassword { file: file.into(), user })
+            Ok(Invocation::ChangePassword { file: file.into(), user, kind })
         }
         Err(_) => Err(Failure::usage(
             "passwd wants a file and a user: mta passwd FILE USER, the password on standard input",
@@ -247,11 +250,17 @@ mod tests {
 
     #[test]
     fn passwd_wants_two_words() {
-        match parse("passwd users kim").unwrap() {
-            Invocation::ChangePassword { file, user } => {
-                assert_eq!((file, user.as_str()), (PathBuf::from("users"), "kim"));
+        for (line, expected) in [
+            ("passwd users kim", HashKind::Argon2id),
+            ("passwd --scram users kim", HashKind::ScramSha256),
+        ] {
+            match parse(line).unwrap() {
+                Invocation::ChangePassword { file, user, kind } => {
+                    assert_eq!((file, user.as_str()), (PathBuf::from("users"), "kim"));
+                    assert_eq!(kind, expected);
+                }
+                other => panic!("{other:?}"),
             }
-            other => panic!("{other:?}"),
         }
         for line in ["passwd", "passwd users", "passwd a b c", "passwd --x"] {
             assert!(parse(line).is_err_and(|message| message.ends_with("(64)")), "{line}");

@@ -14,6 +14,7 @@ use smtp_server::proto::AddressSyntax;
 use smtp_server::relay::{
     LocalDomains, Networks, RelayDomains, RelayParameters, RelayRestrictions,
 };
+use smtp_server::sasl::PasswordFile;
 use smtp_server::{BareNewline, ConfigError, Limits, Service};
 
 use crate::accounts::Accounts;
@@ -22,7 +23,7 @@ use crate::failure::Failure;
 use crate::options::Options;
 use crate::options::parameters::Parameters;
 use crate::options::values::Address;
-use crate::passwd::Users;
+use crate::passwd;
 use crate::recipients::KnownRecipients;
 use crate::tls::Certificate;
 
@@ -45,13 +46,13 @@ pub(crate) struct Settings {
     pub(crate) auth_in_clear: bool,
     /// `None` if one has to be made.
     pub(crate) certificate: Option<Certificate>,
-    pub(crate) users: Users,
+    pub(crate) users: PasswordFile,
 }
 
 impl Settings {
     /// Checks the options and reads the files they name.
     pub(crate) fn load(options: Options) -> Result<Self, Failure> {
-        let Options { data, addresses, passwd, parameters } = options;
+        let Options { data, addresses, passwd: users, parameters } = options;
         let listeners = addresses.open();
         check_listeners(&listeners)?;
         let host_name = parameters.myhostname.clone().unwrap_or_else(names::system_host_name);
@@ -66,7 +67,7 @@ impl Settings {
         )?;
         let certificate = certificate(&parameters)?;
         let known = KnownRecipients::load(&parameters.local_recipient_maps)?;
-        let users = passwd.as_deref().map_or_else(|| Ok(Users::nobody()), Users::load)?;
+        let users = users.as_deref().map(passwd::load).transpose()?.unwrap_or_default();
 
         let is_name = |domain: &&String| !domain.starts_with('[');
         let home_domain = domains.iter().find(is_name).unwrap_or(&host_name).clone();

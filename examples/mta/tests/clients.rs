@@ -14,6 +14,7 @@ mod relay;
 mod tool;
 
 mod curl;
+mod dovecot;
 mod exim;
 mod go;
 mod lettre;
@@ -25,6 +26,7 @@ mod openssl;
 mod postfix;
 mod reload;
 mod s_nail;
+mod sasl;
 mod smtp_source;
 mod smtplib;
 mod swaks;

@@ -217,8 +217,13 @@ pub(crate) fn run_as_is(args: &[&str]) -> Output {
 
 /// Runs `mta passwd FILE USER`, which reads `input`.
 pub(crate) fn run_passwd(file: &Path, user: &str, input: &str) -> Output {
+    run_passwd_with(&[], file, user, input)
+}
+
+/// The same with options before the file.
+pub(crate) fn run_passwd_with(options: &[&str], file: &Path, user: &str, input: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mta"));
-    command.args([OsStr::new("passwd"), file.as_os_str(), OsStr::new(user)]);
+    command.arg("passwd").args(options).args([file.as_os_str(), OsStr::new(user)]);
     run_with_input(&mut command, input)
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::client::Client;
-use crate::harness::{Mta, run_passwd};
+use crate::harness::{Mta, run_passwd, run_passwd_with};
 
 /// `\0kim\0secret` in base64.
 const KIM: &str = "AGtpbQBzZWNyZXQ=";
@@ -107,6 +107,34 @@ fn the_password_lets_a_user_send_to_local_domains_only() {
     assert!(reply.starts_with("554 5.7.1 ") && reply.contains("own domains"), "{reply}");
     let ended = mta.terminate();
     assert!(!ended.stderr.contains("secret") && !ended.stderr.contains(KIM), "{}", ended.stderr);
+}
+
+#[test]
+fn scram_is_offered_if_all_users_are_stored_for_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("users");
+    let scram = |user: &str| {
+        let output = run_passwd_with(&["--scram"], &file, user, "secret\n");
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    };
+    let path = file.to_str().expect("UTF-8");
+    scram("kim");
+    scram("lee");
+    let text = fs::read_to_string(&file).expect("the file");
+    assert!(text.lines().all(|line| line.contains(":SCRAM-SHA-256$")), "{text}");
+    for (added, expected) in
+        [(None, "AUTH SCRAM-SHA-256 PLAIN LOGIN"), (Some("eve"), "AUTH PLAIN LOGIN")]
+    {
+        if let Some(user) = added {
+            set(&file, user, "secret\n");
+        }
+        let mta = Mta::start(&["--passwd", path, "-o", "smtpd_tls_auth_only=no"]);
+        let mut client = Client::connect(mta.submission());
+        let hello = client.ask("EHLO client.example");
+        assert!(hello.contains(expected), "{hello}");
+        let reply = client.ask(&format!("AUTH PLAIN {KIM}"));
+        assert!(reply.starts_with("235 2.7.0 "), "{reply}");
+    }
 }
 
 #[test]

@@ -298,7 +298,12 @@ impl Hooks {
         let event = match &answer {
             CredentialAnswer::Granted(identity) => Event::Authenticated { identity, mechanism },
             CredentialAnswer::Denied => Event::AuthenticationFailed { authcid, mechanism },
+            CredentialAnswer::Refused(refusal) => {
+                Event::AuthenticationRefused { authcid, mechanism, refusal: *refusal }
+            }
             CredentialAnswer::Unavailable(error) => Event::CredentialsUnavailable { error },
+            // The exchange goes on.
+            CredentialAnswer::ScramKeys(_) | CredentialAnswer::Challenge(_) => return answer,
         };
         self.emit(&event, info);
         answer

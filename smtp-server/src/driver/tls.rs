@@ -6,6 +6,8 @@
 //! * **Limits**: [`Timeouts::handshake`](crate::config::Timeouts::handshake). **Panics**: never.
 //! * **Spec**: RFC 3207, RFC 8314 3.3, RFC 8446 6.
 
+mod channel;
+
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -24,19 +26,20 @@ use super::Connection;
 use super::wire::Stream;
 use crate::hooks::{CloseReason, Event};
 use crate::info::{ClientCertificate, TlsInfo};
+use channel::Recording;
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Does the handshake and tells the session.
     pub(super) async fn start_tls(&mut self) -> Result<(), CloseReason> {
         let Some(tls) = &self.context.tls else { return Err(CloseReason::TlsFailed) };
-        let config = tls.current();
+        let recording = Recording::new(&tls.current());
         let Stream::Plain(mut stream) = self.wire.take_stream() else {
             return Err(CloseReason::TlsFailed);
         };
         let limit = self.context.hooks.timeouts.handshake;
         let handshake = async {
             stream.flush().await?;
-            accept(stream, config).await
+            accept(stream, recording.config.clone()).await
         };
         let outcome = match tokio::time::timeout(limit, handshake).await {
             Ok(outcome) => outcome,
@@ -44,7 +47,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         };
         match outcome {
             Ok(stream) => {
-                self.session.handle_tls(facts(&stream));
+                self.session.handle_tls(facts(&stream, &recording));
                 self.wire.put_stream(Stream::Tls(Box::new(stream)));
                 self.emit(&Event::TlsStarted, &self.session.info());
                 Ok(())
@@ -77,7 +80,7 @@ async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     Err(error)
 }
 
-fn facts<S>(stream: &TlsStream<S>) -> TlsInfo {
+fn facts<S>(stream: &TlsStream<S>, recording: &Recording) -> TlsInfo {
     let (_, connection) = stream.get_ref();
     let protocol = match connection.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
@@ -89,6 +92,7 @@ fn facts<S>(stream: &TlsStream<S>) -> TlsInfo {
     let mut info = TlsInfo::new(protocol, cipher, connection.server_name().map(str::to_owned));
     info.client_certificate =
         connection.peer_certificates().and_then(<[_]>::first).map(client_certificate).map(Box::new);
+    info.channel_bindings = recording.bindings(connection);
     info
 }
 

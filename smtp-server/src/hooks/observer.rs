@@ -10,7 +10,7 @@ use std::time::Duration;
 use smtp_proto::{ForwardPath, Reply};
 
 use crate::envelope::{Envelope, QueueId, RecipientClass};
-use crate::hooks::{LookupError, StageKind};
+use crate::hooks::{AuthRefusal, LookupError, StageKind};
 use crate::info::{Identity, Peer, SessionInfo};
 use crate::verdict::{Note, Rejection};
 
@@ -64,6 +64,15 @@ pub enum Event<'a> {
         authcid: &'a str,
         /// How it tried.
         mechanism: &'a str,
+    },
+    /// The client was not told whether its credential is right, for a reason that it was told.
+    AuthenticationRefused {
+        /// The name it tried.
+        authcid: &'a str,
+        /// How it tried.
+        mechanism: &'a str,
+        /// Why; too many failures among it.
+        refusal: AuthRefusal,
     },
     /// A credential store could not be asked; the client was told to try again.
     CredentialsUnavailable {

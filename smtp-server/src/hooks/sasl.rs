@@ -3,20 +3,28 @@
 //! * **In**: a mechanism's name, then the client's responses. **Out**: challenges, a question to a
 //!   store, an [`Identity`] or a failure.
 //! * **Promises**: an exchange is pure and fresh for each AUTH; only stores are awaited; passwords sit
-//!   in [`Zeroizing`] memory and never print.
+//!   in [`Zeroizing`](zeroize::Zeroizing) memory and never print. Whoever tried to prove something is
+//!   asked about once more, right or wrong, so that each try is counted and told in one place.
 //! * **Limits**: a response has at most 12,288 octets of base64 (RFC 4954 4). **Panics**: caught.
 //! * **Spec**: RFC 4422 3, RFC 4954 4.
 
-use std::fmt;
+mod query;
+mod store;
 
 use async_trait::async_trait;
-use zeroize::Zeroizing;
+use smtp_proto::{Reply, replies};
 
 use crate::info::{Identity, SessionInfo};
 
+pub use query::{CredentialAnswer, CredentialQuery, CustomQuery};
+pub use store::{
+    CredentialStore, LookupError, ScramHash, ScramKeys, ScramParameters, TokenVerifier,
+};
+
 /// Offers mechanisms and answers what their exchanges ask.
 ///
-/// [`Passwords`](crate::sasl::Passwords) is the ready-made one, over any [`CredentialStore`].
+/// Ready-made ones are in [`sasl`](crate::sasl): [`Passwords`](crate::sasl::Passwords) over any
+/// [`CredentialStore`], [`Tokens`](crate::sasl::Tokens) over a [`TokenVerifier`], and others.
 #[async_trait]
 pub trait Authenticator: Send + Sync + 'static {
     /// The mechanisms to offer in this session, strongest first; names as in RFC 4422 3.1.
@@ -49,94 +57,49 @@ pub enum SaslStep {
     Done(Identity),
     /// Wrong or malformed (535).
     Failed,
+    /// Not now or not so, for a reason that the client may know.
+    Refused(AuthRefusal),
     /// The store could not answer (454).
     Unavailable,
 }
 
-/// A question to a credential store.
-#[derive(Clone)]
+/// Why a client is not even told whether its credential is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum CredentialQuery {
-    /// Is this the password of `authcid`, and may it act as `authzid`?
-    Verify {
-        /// Whose password it is said to be.
-        authcid: String,
-        /// Whom it wants to act as, if someone else.
-        authzid: Option<String>,
-        /// The password.
-        password: Zeroizing<String>,
-    },
+pub enum AuthRefusal {
+    /// It sent a response where the server speaks first (501 5.7.0, RFC 4954 4).
+    InitialResponse,
+    /// This user needs a stronger mechanism (534 5.7.9, RFC 4954 6).
+    MechanismTooWeak,
+    /// This user has to log in with PLAIN once, so that the store can keep another kind of hash
+    /// (432 4.7.12, RFC 4954 6).
+    TransitionNeeded,
+    /// The client, or whoever tries this account, was wrong too often (450 4.7.1).
+    TooManyFailures,
 }
 
-impl CredentialQuery {
-    /// The name to which the credential is said to belong.
+impl AuthRefusal {
+    /// What the client is told.
     #[must_use]
-    pub fn authcid(&self) -> &str {
+    pub fn reply(self) -> Reply {
         match self {
-            Self::Verify { authcid, .. } => authcid,
+            Self::InitialResponse => replies::AUTH_UNEXPECTED_RESPONSE,
+            Self::MechanismTooWeak => replies::AUTH_MECHANISM_TOO_WEAK,
+            Self::TransitionNeeded => replies::AUTH_TRANSITION_NEEDED,
+            Self::TooManyFailures => replies::AUTH_TOO_MANY_FAILURES,
         }
     }
 }
 
-impl fmt::Debug for CredentialQuery {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CredentialQuery").field("authcid", &self.authcid()).finish_non_exhaustive()
-    }
-}
-
-/// What a store says.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum CredentialAnswer {
-    /// Right.
-    Granted(Identity),
-    /// Wrong password, unknown user or not allowed: the client is not told which.
-    Denied,
-    /// The store cannot say now, for a reason that the log gets.
-    Unavailable(LookupError),
-}
-
-/// Where passwords are checked. It is the one thing most embedders write.
-///
-/// ```
-/// use async_trait::async_trait;
-/// use smtp_server::{CredentialStore, Identity, LookupError};
-///
-/// struct OneUser;
-///
-/// #[async_trait]
-/// impl CredentialStore for OneUser {
-///     async fn verify(&self, user: &str, password: &str) -> Result<Option<Identity>, LookupError> {
-///         Ok((user == "kim" && password == "secret").then(|| Identity::new(user)))
-///     }
-/// }
-/// ```
-#[async_trait]
-pub trait CredentialStore: Send + Sync + 'static {
-    /// The identity of `user` if `password` is right, `None` if not.
-    ///
-    /// Both are as the client sent them: a store that asks LDAP or SQL passes them as values, or escapes them.
-    /// Do the same work for an unknown user as for a known one, or the time taken tells them apart.
-    ///
-    /// # Errors
-    /// [`LookupError`] if the store cannot say; the client is told to try again.
-    async fn verify(&self, user: &str, password: &str) -> Result<Option<Identity>, LookupError>;
-
-    /// Whether `identity` may act as `authzid`. Only as itself, unless a store says more.
-    async fn may_act_as(&self, identity: &Identity, authzid: &str) -> Result<bool, LookupError> {
-        Ok(identity.authcid == authzid)
-    }
-}
-
-/// A table or store could not be asked. The detail is for the log; the peer never sees it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("look-up failed: {0}")]
-pub struct LookupError(String);
-
-impl LookupError {
-    /// A failure, with what the log should say of it.
-    #[must_use]
-    pub fn new(detail: impl Into<String>) -> Self {
-        Self(detail.into())
+impl From<CredentialAnswer> for SaslStep {
+    /// What most exchanges make of the last answer; one that they did not ask for is a failure.
+    fn from(answer: CredentialAnswer) -> Self {
+        match answer {
+            CredentialAnswer::Granted(identity) => Self::Done(identity),
+            CredentialAnswer::Challenge(octets) => Self::Challenge(octets),
+            CredentialAnswer::Refused(refusal) => Self::Refused(refusal),
+            CredentialAnswer::Unavailable(_) => Self::Unavailable,
+            CredentialAnswer::Denied | CredentialAnswer::ScramKeys(_) => Self::Failed,
+        }
     }
 }

@@ -2,10 +2,9 @@
 //!
 //! * **In**: two responses, the name possibly with AUTH itself. **Out**: a question to the store.
 //! * **Promises**: the prompts are the two that clients compare with. **Limits**: the AUTH line's.
-//! * **Panics**: never. **Spec**: draft-murchison-sasl-login.
+//! * **Panics**: never. **Spec**: draft-murchison-sasl-login, RFC 4013.
 
-use zeroize::Zeroizing;
-
+use super::prepare::prepared;
 use crate::hooks::{CredentialAnswer, CredentialQuery, SaslExchange, SaslStep};
 
 #[derive(Default)]
@@ -18,20 +17,16 @@ impl SaslExchange for Login {
         let Some(response) = response else {
             return SaslStep::Challenge(b"Username:".to_vec());
         };
-        let text = std::str::from_utf8(response)
-            .ok()
-            .filter(|text| !text.is_empty() && !text.contains('\0'));
+        let text = std::str::from_utf8(response).ok().and_then(prepared);
         match (text, self.authcid.take()) {
             (None, _) => SaslStep::Failed,
             (Some(authcid), None) => {
-                self.authcid = Some(authcid.to_owned());
+                self.authcid = Some(authcid.to_string());
                 SaslStep::Challenge(b"Password:".to_vec())
             }
-            (Some(password), Some(authcid)) => SaslStep::Ask(CredentialQuery::Verify {
-                authcid,
-                authzid: None,
-                password: Zeroizing::new(password.to_owned()),
-            }),
+            (Some(password), Some(authcid)) => {
+                SaslStep::Ask(CredentialQuery::Verify { authcid, authzid: None, password })
+            }
         }
     }
 

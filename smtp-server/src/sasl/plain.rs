@@ -1,11 +1,10 @@
 //! PLAIN: authzid, authcid and password in one message.
 //!
 //! * **In**: `[authzid] NUL authcid NUL password`. **Out**: a question to the store.
-//! * **Promises**: exactly two NULs, UTF-8, nothing empty but the authzid. **Limits**: the AUTH line's.
-//! * **Panics**: never. **Spec**: RFC 4616 2.
+//! * **Promises**: exactly two NULs, UTF-8, nothing empty but the authzid, also after preparation.
+//! * **Limits**: the AUTH line's. **Panics**: never. **Spec**: RFC 4616 2, RFC 4013.
 
-use zeroize::Zeroizing;
-
+use super::prepare::prepared;
 use crate::hooks::{CredentialAnswer, CredentialQuery, SaslExchange, SaslStep};
 
 #[derive(Default)]
@@ -33,22 +32,14 @@ impl SaslExchange for Plain {
 fn parse(message: &[u8]) -> Option<CredentialQuery> {
     let mut parts = std::str::from_utf8(message).ok()?.split('\0');
     let (authzid, authcid, password) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() || authcid.is_empty() || password.is_empty() {
+    if parts.next().is_some() {
         return None;
     }
+    let authzid = if authzid.is_empty() { None } else { Some(prepared(authzid)?.to_string()) };
+    let authcid = prepared(authcid)?.to_string();
     Some(CredentialQuery::Verify {
-        authcid: authcid.to_owned(),
-        authzid: (!authzid.is_empty() && authzid != authcid).then(|| authzid.to_owned()),
-        password: Zeroizing::new(password.to_owned()),
+        authzid: authzid.filter(|authzid| *authzid != authcid),
+        authcid,
+        password: prepared(password)?,
     })
-}
-
-impl From<CredentialAnswer> for SaslStep {
-    fn from(answer: CredentialAnswer) -> Self {
-        match answer {
-            CredentialAnswer::Granted(identity) => Self::Done(identity),
-            CredentialAnswer::Denied => Self::Failed,
-            CredentialAnswer::Unavailable(_) => Self::Unavailable,
-        }
-    }
 }

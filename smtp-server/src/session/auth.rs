@@ -114,6 +114,7 @@ impl Session {
                 self.output.push(&replies::AUTH_SUCCEEDED);
             }
             SaslStep::Failed => self.refuse(&replies::AUTH_FAILED),
+            SaslStep::Refused(refusal) => self.refuse(&refusal.reply()),
             SaslStep::Unavailable => self.refuse(&replies::AUTH_TEMPORARY_FAILURE),
         }
         State::Command(Mail::None)

@@ -80,6 +80,10 @@ impl Session {
             tls.client_certificate = None;
         }
         info.identity = known_value(client.login).map(Identity::new);
+        if let Some(tls) = &mut info.tls {
+            // The client spoken for is not the other end of this connection.
+            tls.channel_bindings = None;
+        }
         info.extensions = Extensions::default();
         self.claims = Claims {
             name: known_value(client.helo).map(|name| Box::new(name.into_owned())),

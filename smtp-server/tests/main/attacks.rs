@@ -1,6 +1,8 @@
 //! Hostile input, row by row; each test names its row.
 
 mod addresses;
+#[cfg(feature = "password-hashes")]
+mod auth;
 mod bdat;
 mod commands;
 mod content;

@@ -5,5 +5,7 @@ mod mail_domains;
 mod maildir;
 mod offers;
 mod policies;
+#[cfg(feature = "password-hashes")]
+mod sasl;
 mod sessions;
 mod trace;

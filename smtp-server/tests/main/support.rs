@@ -10,6 +10,8 @@ pub(crate) mod hooks;
 pub(crate) mod mail;
 pub(crate) mod octets;
 pub(crate) mod pure;
+#[cfg(feature = "password-hashes")]
+pub(crate) mod sasl;
 pub(crate) mod setup;
 pub(crate) mod tcp;
 pub(crate) mod tls;

@@ -12,9 +12,11 @@ A mail transfer agent that receives mail for its own domains and keeps it in Mai
 
 usage: mta [--data DIR] [--smtp ADDR] [--submission ADDR] [--submissions ADDR] [--lmtp ADDR]
            [--passwd FILE] [-o name=value]...
-       mta passwd FILE USER      store a password, which is read from standard input
+       mta passwd [--scram] FILE USER
+                            store a password, which is read from standard input; with --scram so that
+                            clients need not send it, if all users of the file are stored so
        mta explain [client=IP] [helo=NAME] [login=USER] [from=ADDRESS] to=ADDRESS [option]...
-                                 say what --smtp would answer to a recipient, and which rule decides
+                            say what --smtp would answer to a recipient, and which rule decides
 
   --data DIR           where everything is kept (./mta-data)
   --smtp ADDR          mail from other hosts (127.0.0.1:2525)

@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::client::ResolvesClientCert;
-use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
 use smtp_server::delivery::Memory;
@@ -24,7 +22,7 @@ use crate::support::client_hello::ClientHello;
 use crate::support::hooks::rejection;
 use crate::support::setup::Setup;
 use crate::support::tcp::{Client, Running};
-use crate::support::tls::{self, Pair};
+use crate::support::tls::{self, Authority, Pair};
 
 /// Notes what is known of TLS when the client says EHLO, and refuses TLS 1.2.
 #[derive(Clone, Default)]
@@ -163,36 +161,6 @@ fn certificates_are_replaced_under_a_running_server() {
         assert!(before.ask("EHLO client.test\r\n").await.starts_with("250"), "it goes on");
         running.stop().await;
     });
-}
-
-/// An authority, and certificates from it.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    fn client(&self, names: &[&str]) -> (Arc<ClientConfig>, Vec<u8>) {
-        let names = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(names).unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        let der = certificate.der().to_vec();
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let config = tls::trusting(rustls::ALL_VERSIONS)
-            .with_client_auth_cert(vec![certificate.der().clone()], key)
-            .unwrap();
-        (Arc::new(config), der)
-    }
-
-    fn config(&self, wanted: ClientCertificates) -> TlsConfig {
-        let own = tls::own();
-        let own = Certificates::from_pem(own.chain.as_bytes(), own.key.as_bytes()).unwrap();
-        TlsConfig::with_client_certificates(own, self.0.pem().as_bytes(), wanted).unwrap()
-    }
 }
 
 /// Whether the client is greeted and its EHLO answered.

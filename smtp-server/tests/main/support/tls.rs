@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
-use smtp_server::TlsConfig;
+use smtp_server::{Certificates, ClientCertificates, TlsConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -34,6 +35,36 @@ impl Pair {
 
     pub(crate) fn private_key(&self) -> PrivateKeyDer<'static> {
         PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap()
+    }
+}
+
+/// An authority, and certificates from it.
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    pub(crate) fn client(&self, names: &[&str]) -> (Arc<ClientConfig>, Vec<u8>) {
+        let names = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(names).unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        let der = certificate.der().to_vec();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let config = trusting(rustls::ALL_VERSIONS)
+            .with_client_auth_cert(vec![certificate.der().clone()], key)
+            .unwrap();
+        (Arc::new(config), der)
+    }
+
+    pub(crate) fn config(&self, wanted: ClientCertificates) -> TlsConfig {
+        let pair = own();
+        let own = Certificates::from_pem(pair.chain.as_bytes(), pair.key.as_bytes()).unwrap();
+        TlsConfig::with_client_certificates(own, self.0.pem().as_bytes(), wanted).unwrap()
     }
 }
 
