@@ -7,6 +7,7 @@
 //! * **Limits**: none. **Panics**: never. **Spec**: RFC 5321 3.6, 7.9; Postfix `mydestination`, `mynetworks`,
 //!   `permit_sasl_authenticated`.
 
+mod access_relay;
 mod authenticated;
 mod certificates;
 mod local_domains;
@@ -22,6 +23,7 @@ use smtp_proto::Domain;
 
 use crate::error::ConfigError;
 
+pub use access_relay::AccessRelay;
 pub use and::And;
 pub use authenticated::Authenticated;
 pub use certificates::CertificateHolders;

@@ -1,5 +1,6 @@
 //! What hooks and embedders may rely on; each test would fail without its promise.
 
+mod access_relay;
 mod admission;
 mod body;
 mod buffers;

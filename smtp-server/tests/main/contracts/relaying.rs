@@ -15,7 +15,7 @@ use crate::support::pure::block_on;
 const SHA256: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 /// A client at this address.
-fn client(address: &str) -> SessionInfo {
+pub(super) fn client(address: &str) -> SessionInfo {
     let remote = (address.parse::<std::net::IpAddr>().unwrap(), 1024).into();
     let peer = Peer::new(remote, "198.51.100.25:25".parse().unwrap());
     SessionInfo::new("mx.test", Service::Smtp, peer)
@@ -43,7 +43,7 @@ fn holder(names: &[&str]) -> SessionInfo {
 }
 
 /// The decision in a word, with its reason or its reply.
-fn decided(policy: &impl RelayPolicy, to: &str, info: &SessionInfo) -> String {
+pub(super) fn decided(policy: &impl RelayPolicy, to: &str, info: &SessionInfo) -> String {
     let path = ForwardPath::parse(to).unwrap().into_owned();
     let envelope = Envelope::new(ReversePath::Null, UnixMillis(0));
     match block_on(policy.decide(&path, &envelope, info)) {
