@@ -48,6 +48,7 @@ fn network_table() -> String {
     })
 }
 
+#[expect(clippy::expect_used, reason = "the text is written above")]
 fn read(table_type: TableType, text: &str) -> AccessTable {
     AccessTable::parse(table_type, "table", text).expect("the table has no fault")
 }
@@ -93,7 +94,7 @@ fn miss_a_million_keys(bencher: Bencher<'_, '_>) {
 fn find_among_a_hundred_thousand_networks(bencher: Bencher<'_, '_>) {
     let table = read(TableType::Network, &network_table());
     let address = |n: u32| Ipv4Addr::from(n.wrapping_mul(STRIDE) ^ (n & 1) << 31).to_string();
-    let addresses: Vec<_> = (0..LOOKUPS).map(|n| address(n)).collect();
+    let addresses: Vec<_> = (0..LOOKUPS).map(address).collect();
     let mut addresses = addresses.iter().cycle();
     bencher.bench_local(|| addresses.next().map(|address| table.find(black_box(address))));
 }
