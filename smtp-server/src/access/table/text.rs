@@ -13,19 +13,19 @@ use super::super::{AccessAction, TableError, key, sendmail};
 use super::actions::Actions;
 use super::lines::{Line, Source};
 
-/// All keys lie in one text; what finds them holds numbers only. A million keys as strings of their own would be
-/// three times as large.
+/// All keys lie in one text, each with a line feed behind it, which no key holds. What finds them holds numbers
+/// only, and all that a look-up needs in one place: each place more is another wait for memory. A million keys as
+/// strings of their own would be three times as large.
 pub(super) struct TextTable {
     keys: String,
-    places: Vec<Place>,
-    numbers: HashTable<u32>,
+    places: HashTable<Place>,
     hasher: RandomState,
     actions: Vec<AccessAction>,
 }
 
-/// Where a key ends (it begins where the one before ends), and the number of its action.
+/// Where a key begins, and the number of its action.
 struct Place {
-    end: u32,
+    start: u32,
     action: u32,
 }
 
@@ -57,16 +57,16 @@ impl TextTable {
 
     pub(super) fn find(&self, key: &str) -> Option<AccessAction> {
         let hash = self.hasher.hash_one(key);
-        let number = self.numbers.find(hash, |number| self.key(*number) == Some(key))?;
-        let place = self.places.get(*number as usize)?;
+        // Or it could be found in two keys, one behind the other.
+        let is_key = !key.contains('\n');
+        let place = self.places.find(hash, |place| is_key && is_at(&self.keys, place, key))?;
         self.actions.get(place.action as usize).cloned()
     }
 
     fn with_capacity(source: &Source<'_>) -> Self {
         Self {
             keys: String::with_capacity(source.bytes() / 2),
-            places: Vec::with_capacity(source.line_count()),
-            numbers: HashTable::with_capacity(source.line_count()),
+            places: HashTable::with_capacity(source.line_count()),
             hasher: RandomState::new(),
             actions: Vec::new(),
         }
@@ -74,41 +74,36 @@ impl TextTable {
 
     fn insert(&mut self, line: &Line<'_>, key: &str, action: u32) -> Result<(), TableError> {
         let full = |_| line.expected(0, "fewer keys in one table");
-        let number = u32::try_from(self.places.len()).map_err(full)?;
-        let end = u32::try_from(self.keys.len() + key.len()).map_err(full)?;
-        let Self { keys, places, numbers, hasher, .. } = self;
-        let key_of = |number: &u32| key_at(keys, places, *number).unwrap_or_default();
-        let is_same = |number: &u32| key_of(number) == key;
-        let entry =
-            numbers.entry(hasher.hash_one(key), is_same, |number| hasher.hash_one(key_of(number)));
+        let start = u32::try_from(self.keys.len()).map_err(full)?;
+        let Self { keys, places, hasher, .. } = self;
+        let is_same = |place: &Place| is_at(keys, place, key);
+        let entry = places
+            .entry(hasher.hash_one(key), is_same, |place| hasher.hash_one(key_at(keys, place)));
         let Entry::Vacant(entry) = entry else {
             return Err(line.expected(0, "a key that is not in the table yet"));
         };
-        entry.insert(number);
-        self.keys.push_str(key);
-        self.places.push(Place { end, action });
+        entry.insert(Place { start, action });
+        self.keys.extend([key, "\n"]);
         Ok(())
     }
 
     fn finish(mut self, actions: Actions) -> Self {
         self.actions = actions.into_vec();
         self.keys.shrink_to_fit();
-        self.places.shrink_to_fit();
         self
-    }
-
-    fn key(&self, number: u32) -> Option<&str> {
-        key_at(&self.keys, &self.places, number)
     }
 }
 
-fn key_at<'a>(keys: &'a str, places: &[Place], number: u32) -> Option<&'a str> {
-    let number = number as usize;
-    let start = match number.checked_sub(1) {
-        Some(before) => places.get(before)?.end as usize,
-        None => 0,
-    };
-    keys.get(start..places.get(number)?.end as usize)
+fn is_at(keys: &str, place: &Place, key: &str) -> bool {
+    let rest = keys
+        .as_bytes()
+        .get(place.start as usize..)
+        .and_then(|rest| rest.strip_prefix(key.as_bytes()));
+    rest.is_some_and(|rest| rest.first() == Some(&b'\n'))
+}
+
+fn key_at<'a>(keys: &'a str, place: &Place) -> &'a str {
+    keys.get(place.start as usize..).and_then(|rest| rest.lines().next()).unwrap_or_default()
 }
 
 /// The key with its tag in lower case, or `None` if the tag is about something else.
