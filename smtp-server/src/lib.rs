@@ -55,6 +55,17 @@
 //! # }
 //! ```
 //!
+//! # Features
+//!
+//! | feature | what it brings |
+//! |---|---|
+//! | `tokio`, `tls`, `idna` | the driver, STARTTLS and implicit TLS, A-labels; on by default |
+//! | `tracing` | events as `tracing` records |
+//! | `dns` | a resolver, and access control that asks it |
+//! | `scram`, `password-hashes` | SCRAM and CRAM-MD5; a password file |
+//! | `regex-maps` | access tables of patterns |
+//! | `message-auth` | DKIM signatures |
+//!
 //! # Where to read on
 //!
 //! [`hooks`] for what you may decide, [`config`] for limits and times, [`body`] for how content comes,

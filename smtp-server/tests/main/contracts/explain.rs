@@ -56,9 +56,7 @@ fn each_rule_that_was_asked_says_why() {
     let explained = explain(&setup, "192.0.2.9", None, "<a@ext.test>", "<v@ext.test>");
     assert_eq!(
         explained.to_string(),
-        "access control (Client): nothing against it\n\
-         access control (Hello): nothing against it\n\
-         access control (Sender): nothing against it\n\
+        "access control (Sender): nothing against it\n\
          local domains: the domain of <v@ext.test> is none of them\n\
          networks: the client is in none of them\n\
          authenticated: the client did not log in\n\
