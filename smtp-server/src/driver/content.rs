@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::end_of_data::EndOfData;
 use super::hook_clock::{self, Turn};
+use super::resolve::Hooks;
 use super::wire::Wire;
 use super::{Connection, now};
 use crate::body::{Body, BodyError, PollChunk};
@@ -64,31 +65,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let turn = Turn::default();
         let write_timeout = hooks.timeouts.write;
         let mut source = Source { wire, session, turn: &turn, write_timeout, now };
-        let check = EndOfData::new(hooks, &message.envelope, info);
-        let ruling = check.as_ref().map(EndOfData::ruling);
-        let (mut plain, mut checked);
-        let content: &mut (dyn PollChunk + Send) = match check {
-            None => &mut source,
-            Some(check) => {
-                plain = Body::new(&mut source, Vec::new());
-                checked = plain.filtered(Box::new(check));
-                &mut checked
-            }
+        let fields = std::mem::take(&mut message.fields);
+        let Some(check) = EndOfData::new(hooks, &message.envelope, info) else {
+            let mut body = Body::new(&mut source, fields);
+            return hand_over(hooks, &turn, message, &mut body, info).await;
         };
-        let mut body = Body::new(content, std::mem::take(&mut message.fields));
-        let delivery = pin!(async {
-            if message.envelope.handling.discard {
-                body.drain().await?;
-                return Ok(Receipt::from(Accepted::new()));
-            }
-            hooks.delivery.deliver(message.envelope, &mut body, info).await
+        let ruling = check.ruling();
+        // Boxed, or every connection had room for it.
+        let delivered = Box::pin(async {
+            let mut plain = Body::new(&mut source, Vec::new());
+            let mut checked = plain.filtered(Box::new(check));
+            let mut body = Body::new(&mut checked, fields);
+            hand_over(hooks, &turn, message, &mut body, info).await
         });
-        let delivered = hook_clock::call(&hooks.timeouts, &turn, delivery).await?;
-        Ok(match ruling {
-            None => delivered,
-            Some(ruling) => ruling.or(delivered),
-        })
+        Ok(ruling.or(delivered.await?))
     }
+}
+
+/// Gives the message to the delivery, unless it is to be discarded.
+async fn hand_over(
+    hooks: &Hooks,
+    turn: &Turn,
+    message: Box<Message>,
+    body: &mut Body<'_>,
+    info: &SessionInfo,
+) -> Result<Delivered, HookFailure> {
+    let delivery = pin!(async {
+        if message.envelope.handling.discard {
+            body.drain().await?;
+            return Ok(Receipt::from(Accepted::new()));
+        }
+        hooks.delivery.deliver(message.envelope, body, info).await
+    });
+    hook_clock::call(&hooks.timeouts, turn, delivery).await
 }
 
 struct Source<'a, S> {
