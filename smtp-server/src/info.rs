@@ -68,6 +68,11 @@ impl Peer {
     pub fn ip(&self) -> Option<IpAddr> {
         self.remote.map(|address| address.ip().to_canonical())
     }
+
+    /// Our own IP address, written in the same way.
+    pub(crate) fn local_ip(&self) -> Option<IpAddr> {
+        self.local.map(|address| address.ip().to_canonical())
+    }
 }
 
 /// How the client introduced itself: a claim, not a proof.

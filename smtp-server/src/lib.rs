@@ -84,6 +84,7 @@ pub mod envelope;
 pub mod header;
 mod in_flight;
 pub mod info;
+mod prefix;
 pub mod time;
 pub mod trace;
 pub mod verdict;

@@ -19,7 +19,7 @@ mod or;
 
 mod restrictions;
 
-use smtp_proto::Domain;
+use smtp_proto::{Domain, LocalPart};
 
 use crate::error::ConfigError;
 
@@ -40,4 +40,9 @@ fn parse_domain(domain: &str) -> Result<Domain<'static>, ConfigError> {
     Domain::parse(domain)
         .map(Domain::into_owned)
         .map_err(|_| ConfigError::Domain(domain.to_owned()))
+}
+
+/// Whether the host behind might send the message further than to the domain.
+fn could_go_further(local_part: &LocalPart<'_>) -> bool {
+    local_part.unquoted().contains(['%', '!', '@'])
 }

@@ -12,17 +12,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use smtp_proto::{ForwardPath, ReplyCode};
 
-use super::common::{is_foreign_host, network, refusal};
+use super::common::{is_foreign_host, refusal};
 use super::greylist_store::{GreylistEntry, GreylistKey, GreylistStore};
 use crate::envelope::Envelope;
 use crate::hooks::{AccessControl, LookupError, Stage, StageKind};
 use crate::info::SessionInfo;
+use crate::prefix::{IPV6_CLIENT_BITS, prefix};
 use crate::relay::Networks;
 use crate::time::UnixMillis;
 use crate::verdict::{Rejection, Verdict};
 
 /// Large senders come back from another address of the same network.
-const IPV4_NETWORK_BITS: u32 = 24;
+const IPV4_NETWORK_BITS: u8 = 24;
 
 /// The times of greylisting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,7 +152,7 @@ impl<S: GreylistStore> AccessControl for Greylist<S> {
 
 fn key(info: &SessionInfo, envelope: &Envelope, to: &ForwardPath<'_>) -> Option<GreylistKey> {
     Some(GreylistKey {
-        network: network(info.peer.ip()?, IPV4_NETWORK_BITS),
+        network: prefix(info.peer.ip()?, IPV4_NETWORK_BITS, IPV6_CLIENT_BITS),
         sender: envelope.reverse_path.to_string().to_lowercase(),
         recipient: to.to_string().to_lowercase(),
     })

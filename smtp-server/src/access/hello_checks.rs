@@ -134,7 +134,7 @@ impl AccessControl for HelloChecks {
 }
 
 fn is_ours(name: &ClientName<'_>, info: &SessionInfo) -> bool {
-    let own = info.peer.local.map(|address| address.ip().to_canonical());
+    let own = info.peer.local_ip();
     if own.is_some() && own == info.peer.ip() {
         return false;
     }

@@ -196,7 +196,7 @@ fn request(stage: &Stage<'_>, info: &SessionInfo) -> String {
     request.put("client_name", &name);
     request.put("reverse_client_name", &reverse);
     request.put("client_port", &text(info.peer.remote.map(|end| end.port())));
-    request.put("server_address", &text(info.peer.local.map(|end| end.ip().to_canonical())));
+    request.put("server_address", &text(info.peer.local_ip()));
     request.put("server_port", &text(info.peer.local.map(|end| end.port())));
     request.put("sasl_username", info.identity.as_ref().map_or("", |identity| &identity.authcid));
     let tls = info.tls.as_ref();

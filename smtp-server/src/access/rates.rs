@@ -16,10 +16,11 @@ use async_trait::async_trait;
 use smtp_proto::ReplyCode;
 
 use super::bounded::Bounded;
-use super::common::{network, refusal};
+use super::common::refusal;
 use super::rate::{Rate, Usage};
 use crate::hooks::{AccessControl, Event, Observer, Stage, StageKind};
 use crate::info::SessionInfo;
+use crate::prefix;
 use crate::relay::Networks;
 use crate::time::UnixMillis;
 use crate::verdict::{Rejection, Verdict};
@@ -162,7 +163,7 @@ impl Rates {
 
     fn client(&self, info: &SessionInfo) -> Option<Who> {
         let ip = info.peer.ip().filter(|_| self.exempt.network_of(&info.peer).is_none())?;
-        Some(Who::Client(network(ip, 32)))
+        Some(Who::Client(prefix::client(ip)))
     }
 
     /// Whom messages and recipients are counted for, and which of the two rates is that one's.

@@ -8,13 +8,11 @@
 //!   [`Limits::connections_per_network_max`]. **Panics**: never. **Spec**: RFC 5321 7.8.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::Limits;
-
-const IPV4_CLIENT_BITS: u8 = 32;
-const IPV6_CLIENT_BITS: u8 = 64;
+use crate::prefix::{client, prefix};
 
 pub(crate) struct Admission {
     limits: Limits,
@@ -101,7 +99,7 @@ impl Drop for Permit {
 impl Prefixes {
     fn of(ip: IpAddr, limits: &Limits) -> Self {
         Self {
-            client: prefix(ip, IPV4_CLIENT_BITS, IPV6_CLIENT_BITS),
+            client: client(ip),
             network: prefix(ip, limits.ipv4_network_prefix_bits, limits.ipv6_network_prefix_bits),
         }
     }
@@ -128,21 +126,6 @@ impl Tally {
 
 fn is_reached(max: Option<usize>, count: usize) -> bool {
     max.is_some_and(|max| max <= count)
-}
-
-/// The leading bits of an address, the others zero.
-fn prefix(ip: IpAddr, ipv4_bits: u8, ipv6_bits: u8) -> IpAddr {
-    let others = |all: u32, bits: u8| all.saturating_sub(bits.into());
-    match ip {
-        IpAddr::V4(ip) => {
-            let mask = u32::MAX.checked_shl(others(u32::BITS, ipv4_bits)).unwrap_or(0);
-            Ipv4Addr::from_bits(ip.to_bits() & mask).into()
-        }
-        IpAddr::V6(ip) => {
-            let mask = u128::MAX.checked_shl(others(u128::BITS, ipv6_bits)).unwrap_or(0);
-            Ipv6Addr::from_bits(ip.to_bits() & mask).into()
-        }
-    }
 }
 
 #[cfg(test)]

@@ -101,10 +101,10 @@ fn client_keys(ip: IpAddr) -> Vec<String> {
 
 /// The address, then its domain and the parents of that; nothing for one that could be sent further.
 fn mailbox_keys(mailbox: &Mailbox<'_>) -> Vec<String> {
-    let user = mailbox.local_part.unquoted().to_lowercase();
-    if user.contains(['%', '!', '@']) {
+    if super::could_go_further(&mailbox.local_part) {
         return Vec::new();
     }
+    let user = mailbox.local_part.unquoted().to_lowercase();
     let Some(domain) = mailbox.domain.to_ascii() else {
         return vec![mailbox.domain.as_str().to_lowercase()];
     };

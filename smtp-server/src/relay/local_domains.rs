@@ -54,7 +54,7 @@ impl LocalDomains {
     }
 
     fn is_local(&self, domain: &Domain<'_>, info: &SessionInfo) -> bool {
-        let own = info.peer.local.map(|address| address.ip().to_canonical());
+        let own = info.peer.local_ip();
         match domain.ip() {
             Some(ip) if Some(ip.to_canonical()) == own => true,
             _ => self.domains.contains(&domain.clone().into_owned()),

@@ -51,7 +51,7 @@ impl RelayDomains {
             info.note(|| format!("relay domains: {} is none of them", mailbox.domain));
             return RelayDecision::Deny;
         };
-        if mailbox.local_part.unquoted().contains(['%', '!', '@']) {
+        if super::could_go_further(&mailbox.local_part) {
             info.note(|| format!("relay domains: {to} could be sent further than to {domain}"));
             return RelayDecision::Deny;
         }

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
 use std::hash::BuildHasher;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use crate::driver::now;
 use crate::hooks::{AuthRefusal, Authenticator, CredentialAnswer, CredentialQuery, SaslExchange};
 use crate::info::SessionInfo;
+use crate::prefix;
 
 /// With more, any of them is forgotten for the new one.
 const TALLIES_MAX: usize = 65_536;
@@ -110,11 +111,7 @@ enum Subject {
 
 impl Subject {
     fn client(ip: IpAddr) -> Self {
-        const NETWORK: u128 = !(u64::MAX as u128);
-        match ip {
-            IpAddr::V4(_) => Self::Client(ip),
-            IpAddr::V6(ip) => Self::Client(Ipv6Addr::from_bits(ip.to_bits() & NETWORK).into()),
-        }
+        Self::Client(prefix::client(ip))
     }
 }
 
