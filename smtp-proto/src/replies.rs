@@ -175,6 +175,9 @@ pub const ONE_RECIPIENT_PER_TRANSACTION: Reply =
 /// Content, or its announced size, over the limit.
 pub const MESSAGE_TOO_LARGE: Reply =
     stock(ReplyCode::STORAGE_EXCEEDED, (5, 3, 4), "Message too large");
+/// A header section over the limit.
+pub const HEADER_TOO_LARGE: Reply =
+    stock(ReplyCode::STORAGE_EXCEEDED, (5, 3, 4), "Header section too large");
 /// Content with more trace fields than a message collects on its way.
 pub const TOO_MANY_HOPS: Reply =
     stock(ReplyCode::TRANSACTION_FAILED, (5, 4, 0), "Too many hops: this looks like a mail loop");

@@ -479,6 +479,7 @@ static STOCK: &[(Reply, &str)] = &[
     (replies::TOO_MANY_RECIPIENTS, "452 4.5.3 "),
     (replies::ONE_RECIPIENT_PER_TRANSACTION, "452 4.5.3 "),
     (replies::MESSAGE_TOO_LARGE, "552 5.3.4 "),
+    (replies::HEADER_TOO_LARGE, "552 5.3.4 "),
     (replies::NOT_ASCII, "500 5.5.2 "),
     (replies::SENDER_NEEDS_SMTPUTF8, "550 5.6.7 "),
     (replies::USER_UNKNOWN, "550 5.1.1 User unknown"),

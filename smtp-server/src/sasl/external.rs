@@ -83,11 +83,7 @@ impl<I: CertificateIdentities> Authenticator for External<I> {
         else {
             return CredentialAnswer::Denied;
         };
-        match self.identity(certificate, authzid.as_deref()).await {
-            Ok(Some(identity)) => CredentialAnswer::Granted(identity),
-            Ok(None) => CredentialAnswer::Denied,
-            Err(error) => CredentialAnswer::Unavailable(error),
-        }
+        self.identity(certificate, authzid.as_deref()).await.into()
     }
 }
 

@@ -48,10 +48,6 @@ impl<V: TokenVerifier> Authenticator for Tokens<V> {
             return CredentialAnswer::Denied;
         };
         let user = Some(authcid.as_str()).filter(|authcid| !authcid.is_empty());
-        match self.verifier.verify(token, user, info).await {
-            Ok(Some(identity)) => CredentialAnswer::Granted(identity),
-            Ok(None) => CredentialAnswer::Denied,
-            Err(error) => CredentialAnswer::Unavailable(error),
-        }
+        self.verifier.verify(token, user, info).await.into()
     }
 }

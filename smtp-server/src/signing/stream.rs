@@ -13,7 +13,7 @@ use mail_auth::common::headers::HeaderWriter as _;
 use mail_auth::dkim::DkimSigner;
 use mail_auth::dkim::streaming::DkimSigningStream;
 use memchr::memmem;
-use smtp_proto::{EnhancedCode, Reply, ReplyCode};
+use smtp_proto::replies;
 
 use super::HEADER_SECTION_BYTES_MAX;
 use super::keys::{DkimKey, SharedKey, keys_of};
@@ -58,7 +58,7 @@ impl<'k, 'b, 'c> Signing<'k, 'b, 'c> {
                     let header = std::mem::take(header);
                     self.begin(&header, seen + end + HEADER_END.len());
                 } else if HEADER_SECTION_BYTES_MAX < header.len() {
-                    return Err(BodyError::Refused(header_too_large()));
+                    return Err(BodyError::Refused(Rejection::stock(replies::HEADER_TOO_LARGE)));
                 }
             }
             State::Content(streams) => streams.iter_mut().for_each(|stream| stream.write(chunk)),
@@ -129,13 +129,4 @@ fn field(stream: DkimSigningStream<'_, SharedKey>) -> Option<HeaderField> {
     let signature = stream.finish().ok()?.to_header();
     let (name, value) = signature.trim_end().split_once(": ")?;
     HeaderField::new(name, value).ok()
-}
-
-fn header_too_large() -> Rejection {
-    let reply = Reply::new(
-        ReplyCode::STORAGE_EXCEEDED,
-        Some(EnhancedCode::new(5, 3, 4)),
-        "Header section too large",
-    );
-    Rejection::stock(reply)
 }

@@ -115,3 +115,14 @@ pub enum CredentialAnswer {
     /// The store cannot say now, for a reason that the log gets.
     Unavailable(LookupError),
 }
+
+/// What a store says that knows identities and nothing else.
+impl From<Result<Option<Identity>, LookupError>> for CredentialAnswer {
+    fn from(found: Result<Option<Identity>, LookupError>) -> Self {
+        match found {
+            Ok(Some(identity)) => Self::Granted(identity),
+            Ok(None) => Self::Denied,
+            Err(error) => Self::Unavailable(error),
+        }
+    }
+}
