@@ -1,7 +1,21 @@
 //! The queue: keep a message, deliver it, or say why not.
 //!
-//! This crate is still empty. It is in the workspace because its place in the architecture is settled:
-//! a `Queue` will implement `smtp_server::Delivery`, so that a server is built with a queue exactly as it is
-//! built with a `Maildir` today. It will have a pure queue manager, a spool that is the only code to touch
-//! files, and transports that are the only code to talk to a next hop. Until then, a program that must
-//! relay mail can implement `Delivery` over a spool of its own.
+//! Values come first: an [`entry`] is a message with its recipients, a [`status`] is what became of one of
+//! them. A [`spool`] keeps entries through power loss, a [`route`] is where a recipient goes next, and a
+//! [`transport`] takes it there.
+
+pub mod entry;
+pub mod status;
+
+pub mod content;
+pub mod spool;
+
+pub mod route;
+pub mod transport;
+
+pub use content::{Content, ContentBody, ReadAt, StagedBody, StagedContent};
+pub use entry::{QueueEntry, QueuedRecipient, RecipientState, Row, RowKey};
+pub use route::{NextHop, Router};
+pub use spool::{Change, ContentWriter, NewMessage, Opened, Schedule, Spool, SpoolError};
+pub use status::{NextHost, Outcome, Status};
+pub use transport::{Feedback, Job, Outcomes, Report, Transport};

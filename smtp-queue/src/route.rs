@@ -1,0 +1,32 @@
+//! Routing: where a recipient goes next.
+//!
+//! * **In**: a domain and whether it is ours. **Out**: a transport, and the hosts that it may use.
+//! * **Promises**: a local recipient never gets a next hop on another host. **Limits**: hosts are bounded by the
+//!   router. **Panics**: never. **Spec**: RFC 5321 5.1.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::status::{NextHost, Outcome};
+
+/// Finds the next hop.
+#[async_trait]
+pub trait Router: Send + Sync + 'static {
+    /// Where mail for `domain` goes, which is in lower case, or empty for `<postmaster>`.
+    ///
+    /// # Errors
+    /// [`Outcome::Deferred`] or [`Outcome::Failed`] for all of its recipients.
+    async fn route(&self, domain: &str, is_local: bool) -> Result<NextHop, Outcome>;
+}
+
+/// Where to, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextHop {
+    /// The name of the transport that takes it there.
+    pub transport: Arc<str>,
+    /// The key of concurrency: the same for domains that are served by the same hosts in the same way.
+    pub site: Arc<str>,
+    /// The hosts in the order in which to try them; empty for a transport that stays on this host.
+    pub hosts: Arc<[NextHost]>,
+}

@@ -1,0 +1,76 @@
+//! What became of a recipient, and who said so.
+//!
+//! * **In**: a next hop's reply, or a failure of our own. **Out**: what a log line and a report say of it.
+//! * **Promises**: the class of the code agrees with the outcome that holds it. **Limits**: the reply's.
+//! * **Panics**: never. **Spec**: RFC 3463; RFC 3464 2.3 (`Status`, `Remote-MTA`, `Diagnostic-Code`).
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use smtp_proto::{EnhancedCode, Reply};
+
+/// Why, in a code, in words, and in the next hop's own reply if it gave one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The enhanced code: the next hop's, or ours.
+    pub code: EnhancedCode,
+    /// The whole reason as a log line has it in parentheses.
+    pub text: String,
+    /// What the next hop said, if it said anything.
+    pub reply: Option<Reply>,
+    /// Who said it, or who could not be reached.
+    pub remote: Option<NextHost>,
+}
+
+/// A host that mail is passed on to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NextHost {
+    /// Its name, or its address literal.
+    pub name: String,
+    /// Where it was reached, if it came so far.
+    pub address: Option<SocketAddr>,
+}
+
+impl fmt::Display for NextHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            Some(address) => write!(f, "{}[{}]:{}", self.name, address.ip(), address.port()),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+/// What one attempt did for one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It is in its mailbox.
+    Delivered(Status),
+    /// The next hop took it over.
+    Relayed {
+        /// What it said.
+        status: Status,
+        /// Whether it also took over the duty to report (it offers DSN, RFC 3461 5.2.2).
+        reports: bool,
+    },
+    /// The address stands for others, who have been given the message (RFC 3461 5.2.7).
+    Expanded(Status),
+    /// Not now.
+    Deferred(Status),
+    /// Not ever.
+    Failed(Status),
+}
+
+impl Outcome {
+    /// Why.
+    #[must_use]
+    pub fn status(&self) -> &Status {
+        match self {
+            Self::Delivered(status)
+            | Self::Relayed { status, .. }
+            | Self::Expanded(status)
+            | Self::Deferred(status)
+            | Self::Failed(status) => status,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Transports: how a message gets to its next hop.
+//!
+//! * **In**: a [`Job`]. **Out**: a [`Report`] for each recipient, as soon as it is known.
+//! * **Promises**: an attempt reports each recipient once, and is never dropped between the final dot and its
+//!   reply. **Limits**: each transport's own. **Panics**: caught by the runner; what was not reported is deferred.
+//! * **Spec**: RFC 5321 4.5.4.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::content::Content;
+use crate::entry::QueueEntry;
+use crate::route::NextHop;
+use crate::status::{Outcome, Status};
+
+/// Takes messages to a next hop, or into a mailbox.
+#[async_trait]
+pub trait Transport: Send + Sync + 'static {
+    /// Tries once, for all recipients of the job.
+    async fn attempt(&self, job: &Job, outcomes: &mut dyn Outcomes) -> Feedback;
+}
+
+/// One message for some of its recipients at one next hop.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The message.
+    pub entry: Arc<QueueEntry>,
+    /// The indices of the recipients that this is about.
+    pub recipients: Vec<u32>,
+    /// What to send.
+    pub content: Content,
+    /// Where to.
+    pub next_hop: NextHop,
+}
+
+/// Is told what became of each recipient.
+pub trait Outcomes: Send {
+    /// Takes one recipient's outcome.
+    fn report(&mut self, report: Report);
+}
+
+/// One recipient's outcome, and how long it took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The recipient's index in the entry.
+    pub recipient: u32,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// DNS, TCP, HELO and TLS.
+    pub set_up: Duration,
+    /// From MAIL to the reply.
+    pub transmission: Duration,
+    /// How many messages the connection carried, this one included; 0 where there is none.
+    pub connection_uses: u32,
+}
+
+/// What the attempt says of the site as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Feedback {
+    /// Somebody there spoke with us, whatever was said of recipients and message.
+    Reached,
+    /// Nobody there could be reached or would speak with us (connect, greeting, EHLO, TLS, 421).
+    Unreachable(Status),
+}
