@@ -64,6 +64,7 @@ pub struct Rates {
     messages: Option<Rate>,
     recipients: Option<Rate>,
     auth_failures: Option<Rate>,
+    login_connections: Option<Rate>,
     login_messages: Option<Rate>,
     login_recipients: Option<Rate>,
     exempt: Networks,
@@ -94,7 +95,8 @@ struct Decided {
 #[derive(Debug)]
 struct Counters {
     usages: Bounded<(What, Who), Usage>,
-    connections: Bounded<SocketAddr, Decided>,
+    /// Of the client, and of the login that it has.
+    connections: Bounded<(SocketAddr, bool), Decided>,
     messages: Bounded<SocketAddr, Decided>,
     /// The latest time that any stage told: failures are told without one.
     latest: UnixMillis,
@@ -137,6 +139,14 @@ impl Rates {
     #[must_use]
     pub fn auth_failures(mut self, rate: Rate) -> Self {
         self.auth_failures = Some(rate);
+        self
+    }
+
+    /// Connections on which a login sends mail, from wherever: one too many is closed with `421 4.7.0` at its first
+    /// MAIL. Failures of a login are for [`Throttle`](crate::sasl::Throttle), which is asked before the credential is.
+    #[must_use]
+    pub fn login_connections(mut self, rate: Rate) -> Self {
+        self.login_connections = Some(rate);
         self
     }
 
@@ -186,19 +196,14 @@ impl Rates {
         counters: &mut Counters,
     ) -> bool {
         let (Some(rate), Some(who)) = (self.connections, self.client(info)) else { return true };
-        // A client that is spoken for may come without its port; then nothing tells two connections apart.
-        let remote = info.peer.remote.filter(|remote| remote.port() != 0);
-        match remote.and_then(|remote| counters.connections.find(&remote)) {
-            // Later than that, it is another connection from the same port.
-            Some(decided) if now <= decided.at + rate.period() => decided.allowed,
-            _ => {
-                let allowed = counters.take(What::Connections, who, rate, now);
-                if let Some(remote) = remote {
-                    counters.connections.put(remote, Decided { at: now, allowed });
-                }
-                allowed
-            }
-        }
+        counters.take_connection(who, rate, now, info)
+    }
+
+    fn check_login(&self, now: UnixMillis, info: &SessionInfo, counters: &mut Counters) -> bool {
+        let (Some(rate), Some(identity)) = (self.login_connections, &info.identity) else {
+            return true;
+        };
+        counters.take_connection(Who::Login(identity.authcid.clone()), rate, now, info)
     }
 
     fn check_message(
@@ -258,6 +263,9 @@ impl AccessControl for Rates {
             Stage::Client { .. } if !self.check_connection(now, info, &mut counters) => {
                 too_many("connections").and_close()
             }
+            Stage::Sender { .. } if !self.check_login(now, info, &mut counters) => {
+                too_many("connections").and_close()
+            }
             Stage::Client { .. } | Stage::Hello { .. }
                 if !self.check_failures(now, info, &mut counters) =>
             {
@@ -290,6 +298,30 @@ impl Observer for Rates {
 }
 
 impl Counters {
+    /// Counts a connection once, however often it is asked about.
+    fn take_connection(
+        &mut self,
+        who: Who,
+        rate: Rate,
+        now: UnixMillis,
+        info: &SessionInfo,
+    ) -> bool {
+        // A client that is spoken for may come without its port; then nothing tells two connections apart.
+        let remote = info.peer.remote.filter(|remote| remote.port() != 0);
+        let connection = remote.map(|remote| (remote, matches!(who, Who::Login(_))));
+        match connection.and_then(|connection| self.connections.find(&connection)) {
+            // Later than that, it is another connection from the same port.
+            Some(decided) if now <= decided.at + rate.period() => decided.allowed,
+            _ => {
+                let allowed = self.take(What::Connections, who, rate, now);
+                if let Some(connection) = connection {
+                    self.connections.put(connection, Decided { at: now, allowed });
+                }
+                allowed
+            }
+        }
+    }
+
     fn take(&mut self, what: What, who: Who, rate: Rate, now: UnixMillis) -> bool {
         let key = (what, who);
         let mut usage = self.usages.find(&key).copied().unwrap_or_default();
@@ -300,7 +332,7 @@ impl Counters {
 }
 
 fn too_many(what: &str) -> Rejection {
-    let text = format!("Too many {what} from your address");
+    let text = format!("Too many {what}");
     refusal(ReplyCode::SERVICE_NOT_AVAILABLE, (4, 7, 0), text)
 }
 

@@ -70,6 +70,30 @@ fn messages_are_counted_by_login_or_else_by_client() {
 }
 
 #[test]
+fn connections_of_one_login_are_counted_once_each_from_wherever() {
+    let rates = Rates::default().login_connections(Rate::new(2, MINUTE));
+    let send = |ip: &str, port: u16, login: &str, second| {
+        let mut info = logged_in(ip, login);
+        info.peer.remote = Some(SocketAddr::new(ip.parse().unwrap(), port));
+        block_on(at_sender(&rates, &info, "<a@b.test>", after(second)))
+    };
+    let refused = "421 4.7.0 Too many connections";
+    for (ip, port, login, second, expected) in [
+        ("192.0.2.1", 1, "kim", 0, "-"),
+        ("192.0.2.1", 1, "kim", 1, "-"),
+        ("203.0.113.1", 1, "kim", 2, "-"),
+        ("2001:db8::1", 9, "kim", 3, refused),
+        ("2001:db8::1", 9, "kim", 4, refused),
+        ("2001:db8::1", 8, "lee", 4, "-"),
+        ("203.0.113.1", 1, "kim", 5, "-"),
+        ("203.0.113.2", 1, "kim", 40, "-"),
+    ] {
+        assert_eq!(send(ip, port, login, second), expected, "{ip} {port} {login} {second}");
+    }
+    assert!(connects(&rates, &from("192.0.2.1", 1), after(6)), "no rate of clients was given");
+}
+
+#[test]
 fn i10_recipients_are_tried_at_a_rate() {
     let inside = Networks::new(["10.0.0.0/8"]).unwrap();
     let rates = Rates::default().recipients(Rate::new(100, MINUTE)).exempt(inside);
@@ -101,10 +125,7 @@ fn g06_who_fails_to_log_in_too_often_is_sent_away() {
         fail();
     }
     assert!(!connects(&rates, &from("192.0.2.1", 2), after(1)));
-    assert_eq!(
-        block_on(at_hello(&rates, &guesser, "a.test")),
-        "421 4.7.0 Too many failed logins from your address"
-    );
+    assert_eq!(block_on(at_hello(&rates, &guesser, "a.test")), "421 4.7.0 Too many failed logins");
     assert!(connects(&rates, &from("192.0.2.2", 1), after(1)), "another client");
     assert!(connects(&rates, &guesser, after(20)));
     // What is above the rate does not prolong it.
