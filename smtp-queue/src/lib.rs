@@ -7,6 +7,7 @@
 pub mod entry;
 pub mod status;
 
+mod acceptance;
 pub mod content;
 pub mod spool;
 

@@ -1,0 +1,109 @@
+//! Acceptance: from the envelope that a server hands over to an entry of the queue.
+//!
+//! * **In**: an [`Envelope`]. **Out**: a [`QueueEntry`], and when each of its rows is first tried.
+//! * **Promises**: what access control asked for is in the entry: redirected, copied, held or filtered. A copy's
+//!   recipient is never reported about, so nobody learns of it. **Limits**: none of its own. **Panics**: never.
+//! * **Spec**: Postfix access(5) (`REDIRECT`, `BCC`, `HOLD`, `FILTER`); RFC 4865 (`HOLDFOR`, `HOLDUNTIL`).
+
+use std::borrow::Cow;
+
+use smtp_proto::{ForwardPath, Mailbox, Notify, RcptParams};
+use smtp_server::{Envelope, QueueId, Recipient, RecipientClass, RelayReason, UnixMillis};
+
+use crate::entry::{QueueEntry, QueuedRecipient, RecipientState};
+
+/// The entry of a message with so many octets of content.
+#[must_use]
+pub(crate) fn entry(envelope: Envelope, id: QueueId, content_bytes: u64) -> QueueEntry {
+    let Envelope { reverse_path, params, mut recipients, arrived, handling, .. } = envelope;
+    if let Some(mailbox) = handling.redirect {
+        recipients = vec![elsewhere(*mailbox, RcptParams::default())];
+    }
+    for mailbox in handling.bcc {
+        let mut silent = RcptParams::default();
+        silent.notify = Some(Notify::NEVER);
+        recipients.push(elsewhere(mailbox, silent));
+    }
+    let pending = |recipient| QueuedRecipient { recipient, state: RecipientState::Pending(None) };
+    QueueEntry {
+        id,
+        arrived,
+        reverse_path,
+        params,
+        recipients: recipients.into_iter().map(pending).collect(),
+        content_bytes,
+        hold: handling.hold,
+        filter: handling.filter.map(|route| *route),
+        delay_warned: false,
+        expired: false,
+    }
+}
+
+/// Not before this time is anything of the message tried.
+#[must_use]
+pub(crate) fn first_due(entry: &QueueEntry) -> UnixMillis {
+    let Some(hold) = &entry.params.hold else { return entry.arrived };
+    let now_unix_seconds = i64::try_from(entry.arrived.0 / 1000).unwrap_or(i64::MAX);
+    let release = u64::try_from(hold.release(now_unix_seconds)).unwrap_or_default();
+    UnixMillis(release.saturating_mul(1000)).max(entry.arrived)
+}
+
+/// A recipient that access control named: the operator's word is the right to send there.
+fn elsewhere(mailbox: Mailbox<'static>, params: RcptParams<'static>) -> Recipient {
+    let because = RelayReason::Other(Cow::Borrowed("named by access control"));
+    Recipient {
+        path: ForwardPath::Mailbox(mailbox),
+        params,
+        class: RecipientClass::Relay { because },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use smtp_proto::Hold;
+    use smtp_server::FilterRoute;
+
+    use super::*;
+
+    fn envelope() -> Envelope {
+        let path = |text: &'static str| ForwardPath::parse(text).unwrap().into_owned();
+        let sender = smtp_proto::ReversePath::parse("<a@b.test>").unwrap().into_owned();
+        let mut envelope = Envelope::new(sender, UnixMillis(5_000));
+        envelope.recipients = vec![Recipient {
+            path: path("<kim@local.test>"),
+            params: RcptParams::default(),
+            class: RecipientClass::Local,
+        }];
+        envelope
+    }
+
+    fn recipients(entry: &QueueEntry) -> Vec<String> {
+        entry.recipients.iter().map(|queued| queued.recipient.path.to_string()).collect()
+    }
+
+    #[test]
+    fn what_access_control_asked_for_is_in_the_entry() {
+        let mailbox = |text: &'static str| Mailbox::parse(text).unwrap().into_owned();
+        let mut asked = envelope();
+        asked.handling.redirect = Some(Box::new(mailbox("lee@elsewhere.test")));
+        asked.handling.bcc = vec![mailbox("archive@elsewhere.test")];
+        asked.handling.hold = Some("look at it".to_owned());
+        let filter = FilterRoute { transport: "smtp".into(), destination: "[::1]:10025".into() };
+        asked.handling.filter = Some(Box::new(filter.clone()));
+        let entry = entry(asked, QueueId(7), 12);
+        assert_eq!(recipients(&entry), ["<lee@elsewhere.test>", "<archive@elsewhere.test>"]);
+        assert!(entry.recipients.iter().all(|queued| !queued.is_local()));
+        let notify = |index: usize| entry.recipients[index].recipient.params.notify;
+        assert_eq!((notify(0), notify(1)), (None, Some(Notify::NEVER)));
+        assert_eq!((entry.hold.as_deref(), entry.filter), (Some("look at it"), Some(filter)));
+    }
+
+    #[test]
+    fn a_message_waits_for_its_release() {
+        let mut plain = entry(envelope(), QueueId(7), 12);
+        assert_eq!(recipients(&plain), ["<kim@local.test>"]);
+        assert_eq!(first_due(&plain), UnixMillis(5_000));
+        plain.params.hold = Hold::for_seconds(60);
+        assert_eq!(first_due(&plain), UnixMillis(65_000));
+    }
+}
