@@ -5,7 +5,7 @@
 //!   order, so an index names one for good. **Limits**: as many recipients as the server accepted.
 //! * **Panics**: never. **Spec**: RFC 5321 2.3.1; RFC 3461 4 (what must outlive the session).
 
-use smtp_proto::{MailParams, ReversePath};
+use smtp_proto::{ByMode, MailParams, ReversePath};
 use smtp_server::{FilterRoute, QueueId, Recipient, RecipientClass, UnixMillis};
 
 use crate::status::Status;
@@ -93,8 +93,8 @@ pub struct Row<'a> {
     pub attempts: u16,
     /// MT-PRIORITY, 0 where none was given (RFC 6710).
     pub priority: i8,
-    /// When it must be delivered by (RFC 2852), if that was asked for.
-    pub deliver_by: Option<UnixMillis>,
+    /// When it must be delivered by, and what happens then (RFC 2852), if that was asked for.
+    pub deliver_by: Option<(UnixMillis, ByMode)>,
     /// Whether the reverse-path is null: a report, with a lifetime of its own.
     pub is_report: bool,
     /// Whether somebody must let it go first.
@@ -103,6 +103,48 @@ pub struct Row<'a> {
     pub is_delay_warned: bool,
     /// Whether it is to be returned at its next attempt, whatever its age.
     pub is_expired: bool,
+}
+
+impl<'a> Row<'a> {
+    /// A row of a message that came now: due at once, with nothing asked for.
+    #[must_use]
+    pub fn new(key: RowKey, domain: &'a str, recipients_pending: u32, now: UnixMillis) -> Self {
+        Self {
+            key,
+            domain,
+            is_local: false,
+            recipients_pending,
+            arrived: now,
+            due: now,
+            attempts: 0,
+            priority: 0,
+            deliver_by: None,
+            is_report: false,
+            is_held: false,
+            is_delay_warned: false,
+            is_expired: false,
+        }
+    }
+}
+
+impl QueueEntry {
+    /// Before which its rows must not be tried: when it came, or the time of HOLDFOR or HOLDUNTIL (RFC 4865).
+    #[must_use]
+    pub fn not_before(&self) -> UnixMillis {
+        // HOLDFOR counts whole seconds, and the message must not go early.
+        let arrived_secs = i64::try_from(self.arrived.0.div_ceil(1000)).unwrap_or(i64::MAX);
+        let release = self.params.hold.as_ref().map(|hold| hold.release(arrived_secs));
+        let release = release.and_then(|secs| u64::try_from(secs).ok()).unwrap_or(0);
+        UnixMillis(release.saturating_mul(1000).max(self.arrived.0))
+    }
+
+    /// When it must be delivered by, and what happens then (RFC 2852).
+    #[must_use]
+    pub fn deliver_by(&self) -> Option<(UnixMillis, ByMode)> {
+        let by = self.params.by?;
+        let time = self.arrived.0.saturating_add_signed(i64::from(by.seconds()) * 1000);
+        Some((UnixMillis(time), by.mode()))
+    }
 }
 
 impl QueuedRecipient {

@@ -2,7 +2,7 @@
 //!
 //! Values come first: an [`entry`] is a message with its recipients, a [`status`] is what became of one of
 //! them. A [`spool`] keeps entries through power loss, a [`route`] is where a recipient goes next, and a
-//! [`transport`] takes it there.
+//! [`transport`] takes it there. The [`manager`] decides what is tried when; it is pure.
 
 pub mod entry;
 pub mod status;
@@ -14,8 +14,16 @@ pub mod spool;
 pub mod route;
 pub mod transport;
 
+pub mod manager;
+pub mod retry;
+
 pub use content::{Content, ContentBody, ReadAt, StagedBody, StagedContent};
 pub use entry::{QueueEntry, QueuedRecipient, RecipientState, Row, RowKey};
+pub use manager::{
+    AgeCounts, Counts, DelayCause, DeliveryKey, Effect, Filter, InsertError, ManagerConfig,
+    QueueManager, QueueName, ReturnCause, RowInfo, SiteInfo,
+};
+pub use retry::RetryPolicy;
 pub use route::{NextHop, Router};
 pub use spool::{Change, ContentWriter, NewMessage, Opened, Schedule, Spool, SpoolError};
 pub use status::{NextHost, Outcome, Status};
