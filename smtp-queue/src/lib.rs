@@ -2,7 +2,7 @@
 //!
 //! Values come first: an [`entry`] is a message with its recipients, a [`status`] is what became of one of
 //! them. A [`spool`] keeps entries through power loss, a [`route`] is where a recipient goes next, and a
-//! [`transport`] takes it there.
+//! [`transport`] takes it there. What its sender is told is in [`dsn`].
 
 pub mod entry;
 pub mod status;
@@ -12,6 +12,8 @@ pub mod spool;
 
 pub mod route;
 pub mod transport;
+
+pub mod dsn;
 
 pub use content::{Content, ContentBody, ReadAt, StagedBody, StagedContent};
 pub use entry::{QueueEntry, QueuedRecipient, RecipientState, Row, RowKey};
