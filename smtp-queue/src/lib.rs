@@ -2,7 +2,8 @@
 //!
 //! Values come first: an [`entry`] is a message with its recipients, a [`status`] is what became of one of
 //! them. A [`spool`] keeps entries through power loss, a [`route`] is where a recipient goes next, and a
-//! [`transport`] takes it there. The [`manager`] decides what is tried when; it is pure.
+//! [`transport`] takes it there. The [`manager`] decides what is tried when; it is pure. What a sender is told is
+//! in [`dsn`].
 
 pub mod entry;
 pub mod status;
@@ -16,6 +17,8 @@ pub mod transport;
 
 pub mod manager;
 pub mod retry;
+
+pub mod dsn;
 
 pub use content::{Content, ContentBody, ReadAt, StagedBody, StagedContent};
 pub use entry::{QueueEntry, QueuedRecipient, RecipientState, Row, RowKey};

@@ -1,7 +1,8 @@
 //! What became of a recipient, and who said so.
 //!
 //! * **In**: a next hop's reply, or a failure of our own. **Out**: what a log line and a report say of it.
-//! * **Promises**: the class of the code agrees with the outcome that holds it. **Limits**: the reply's.
+//! * **Promises**: the class of the code agrees with the outcome that holds it, but for what failed because its
+//!   retries ran out (RFC 3464 2.3.4). **Limits**: the reply's.
 //! * **Panics**: never. **Spec**: RFC 3463; RFC 3464 2.3 (`Status`, `Remote-MTA`, `Diagnostic-Code`).
 
 use std::fmt;
@@ -50,7 +51,8 @@ pub enum Outcome {
     Relayed {
         /// What it said.
         status: Status,
-        /// Whether it also took over the duty to report (it offers DSN, RFC 3461 5.2.2).
+        /// Whether it also took over the duty to report: it offers DSN (RFC 3461 5.2.2) and, for a message
+        /// with `BY`, also DELIVERBY (RFC 2852 4.1.4.2).
         reports: bool,
     },
     /// The address stands for others, who have been given the message (RFC 3461 5.2.7).

@@ -10,5 +10,5 @@ mod memory;
 
 pub use discard::Discard;
 #[cfg(feature = "tokio")]
-pub use maildir::{Mailboxes, Maildir};
+pub use maildir::{Mailboxes, Maildir, MaildirFile, UnixLines};
 pub use memory::{Memory, ReceivedMessage};

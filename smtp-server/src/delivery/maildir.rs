@@ -10,8 +10,10 @@
 //! Files have lines that end in LF, as other programs on a Unix host expect of a mailbox.
 
 mod commit;
+mod file;
 mod mailbox;
 mod staging;
+mod unix_lines;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +26,9 @@ use crate::hooks::Delivery;
 use crate::info::{Service, SessionInfo};
 use crate::trace;
 use crate::verdict::{Delivered, Receipt, Rejection, Verdict};
+
+pub use file::MaildirFile;
+pub use unix_lines::UnixLines;
 
 use commit::{Copy, Plan};
 use staging::Staging;

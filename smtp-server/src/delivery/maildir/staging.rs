@@ -11,6 +11,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::unix_lines::UnixLines;
 use super::{mailbox, refusal};
 use crate::verdict::Rejection;
 
@@ -21,8 +22,8 @@ pub(super) struct Staging {
     host: Arc<str>,
     buffer: Vec<u8>,
     file: Option<TemporaryFile>,
-    /// The last octet was a CR that may belong to a CRLF.
-    held_cr: bool,
+    lines: UnixLines,
+    is_empty: bool,
 }
 
 /// A file that is removed when it is dropped.
@@ -40,7 +41,8 @@ impl Drop for TemporaryFile {
 
 impl Staging {
     pub(super) fn new(maildir: PathBuf, host: Arc<str>) -> Self {
-        Self { maildir, host, buffer: Vec::new(), file: None, held_cr: false }
+        let lines = UnixLines::default();
+        Self { maildir, host, buffer: Vec::new(), file: None, lines, is_empty: true }
     }
 
     pub(super) async fn write(&mut self, chunk: &[u8]) -> Result<(), Rejection> {
@@ -53,7 +55,7 @@ impl Staging {
 
     /// Writes the whole content to `copy`.
     pub(super) fn copy_to(&mut self, copy: &mut File) -> io::Result<()> {
-        self.release_held_cr();
+        self.lines.finish(&mut self.buffer);
         if let Some(spilled) = &mut self.file {
             spilled.file.seek(SeekFrom::Start(0))?;
             io::copy(&mut spilled.file, copy)?;
@@ -62,32 +64,13 @@ impl Staging {
     }
 
     fn append(&mut self, chunk: &[u8]) {
-        let is_first = self.buffer.is_empty() && self.file.is_none() && !self.held_cr;
+        let is_first = self.is_empty;
+        self.is_empty &= chunk.is_empty();
         if is_first && matches!(chunk.first(), Some(b' ' | b'\t')) {
             // It would continue the last of the fields above, which is our own.
             self.buffer.push(b'\n');
         }
-        let mut rest = chunk;
-        if self.held_cr && rest.first() != Some(&b'\n') {
-            self.release_held_cr();
-        }
-        self.held_cr = false;
-        while let Some(at) = memchr::memchr(b'\r', rest) {
-            self.buffer.extend_from_slice(&rest[..at]);
-            rest = &rest[at + 1..];
-            match rest.first() {
-                Some(b'\n') => {}
-                Some(_) => self.buffer.push(b'\r'),
-                None => self.held_cr = true,
-            }
-        }
-        self.buffer.extend_from_slice(rest);
-    }
-
-    fn release_held_cr(&mut self) {
-        if std::mem::take(&mut self.held_cr) {
-            self.buffer.push(b'\r');
-        }
+        self.lines.convert(chunk, &mut self.buffer);
     }
 
     /// Moves the buffer to the file, which travels with it so that a dropped delivery removes both.

@@ -1,0 +1,6 @@
+//! What is said of a message: reports to its sender, mailboxes of this host, and the log.
+
+mod dsn;
+mod notify;
+mod python;
+mod support;
