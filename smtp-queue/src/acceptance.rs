@@ -1,14 +1,14 @@
 //! Acceptance: from the envelope that a server hands over to an entry of the queue.
 //!
-//! * **In**: an [`Envelope`]. **Out**: a [`QueueEntry`], and when each of its rows is first tried.
+//! * **In**: an [`Envelope`]. **Out**: a [`QueueEntry`].
 //! * **Promises**: what access control asked for is in the entry: redirected, copied, held or filtered. A copy's
 //!   recipient is never reported about, so nobody learns of it. **Limits**: none of its own. **Panics**: never.
-//! * **Spec**: Postfix access(5) (`REDIRECT`, `BCC`, `HOLD`, `FILTER`); RFC 4865 (`HOLDFOR`, `HOLDUNTIL`).
+//! * **Spec**: Postfix access(5) (`REDIRECT`, `BCC`, `HOLD`, `FILTER`).
 
 use std::borrow::Cow;
 
 use smtp_proto::{ForwardPath, Mailbox, Notify, RcptParams};
-use smtp_server::{Envelope, QueueId, Recipient, RecipientClass, RelayReason, UnixMillis};
+use smtp_server::{Envelope, QueueId, Recipient, RecipientClass, RelayReason};
 
 use crate::entry::{QueueEntry, QueuedRecipient, RecipientState};
 
@@ -39,15 +39,6 @@ pub(crate) fn entry(envelope: Envelope, id: QueueId, content_bytes: u64) -> Queu
     }
 }
 
-/// Not before this time is anything of the message tried.
-#[must_use]
-pub(crate) fn first_due(entry: &QueueEntry) -> UnixMillis {
-    let Some(hold) = &entry.params.hold else { return entry.arrived };
-    let now_unix_seconds = i64::try_from(entry.arrived.0 / 1000).unwrap_or(i64::MAX);
-    let release = u64::try_from(hold.release(now_unix_seconds)).unwrap_or_default();
-    UnixMillis(release.saturating_mul(1000)).max(entry.arrived)
-}
-
 /// A recipient that access control named: the operator's word is the right to send there.
 fn elsewhere(mailbox: Mailbox<'static>, params: RcptParams<'static>) -> Recipient {
     let because = RelayReason::Other(Cow::Borrowed("named by access control"));
@@ -60,8 +51,7 @@ fn elsewhere(mailbox: Mailbox<'static>, params: RcptParams<'static>) -> Recipien
 
 #[cfg(test)]
 mod tests {
-    use smtp_proto::Hold;
-    use smtp_server::FilterRoute;
+    use smtp_server::{FilterRoute, UnixMillis};
 
     use super::*;
 
@@ -96,14 +86,5 @@ mod tests {
         let notify = |index: usize| entry.recipients[index].recipient.params.notify;
         assert_eq!((notify(0), notify(1)), (None, Some(Notify::NEVER)));
         assert_eq!((entry.hold.as_deref(), entry.filter), (Some("look at it"), Some(filter)));
-    }
-
-    #[test]
-    fn a_message_waits_for_its_release() {
-        let mut plain = entry(envelope(), QueueId(7), 12);
-        assert_eq!(recipients(&plain), ["<kim@local.test>"]);
-        assert_eq!(first_due(&plain), UnixMillis(5_000));
-        plain.params.hold = Hold::for_seconds(60);
-        assert_eq!(first_due(&plain), UnixMillis(65_000));
     }
 }

@@ -5,7 +5,9 @@
 //!   order, so an index names one for good. **Limits**: as many recipients as the server accepted.
 //! * **Panics**: never. **Spec**: RFC 5321 2.3.1; RFC 3461 4 (what must outlive the session).
 
-use smtp_proto::{ByMode, MailParams, ReversePath};
+use std::collections::HashMap;
+
+use smtp_proto::{ByMode, MailParams, MtPriority, ReversePath};
 use smtp_server::{FilterRoute, QueueId, Recipient, RecipientClass, UnixMillis};
 
 use crate::status::Status;
@@ -127,7 +129,87 @@ impl<'a> Row<'a> {
     }
 }
 
+/// The recipients of an entry by the row that they belong to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// The rows in their order.
+    pub rows: Vec<RowDomain>,
+    /// Each recipient's row; empty if there is but one.
+    row_of: Vec<u32>,
+}
+
+/// The recipients of an entry that share a domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowDomain {
+    /// As in [`Row::domain`].
+    pub domain: String,
+    /// Whether one of them is ours, so that none of them may leave.
+    pub is_local: bool,
+    /// How many they are, done or not.
+    pub recipients: u32,
+}
+
+impl Rows {
+    /// Whether the recipient of this index belongs to the row.
+    #[must_use]
+    pub fn has(&self, row: u32, recipient: usize) -> bool {
+        match self.row_of.as_slice() {
+            [] => row == 0,
+            row_of => row_of.get(recipient) == Some(&row),
+        }
+    }
+}
+
 impl QueueEntry {
+    /// Which recipient belongs to which row.
+    #[must_use]
+    pub fn rows(&self) -> Rows {
+        let mut rows: Vec<RowDomain> = Vec::new();
+        let mut row_of = Vec::new();
+        let mut known: HashMap<String, usize> = HashMap::new();
+        for (index, recipient) in self.recipients.iter().enumerate() {
+            let domain = recipient.domain();
+            // Most messages have one domain, and lists come sorted by domain.
+            let number = match rows.last() {
+                Some(last) if last.domain == domain => rows.len() - 1,
+                _ => known.get(&domain).copied().unwrap_or(rows.len()),
+            };
+            if number == rows.len() {
+                if number == 1 {
+                    row_of = vec![0; index];
+                }
+                known.insert(domain.clone(), number);
+                rows.push(RowDomain { domain, is_local: false, recipients: 0 });
+            }
+            if let Some(row) = rows.get_mut(number) {
+                row.recipients += 1;
+                row.is_local |= recipient.is_local();
+            }
+            if rows.len() > 1 {
+                row_of.push(u32::try_from(number).unwrap_or(u32::MAX));
+            }
+        }
+        Rows { rows, row_of }
+    }
+
+    /// What scheduling has to know of a message that nothing was tried of yet; `due` has a time for each of its rows.
+    pub fn each_row(&self, rows: &Rows, due: &[UnixMillis], give: &mut dyn FnMut(Row<'_>)) {
+        for ((number, row), due) in (0..).zip(&rows.rows).zip(due) {
+            let key = RowKey { id: self.id, row: number };
+            give(Row {
+                is_local: row.is_local,
+                due: *due,
+                priority: self.params.mt_priority.map_or(0, MtPriority::value),
+                deliver_by: self.deliver_by(),
+                is_report: self.reverse_path == ReversePath::Null,
+                is_held: self.hold.is_some(),
+                is_delay_warned: self.delay_warned,
+                is_expired: self.expired,
+                ..Row::new(key, &row.domain, row.recipients, self.arrived)
+            });
+        }
+    }
+
     /// Before which its rows must not be tried: when it came, or the time of HOLDFOR or HOLDUNTIL (RFC 4865).
     #[must_use]
     pub fn not_before(&self) -> UnixMillis {

@@ -20,12 +20,19 @@ pub mod retry;
 
 pub mod dsn;
 
+#[cfg(feature = "tokio")]
+pub mod queue;
+
+pub use async_trait::async_trait;
+
 pub use content::{Content, ContentBody, ReadAt, StagedBody, StagedContent};
-pub use entry::{QueueEntry, QueuedRecipient, RecipientState, Row, RowKey};
+pub use entry::{QueueEntry, QueuedRecipient, RecipientState, Row, RowDomain, RowKey, Rows};
 pub use manager::{
     AgeCounts, Counts, DelayCause, DeliveryKey, Effect, Filter, InsertError, ManagerConfig,
     QueueManager, QueueName, ReturnCause, RowInfo, SiteInfo,
 };
+#[cfg(feature = "tokio")]
+pub use queue::{Queue, QueueBuilder};
 pub use retry::RetryPolicy;
 pub use route::{NextHop, Router};
 pub use spool::{Change, ContentWriter, NewMessage, Opened, Schedule, Spool, SpoolError};

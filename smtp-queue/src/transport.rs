@@ -56,6 +56,15 @@ pub struct Report {
     pub connection_uses: u32,
 }
 
+impl Report {
+    /// What became of a recipient without an attempt.
+    #[must_use]
+    pub fn without_attempt(recipient: u32, outcome: Outcome) -> Self {
+        let (set_up, transmission) = (Duration::ZERO, Duration::ZERO);
+        Self { recipient, outcome, set_up, transmission, connection_uses: 0 }
+    }
+}
+
 /// What the attempt says of the site as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Feedback {

@@ -21,6 +21,12 @@ pub struct Original {
 }
 
 impl Original {
+    /// Nothing of a message that cannot be read.
+    #[must_use]
+    pub fn unreadable() -> Self {
+        Self { octets: Vec::new(), is_whole: false, received_from: None }
+    }
+
     /// The first `bytes_max` octets of `content`.
     pub(super) fn read(content: &Content, bytes_max: usize) -> io::Result<Self> {
         let body_max = bytes_max.saturating_sub(content.fields.len());

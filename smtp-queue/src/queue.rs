@@ -1,0 +1,87 @@
+//! The queue itself: takes messages from a server, keeps them, and runs their delivery.
+//!
+//! * **In**: messages of a [`Server`](smtp_server::Server) or a program, operations. **Out**: deliveries, reports.
+//! * **Promises**: `Ok` of [`Delivery::deliver`](smtp_server::Delivery::deliver) means that the spool made the message
+//!   durable. Each recipient ends delivered, reported as failed, or is still queued. What was once made durable as done is not
+//!   done again; what a crash cut off between a next hop's acceptance and our own commit is.
+//! * **Limits**: the spool's and the manager's; messages that just came are kept in memory up to 16 MiB.
+//! * **Panics**: never; a transport's or a router's are caught and count as a failure for now.
+//! * **Spec**: RFC 5321 4.5.4 and 6.1.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use smtp_queue::spool::memory::MemorySpool;
+//! use smtp_queue::transport::Discard;
+//! use smtp_queue::{NextHop, Outcome, Queue, Router, async_trait};
+//! use smtp_server::Server;
+//! use smtp_server::relay::LocalDomains;
+//!
+//! struct Everywhere;
+//!
+//! #[async_trait]
+//! impl Router for Everywhere {
+//!     async fn route(&self, domain: &str, _is_local: bool) -> Result<NextHop, Outcome> {
+//!         Ok(NextHop { transport: "discard".into(), ..NextHop::on_this_host(domain) })
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let queue = Queue::builder("mx.example.org")?
+//!     .router(Everywhere)
+//!     .transport("discard", Discard)
+//!     .open(|rows| {
+//!         let spool = MemorySpool::new(64 << 20);
+//!         let last = spool.rows(rows);
+//!         Ok::<_, smtp_queue::SpoolError>((spool, last))
+//!     })?;
+//! let server = Server::builder("mx.example.org")
+//!     .relay_policy(LocalDomains::new(["example.org"])?)
+//!     .delivery(queue.clone())
+//!     .queue_ids(queue.ids())
+//!     .build()?;
+//! // tokio::spawn(queue.run(shutdown)); server.run(shutdown).await
+//! # let _ = server;
+//! # Ok(())
+//! # }
+//! ```
+
+mod builder;
+mod intake;
+mod operations;
+
+mod attempt;
+mod catch;
+mod ending;
+mod messages;
+mod runner;
+mod shared;
+
+use std::sync::Arc;
+
+use smtp_server::IdSource;
+
+pub use builder::{NameError, QueueBuilder};
+
+use shared::Shared;
+
+/// A queue. Clones are the same queue.
+#[derive(Clone)]
+pub struct Queue {
+    shared: Arc<Shared>,
+}
+
+impl Queue {
+    /// The source of queue ids, which goes on after the largest that the spool has seen: for
+    /// [`ServerBuilder::queue_ids`](smtp_server::ServerBuilder::queue_ids). Two sources would give an id twice.
+    #[must_use]
+    pub fn ids(&self) -> Arc<IdSource> {
+        self.shared.ids.clone()
+    }
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queue").field("counts", &self.shared.manager().counts()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,147 @@
+//! One delivery: a transport's attempt, and what came of it, made durable.
+//!
+//! * **In**: [`Effect::Deliver`](crate::Effect::Deliver). **Out**: a change set, then word to the manager.
+//! * **Promises**: outcomes and the report that they cause are one change set. A recipient that is ours is never
+//!   given to a next hop that has hosts, whatever the router says. What a transport forgot to report is deferred.
+//! * **Limits**: none of its own. **Panics**: a transport's are caught. **Spec**: RFC 3461 5.2; RFC 5321 3.6.2.
+
+use smtp_proto::EnhancedCode;
+use smtp_server::UnixMillis;
+
+use super::catch::catch;
+use super::messages::Round;
+use super::shared::Shared;
+use crate::entry::{RecipientState, RowKey};
+use crate::manager::DeliveryKey;
+use crate::route::NextHop;
+use crate::spool::Change;
+use crate::status::{Outcome, Status};
+use crate::transport::{Feedback, Job, Outcomes, Report};
+
+/// What a delivery is about.
+pub(super) struct Task {
+    pub(super) delivery: DeliveryKey,
+    pub(super) key: RowKey,
+    pub(super) next_hop: NextHop,
+    pub(super) recipients: std::ops::Range<u32>,
+}
+
+impl Shared {
+    /// Tries once and tells the manager.
+    pub(super) async fn attempt(&self, task: Task) {
+        let begins = task.recipients.start == 0;
+        let round = self.messages.round(&*self.spool, task.key, begins).await;
+        let (deferred, feedback) = match &round {
+            Ok(round) => self.attempt_in(round, &task).await,
+            // What cannot be read stays in the spool for whoever mends it.
+            Err(_) => (task.recipients.end - task.recipients.start, Feedback::Reached),
+        };
+        self.manager().handle_finished(task.delivery, deferred, &feedback, UnixMillis::system());
+        self.wake.notify_one();
+    }
+
+    async fn attempt_in(&self, round: &Round, task: &Task) -> (u32, Feedback) {
+        let range = task.recipients.start as usize..task.recipients.end as usize;
+        let job = Job {
+            entry: round.message.entry.clone(),
+            recipients: round.pending.get(range).unwrap_or_default().to_vec(),
+            content: round.message.content.clone(),
+            next_hop: task.next_hop.clone(),
+        };
+        let mut reports = Reports::default();
+        let feedback = self.try_once(&job, &mut reports).await;
+        let reports = reports.complete(&job);
+        self.settle(round, task, &reports).await;
+        let deferred = reports.iter().filter(|report| is_deferred(report)).count();
+        (u32::try_from(deferred).unwrap_or(u32::MAX), feedback)
+    }
+
+    async fn try_once(&self, job: &Job, reports: &mut Reports) -> Feedback {
+        let Some(transport) = self.transports.get(&*job.next_hop.transport) else {
+            let name = &job.next_hop.transport;
+            reports.rest = Some(status((4, 3, 5), format!("there is no transport '{name}'")));
+            return Feedback::Reached;
+        };
+        let is_ours = |index: &u32| {
+            let recipient = usize::try_from(*index).ok().and_then(|at| job.entry.recipients.get(at));
+            recipient.is_none_or(|recipient| recipient.is_local())
+        };
+        if !job.next_hop.hosts.is_empty() && job.recipients.iter().any(is_ours) {
+            let text = "a recipient of this host was routed to another one";
+            reports.rest = Some(status((4, 3, 5), text.to_owned()));
+            return Feedback::Reached;
+        }
+        catch(transport.attempt(job, reports)).await.unwrap_or(Feedback::Reached)
+    }
+
+    /// Makes what became of the recipients durable. If that fails, they are not tried again by this process: the next
+    /// one will, for it knows no better.
+    async fn settle(&self, round: &Round, task: &Task, reports: &[Report]) {
+        let entry = &*round.message.entry;
+        let reported: Vec<_> = reports
+            .iter()
+            .filter_map(|report| self.reporter.outcome(entry, report.recipient, &report.outcome))
+            .collect();
+        let arrivals = self.report(entry, &round.message.content, &reported).await;
+        let is_all = reports.len() == round.pending.len() && round.message.rows.rows.len() == 1;
+        let is_last = is_all && !reports.iter().any(is_deferred);
+        let change = if is_last {
+            Change::Remove(task.key.id)
+        } else {
+            let states = reports.iter().map(|report| (report.recipient, state(&report.outcome)));
+            Change::Recipients { id: task.key.id, states: states.collect() }
+        };
+        if self.apply(vec![change], arrivals).await.is_ok() && is_last {
+            self.messages.set_removed(task.key.id);
+        }
+    }
+}
+
+/// What a transport reported.
+#[derive(Default)]
+struct Reports {
+    list: Vec<Report>,
+    /// Why there is none.
+    rest: Option<Status>,
+}
+
+impl Outcomes for Reports {
+    fn report(&mut self, report: Report) {
+        self.list.push(report);
+    }
+}
+
+impl Reports {
+    /// One report for each recipient, in the job's order; the first counts if there were more.
+    fn complete(mut self, job: &Job) -> Vec<Report> {
+        let rest = self.rest.take().unwrap_or_else(|| {
+            status((4, 3, 0), "the attempt broke off without an outcome".to_owned())
+        });
+        let mut complete = Vec::with_capacity(job.recipients.len());
+        for &recipient in &job.recipients {
+            let at = self.list.iter().position(|report| report.recipient == recipient);
+            complete.push(match at {
+                Some(at) => self.list.swap_remove(at),
+                None => Report::without_attempt(recipient, Outcome::Deferred(rest.clone())),
+            });
+        }
+        complete
+    }
+}
+
+fn is_deferred(report: &Report) -> bool {
+    matches!(report.outcome, Outcome::Deferred(_))
+}
+
+fn state(outcome: &Outcome) -> RecipientState {
+    match outcome {
+        Outcome::Deferred(status) => RecipientState::Pending(Some(Box::new(status.clone()))),
+        Outcome::Failed(_) => RecipientState::Failed,
+        _ => RecipientState::Delivered,
+    }
+}
+
+fn status((class, subject, detail): (u8, u16, u16), text: String) -> Status {
+    let code = EnhancedCode::new(class, subject, detail);
+    Status { code, text, reply: None, remote: None }
+}

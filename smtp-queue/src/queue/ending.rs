@@ -1,0 +1,89 @@
+//! What happens to a row without an attempt: it is returned, its sender is told of a delay, it waits, it is done.
+//!
+//! * **In**: the manager's other effects. **Out**: change sets, then word to the manager. **Promises**: giving up and the
+//!   report of it are one change set. **Limits**: none of its own. **Panics**: never.
+//! * **Spec**: RFC 3461 5.2.3 and 5.2.8; RFC 2852 4.1.3.
+
+use smtp_server::{QueueId, UnixMillis};
+
+use super::messages::Loaded;
+use super::shared::Shared;
+use crate::dsn::{self, Lateness};
+use crate::entry::{RecipientState, RowKey};
+use crate::manager::{DelayCause, DeliveryKey, ReturnCause};
+use crate::spool::{Change, Opened, Schedule};
+use crate::status::{Outcome, Status};
+
+impl Shared {
+    /// Gives up the pending recipients of a row and reports that.
+    pub(super) async fn give_back(
+        &self,
+        delivery: DeliveryKey,
+        key: RowKey,
+        cause: ReturnCause,
+        status: Option<Status>,
+    ) {
+        let Ok(Opened { entry, content }) = self.spool.open(key.id).await else { return };
+        let message = Loaded::new(entry, content);
+        let failure = |state: &RecipientState| match (&cause, &status) {
+            (ReturnCause::DeliverBy, _) => dsn::deadline_over(),
+            (ReturnCause::Unroutable(status), _) => status.clone(),
+            (_, Some(status)) if *state == RecipientState::Pending(None) => status.clone(),
+            _ => dsn::expired(state),
+        };
+        let mut states = Vec::new();
+        let mut reported = Vec::new();
+        for recipient in message.pending(key.row) {
+            let at = usize::try_from(recipient).ok();
+            let Some(queued) = at.and_then(|at| message.entry.recipients.get(at)) else { continue };
+            let outcome = Outcome::Failed(failure(&queued.state));
+            reported.extend(self.reporter.outcome(&message.entry, recipient, &outcome));
+            states.push((recipient, RecipientState::Failed));
+        }
+        let arrivals = self.report(&message.entry, &message.content, &reported).await;
+        let change = Change::Recipients { id: key.id, states };
+        // Not durable, not told: the next start returns it.
+        if self.apply(vec![change], arrivals).await.is_ok() {
+            self.manager().handle_returned(delivery, UnixMillis::system());
+            self.wake.notify_one();
+        }
+    }
+
+    /// Tells the sender that the message is late.
+    pub(super) async fn warn_of_delay(&self, id: QueueId, cause: DelayCause) {
+        let Ok(Opened { entry, content }) = self.spool.open(id).await else { return };
+        let lateness = match cause {
+            DelayCause::Warning => Lateness::Unusual,
+            DelayCause::DeliverBy => Lateness::DeadlineOver,
+        };
+        let retry_until = entry.arrived + self.lifetime;
+        let pending = (0..).zip(&entry.recipients).filter(|(_, one)| one.state.is_pending());
+        let reported: Vec<_> = pending
+            .filter_map(|(index, _)| self.reporter.delay(&entry, index, lateness, retry_until))
+            .collect();
+        let arrivals = self.report(&entry, &content, &reported).await;
+        // If it fails the sender learns of it after the next start, or from the end of it all.
+        let _ = self.apply(vec![Change::DelayWarned(id)], arrivals).await;
+    }
+
+    /// Makes durable when a row is tried next, and why all of it was deferred.
+    pub(super) async fn reschedule(&self, schedule: Schedule, status: Option<Status>) {
+        let mut changes = vec![Change::Schedule(schedule)];
+        if let (Some(status), Ok(Opened { entry, content })) =
+            (status, self.spool.open(schedule.key.id).await)
+        {
+            let status = Box::new(status);
+            let pending = Loaded::new(entry, content).pending(schedule.key.row);
+            let state = |index| (index, RecipientState::Pending(Some(status.clone())));
+            let states = pending.into_iter().map(state).collect();
+            changes.push(Change::Recipients { id: schedule.key.id, states });
+        }
+        // If it fails the row is tried earlier after the next start.
+        let _ = self.apply(changes, Vec::new()).await;
+    }
+
+    /// Takes a message whose last row is done out of the spool. If it fails, the next start does it.
+    pub(super) async fn remove(&self, id: QueueId) {
+        let _ = self.apply(vec![Change::Remove(id)], Vec::new()).await;
+    }
+}
