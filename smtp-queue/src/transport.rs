@@ -5,6 +5,8 @@
 //!   reply. **Limits**: each transport's own. **Panics**: caught by the runner; what was not reported is deferred.
 //! * **Spec**: RFC 5321 4.5.4.
 
+pub mod smtp;
+
 use std::sync::Arc;
 use std::time::Duration;
 
