@@ -26,6 +26,8 @@ use crate::entry::{QueueEntry, RecipientState};
 use crate::spool::NewMessage;
 use crate::status::{Outcome, Status};
 
+#[cfg(feature = "tokio")]
+pub(crate) use fields::original_recipient;
 pub use original::Original;
 
 /// The largest message that is returned whole, in octets, unless said otherwise.

@@ -230,6 +230,13 @@ impl QueueEntry {
 }
 
 impl QueuedRecipient {
+    /// Its address, without brackets and source route; `postmaster` for `<postmaster>`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        let mailbox = self.recipient.path.mailbox();
+        mailbox.map_or_else(|| "postmaster".to_owned(), ToString::to_string)
+    }
+
     /// The domain that it is scheduled under: in lower case, empty for `<postmaster>`.
     #[must_use]
     pub fn domain(&self) -> String {

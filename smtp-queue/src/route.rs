@@ -4,11 +4,15 @@
 //! * **Promises**: a local recipient never gets a next hop on another host. **Limits**: hosts are bounded by the
 //!   router. **Panics**: never. **Spec**: RFC 5321 5.1.
 
+mod destination;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::status::{NextHost, Outcome};
+
+pub use destination::{Destination, DestinationError};
 
 /// Finds the next hop.
 #[async_trait]
@@ -27,6 +31,8 @@ pub struct NextHop {
     pub transport: Arc<str>,
     /// The key of concurrency: the same for domains that are served by the same hosts in the same way.
     pub site: Arc<str>,
+    /// What it was routed to, as a [`Destination`] prints it: TLS policy and logins are kept by it.
+    pub destination: Arc<str>,
     /// The hosts in the order in which to try them; empty for a transport that stays on this host.
     pub hosts: Arc<[NextHost]>,
 }

@@ -5,6 +5,18 @@
 //!   reply. **Limits**: each transport's own. **Panics**: caught by the runner; what was not reported is deferred.
 //! * **Spec**: RFC 5321 4.5.4.
 
+mod discard;
+mod error;
+#[cfg(feature = "tokio")]
+mod local;
+#[cfg(feature = "tokio")]
+mod maildir;
+#[cfg(feature = "tokio")]
+mod mbox;
+#[cfg(feature = "tokio")]
+mod pipe;
+pub mod smtp;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +26,15 @@ use crate::content::Content;
 use crate::entry::QueueEntry;
 use crate::route::NextHop;
 use crate::status::{Outcome, Status};
+
+pub use discard::Discard;
+pub use error::Refuse;
+#[cfg(feature = "tokio")]
+pub use maildir::Maildir;
+#[cfg(feature = "tokio")]
+pub use mbox::Mbox;
+#[cfg(feature = "tokio")]
+pub use pipe::{Pipe, PipeError};
 
 /// Takes messages to a next hop, or into a mailbox.
 #[async_trait]
@@ -72,4 +93,20 @@ pub enum Feedback {
     Reached,
     /// Nobody there could be reached or would speak with us (connect, greeting, EHLO, TLS, 421).
     Unreachable(Status),
+}
+
+impl Job {
+    /// Reports one outcome for all recipients, without an attempt.
+    fn report_all(&self, outcome: &Outcome, outcomes: &mut dyn Outcomes) -> Feedback {
+        for &recipient in &self.recipients {
+            outcomes.report(Report {
+                recipient,
+                outcome: outcome.clone(),
+                set_up: Duration::ZERO,
+                transmission: Duration::ZERO,
+                connection_uses: 0,
+            });
+        }
+        Feedback::Reached
+    }
 }

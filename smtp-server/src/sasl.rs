@@ -37,6 +37,8 @@ pub use or::{AuthenticatorExt, Or};
 #[cfg(feature = "password-hashes")]
 pub use password_file::{HashKind, PasswordFile, PasswordFileError};
 pub use passwords::Passwords;
+#[cfg(feature = "scram")]
+pub use scram::{ScramBinding, ScramClient};
 #[cfg(feature = "tokio")]
 pub use throttle::{Throttle, ThrottleLimits};
 pub use tokens::Tokens;

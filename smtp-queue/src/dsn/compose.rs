@@ -28,7 +28,7 @@ pub(super) fn message(
     let parts = [notification(reporter, facts, utf8), status(reporter, facts, utf8), returned];
     let boundary = boundary(reporter, facts, &parts);
     let recipient = addressee(facts.entry, is_ours);
-    let smtputf8 = !recipient.path.is_ascii();
+    let smtputf8 = !recipient.recipient.path.is_ascii();
     let eight_bit = parts.iter().any(|part| part.encoding == "8bit");
     let fields = header(reporter, facts, &recipient, &boundary, eight_bit);
     let body = body(&boundary, &parts);
@@ -47,7 +47,7 @@ pub(super) fn message(
         arrived: facts.now,
         reverse_path,
         params,
-        recipients: vec![QueuedRecipient { recipient, state: RecipientState::Pending(None) }],
+        recipients: vec![recipient],
         content_bytes,
         hold: None,
         filter: None,
@@ -117,31 +117,34 @@ fn is_internationalized(facts: &Facts<'_>) -> bool {
 }
 
 /// The sender, without a source route, or else whoever runs this host.
-fn addressee(entry: &QueueEntry, is_ours: impl FnOnce(&Domain<'_>) -> bool) -> Recipient {
+fn addressee(entry: &QueueEntry, is_ours: impl FnOnce(&Domain<'_>) -> bool) -> QueuedRecipient {
     let mut params = RcptParams::default();
     params.notify = Some(Notify::NEVER);
-    let Some(sender) = entry.reverse_path.mailbox() else {
-        return Recipient { path: ForwardPath::Postmaster, params, class: RecipientClass::Local };
+    let (path, class) = match entry.reverse_path.mailbox() {
+        None => (ForwardPath::Postmaster, RecipientClass::Local),
+        Some(sender) if is_ours(&sender.domain) => {
+            (ForwardPath::Mailbox(sender.clone()), RecipientClass::Local)
+        }
+        Some(sender) => {
+            let because = RelayReason::Other("report to the sender".into());
+            (ForwardPath::Mailbox(sender.clone()), RecipientClass::Relay { because })
+        }
     };
-    let class = if is_ours(&sender.domain) {
-        RecipientClass::Local
-    } else {
-        RecipientClass::Relay { because: RelayReason::Other("report to the sender".into()) }
-    };
-    Recipient { path: ForwardPath::Mailbox(sender.clone()), params, class }
+    let recipient = Recipient { path, params, class };
+    QueuedRecipient { recipient, state: RecipientState::Pending(None) }
 }
 
 fn header(
     reporter: &Reporter,
     facts: &Facts<'_>,
-    recipient: &Recipient,
+    recipient: &QueuedRecipient,
     boundary: &str,
     eight_bit: bool,
 ) -> String {
     let host = &reporter.host;
-    let to = match &recipient.path {
+    let to = match &recipient.recipient.path {
         ForwardPath::Postmaster => format!("postmaster@{host}"),
-        path => fields::bare_address(path),
+        _ => recipient.address(),
     };
     let subject = match worst(facts) {
         Action::Failed if facts.entry.reverse_path == ReversePath::Null => {
@@ -235,7 +238,7 @@ fn notification(reporter: &Reporter, facts: &Facts<'_>, utf8: bool) -> Part {
     });
     for reported in facts.reported {
         let Some(recipient) = fields::recipient(facts, reported) else { continue };
-        let prefix = format!("\r\n<{}> ", fields::bare_address(&recipient.recipient.path));
+        let prefix = format!("\r\n<{}> ", recipient.address());
         let words = format!("({}): {}", reported.action.as_str(), reported.status.text);
         if utf8 || prefix.is_ascii() {
             text::push(&mut lines, &prefix, &words, "    ", utf8);

@@ -6,7 +6,7 @@
 //! * **Spec**: RFC 3464 2; RFC 3461 6.3 and 9.2; RFC 6533 3 and 4.1.
 
 use bytes::BytesMut;
-use smtp_proto::{Domain, ForwardPath, OriginalRecipient, utf8_addr};
+use smtp_proto::{Domain, OriginalRecipient, utf8_addr};
 use smtp_server::trace;
 
 use super::{Action, Facts, Reported, text};
@@ -45,11 +45,6 @@ pub(super) fn recipient<'a>(facts: &Facts<'a>, reported: &Reported) -> Option<&'
     facts.entry.recipients.get(usize::try_from(reported.recipient).ok()?)
 }
 
-/// A path's address without its brackets and its source route.
-pub(super) fn bare_address(path: &ForwardPath<'_>) -> String {
-    path.mailbox().map_or_else(|| "postmaster".to_owned(), ToString::to_string)
-}
-
 fn push_recipient(
     fields: &mut String,
     recipient: &QueuedRecipient,
@@ -61,7 +56,7 @@ fn push_recipient(
     if let Some(original) = &recipient.recipient.params.orcpt {
         add("Original-Recipient", &original_recipient(original, utf8));
     }
-    add("Final-Recipient", &address(&bare_address(&recipient.recipient.path), utf8));
+    add("Final-Recipient", &address(&recipient.address(), utf8));
     add("Action", reported.action.as_str());
     add("Status", &code.to_string());
     match (reply, remote) {
@@ -117,7 +112,7 @@ fn utf8_address(address: &str, utf8: bool) -> String {
 }
 
 /// ORCPT with what its escapes stood for, but for those of UTF-8, which remain where UTF-8 may not stand.
-fn original_recipient(original: &OriginalRecipient<'_>, utf8: bool) -> String {
+pub(crate) fn original_recipient(original: &OriginalRecipient<'_>, utf8: bool) -> String {
     let (kind, address) = (original.addr_type(), original.address());
     if kind.eq_ignore_ascii_case("utf-8") {
         utf8_address(&address, utf8)

@@ -6,12 +6,14 @@
 //! * **Limits**: the AUTH line's. **Panics**: never.
 //! * **Spec**: RFC 5802 5 to 7, RFC 7677, RFC 5929 4, RFC 9266.
 
+mod client;
 mod keys;
 mod message;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+pub use client::{ScramBinding, ScramClient};
 #[cfg(feature = "password-hashes")]
 pub(super) use keys::are_of;
 pub(super) use keys::{decoy, random};

@@ -158,16 +158,23 @@ fn mac<M: Mac + hmac::digest::KeyInit>(key: &[u8], octets: &[u8]) -> Vec<u8> {
     mac.chain_update(octets).finalize().into_bytes().to_vec()
 }
 
-/// What a client that knows the password sends.
-#[cfg(test)]
-pub(super) fn client_proof(
+/// What a client that knows the password sends, and what it has to be answered with.
+pub(super) fn prove(
     hash: ScramHash,
     password: &str,
-    keys: &ScramKeys,
+    salt: &[u8],
+    iterations: u32,
     signed: &[u8],
-) -> Vec<u8> {
-    let salted = salted(hash, password, &keys.salt, keys.iterations);
-    let client_key = hmac(hash, &salted, b"Client Key");
-    let signature = hmac(hash, &keys.stored_key, signed);
-    client_key.iter().zip(&signature).map(|(one, other)| one ^ other).collect()
+) -> (Vec<u8>, Vec<u8>) {
+    let salted = salted(hash, password, salt, iterations);
+    let client_key = Zeroizing::new(hmac(hash, &salted, b"Client Key"));
+    let client_signature = hmac(hash, &digest(hash, &client_key), signed);
+    let proof = client_key.iter().zip(&client_signature).map(|(one, other)| one ^ other).collect();
+    let server_key = Zeroizing::new(hmac(hash, &salted, b"Server Key"));
+    (proof, hmac(hash, &server_key, signed))
+}
+
+/// Whether two signatures are the same.
+pub(super) fn are_equal(one: &[u8], other: &[u8]) -> bool {
+    one.ct_eq(other).into()
 }

@@ -57,7 +57,8 @@ fn client_final(hash: ScramHash, first: &str, server_first: &str, channel: &[u8]
     let nonce = server_first.strip_prefix("r=").unwrap().split_once(',').unwrap().0;
     let without = format!("c={},r={nonce}", STANDARD.encode(channel));
     let signed = format!("{bare},{server_first},{without}");
-    let proof = keys::client_proof(hash, "pencil", &keys(hash), signed.as_bytes());
+    let proof =
+        keys::prove(hash, "pencil", &keys(hash).salt, keys(hash).iterations, signed.as_bytes()).0;
     format!("{without},p={}", STANDARD.encode(proof))
 }
 
