@@ -21,8 +21,8 @@
 //!
 //! #[async_trait]
 //! impl Router for Everywhere {
-//!     async fn route(&self, domain: &str, _is_local: bool) -> Result<NextHop, Outcome> {
-//!         Ok(NextHop { transport: "discard".into(), ..NextHop::on_this_host(domain) })
+//!     async fn route(&self, _domain: &str, _is_local: bool) -> Result<NextHop, Outcome> {
+//!         Ok(NextHop::on_this_host("discard"))
 //!     }
 //! }
 //!
@@ -82,6 +82,8 @@ impl Queue {
 
 impl std::fmt::Debug for Queue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Queue").field("counts", &self.shared.manager().counts()).finish_non_exhaustive()
+        f.debug_struct("Queue")
+            .field("counts", &self.shared.manager().counts())
+            .finish_non_exhaustive()
     }
 }

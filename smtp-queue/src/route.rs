@@ -36,3 +36,12 @@ pub struct NextHop {
     /// The hosts in the order in which to try them; empty for a transport that stays on this host.
     pub hosts: Arc<[NextHost]>,
 }
+
+impl NextHop {
+    /// A transport that stays on this host: one site of its own, and no hosts.
+    #[must_use]
+    pub fn on_this_host(transport: &str) -> Self {
+        let transport: Arc<str> = transport.into();
+        Self { site: transport.clone(), transport, destination: "".into(), hosts: [].into() }
+    }
+}

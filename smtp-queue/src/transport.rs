@@ -99,13 +99,7 @@ impl Job {
     /// Reports one outcome for all recipients, without an attempt.
     fn report_all(&self, outcome: &Outcome, outcomes: &mut dyn Outcomes) -> Feedback {
         for &recipient in &self.recipients {
-            outcomes.report(Report {
-                recipient,
-                outcome: outcome.clone(),
-                set_up: Duration::ZERO,
-                transmission: Duration::ZERO,
-                connection_uses: 0,
-            });
+            outcomes.report(Report::without_attempt(recipient, outcome.clone()));
         }
         Feedback::Reached
     }

@@ -63,7 +63,8 @@ impl Shared {
             return Feedback::Reached;
         };
         let is_ours = |index: &u32| {
-            let recipient = usize::try_from(*index).ok().and_then(|at| job.entry.recipients.get(at));
+            let recipient =
+                usize::try_from(*index).ok().and_then(|at| job.entry.recipients.get(at));
             recipient.is_none_or(|recipient| recipient.is_local())
         };
         if !job.next_hop.hosts.is_empty() && job.recipients.iter().any(is_ours) {

@@ -45,6 +45,10 @@ impl Queue {
     }
 
     /// Tries what waits, now.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "it acts; the answer is for whoever wants to know"
+    )]
     pub fn flush(&self, filter: &Filter) -> usize {
         self.tell(|manager, now| manager.flush(filter, now))
     }
@@ -85,6 +89,10 @@ impl Queue {
     }
 
     /// The message begins anew: its routes are looked up again, its attempts are forgotten.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "it acts; the answer is for whoever wants to know"
+    )]
     pub fn requeue(&self, id: QueueId) -> usize {
         self.tell(|manager, now| manager.requeue(id, now))
     }
@@ -95,6 +103,10 @@ impl Queue {
     }
 
     /// The site is sent to again; `false` if it was not suspended.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "it acts; the answer is for whoever wants to know"
+    )]
     pub fn resume(&self, site: &str) -> bool {
         self.tell(|manager, now| manager.resume(site, now))
     }

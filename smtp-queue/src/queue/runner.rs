@@ -45,7 +45,8 @@ impl Queue {
                 Some(_) = tasks.join_next() => {}
             }
         }
-        let _ = tokio::time::timeout(grace, async { while tasks.join_next().await.is_some() {} }).await;
+        let _ =
+            tokio::time::timeout(grace, async { while tasks.join_next().await.is_some() {} }).await;
     }
 
     /// Begins what is to be done, and says for how long nothing is.
@@ -88,14 +89,19 @@ impl Shared {
     }
 
     async fn route(&self, domain: String, is_local: bool) {
-        let answer = match &self.router {
+        let routed = match &self.router {
             Some(router) => catch(router.route(&domain, is_local)).await,
             None => None,
         };
-        let answer = answer.unwrap_or_else(|| {
-            let (code, text) = (EnhancedCode::new(4, 3, 5), "there is no route".to_owned());
-            Err(Outcome::Deferred(Status { code, text, reply: None, remote: None }))
-        });
+        let answer = match routed {
+            Some(answer) => answer,
+            None => Err(Outcome::Deferred(Status {
+                code: EnhancedCode::new(4, 3, 5),
+                text: "there is no route".to_owned(),
+                reply: None,
+                remote: None,
+            })),
+        };
         let now = UnixMillis::system();
         self.manager().handle_routed(&domain, is_local, answer, now, ROUTE_VALID);
         self.wake.notify_one();

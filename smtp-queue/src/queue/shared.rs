@@ -115,7 +115,8 @@ impl Arrival {
             StagedBody::Inline(octets) => (octets.clone(), true),
             StagedBody::Stored { .. } => (bytes::Bytes::new(), false),
         };
-        let content = Content { fields: message.content.fields.clone(), body: ContentBody::Memory(body) };
+        let content =
+            Content { fields: message.content.fields.clone(), body: ContentBody::Memory(body) };
         let loaded = Arc::new(Loaded::new(message.entry.clone(), content));
         Self { message, loaded, is_in_memory }
     }
