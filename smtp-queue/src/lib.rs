@@ -13,7 +13,7 @@ pub mod spool;
 pub mod route;
 pub mod transport;
 
-pub use content::{Content, ContentBody, ReadAt, StagedBody, StagedContent};
+pub use content::{Content, ContentBody, ReadAt, StagedBody, StagedContent, StagedGuard};
 pub use entry::{QueueEntry, QueuedRecipient, RecipientState, Row, RowKey};
 pub use route::{NextHop, Router};
 pub use spool::{Change, ContentWriter, NewMessage, Opened, Schedule, Spool, SpoolError};

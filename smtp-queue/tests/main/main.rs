@@ -1,0 +1,3 @@
+//! The integration tests of `smtp-queue`, in one binary.
+
+mod spool;
