@@ -32,7 +32,39 @@ pub enum StagedBody {
         bytes: u64,
         /// Their CRC-32C.
         checksum: u32,
+        /// Takes them away again unless the spool takes them over.
+        guard: StagedGuard,
     },
+}
+
+/// Takes received octets away again when it is dropped, unless they were committed.
+pub struct StagedGuard(Option<Box<dyn FnOnce() + Send + Sync>>);
+
+impl StagedGuard {
+    /// `remove` is called when this is dropped; it must be quick.
+    #[must_use]
+    pub fn new(remove: impl FnOnce() + Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(remove)))
+    }
+
+    /// The octets stay.
+    pub fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for StagedGuard {
+    fn drop(&mut self) {
+        if let Some(remove) = self.0.take() {
+            remove();
+        }
+    }
+}
+
+impl fmt::Debug for StagedGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StagedGuard")
+    }
 }
 
 /// Content of a message in the queue, to be read any number of times.

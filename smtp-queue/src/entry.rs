@@ -135,7 +135,7 @@ pub struct Rows {
     /// The rows in their order.
     pub rows: Vec<RowDomain>,
     /// Each recipient's row; empty if there is but one.
-    row_of: Vec<u32>,
+    pub row_of: Vec<u32>,
 }
 
 /// The recipients of an entry that share a domain.

@@ -25,7 +25,7 @@ pub mod queue;
 
 pub use async_trait::async_trait;
 
-pub use content::{Content, ContentBody, ReadAt, StagedBody, StagedContent};
+pub use content::{Content, ContentBody, ReadAt, StagedBody, StagedContent, StagedGuard};
 pub use entry::{QueueEntry, QueuedRecipient, RecipientState, Row, RowDomain, RowKey, Rows};
 pub use manager::{
     AgeCounts, Counts, DelayCause, DeliveryKey, Effect, Filter, InsertError, ManagerConfig,

@@ -6,6 +6,23 @@
 //! * **Limits**: what waits for its commit is bounded; beyond that [`SpoolError::Full`].
 //! * **Panics**: never. **Spec**: RFC 5321 6.1 (a 250 takes responsibility).
 
+// Files, and a disk in memory that loses power.
+pub mod sim;
+pub mod vfs;
+
+// What is kept of a message, and in which words.
+mod message;
+mod text;
+
+// The spools.
+pub mod files;
+pub mod log;
+pub mod memory;
+
+// What they share: content on its way in, and the calls that block.
+mod stage;
+mod store;
+
 use std::io;
 
 use async_trait::async_trait;
@@ -14,6 +31,8 @@ use smtp_server::{QueueId, Rejection, UnixMillis};
 
 use crate::content::{Content, StagedContent};
 use crate::entry::{QueueEntry, RecipientState, RowKey};
+
+pub use store::{Options, Store};
 
 /// Keeps messages.
 ///
@@ -120,6 +139,15 @@ pub struct Schedule {
     pub attempts: u16,
 }
 
+/// Something that could not be read as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Where, below the spool's root.
+    pub path: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
 /// Why the spool could not.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -153,4 +181,33 @@ impl From<SpoolError> for Rejection {
             other => Self::local_error().with_detail(other.to_string()),
         }
     }
+}
+
+/// The first line of the file `FORMAT`.
+const FORMAT: &str = "smtp-queue 1";
+
+/// Makes sure that the spool is one that this version reads, or makes it one.
+fn open_format(vfs: &dyn vfs::Vfs, kind: &str) -> Result<(), SpoolError> {
+    let wanted = format!("{FORMAT} {kind}\n");
+    let found = match vfs.open("FORMAT") {
+        Ok(file) => vfs::read_range(&*file, 0, 256)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    if found == wanted.as_bytes() {
+        return Ok(());
+    }
+    // Part of the line is all that a crash leaves when the spool is made; zeros if its length came first.
+    if !(wanted.as_bytes().starts_with(&found) || found.iter().all(|&octet| octet == 0)) {
+        let found = String::from_utf8_lossy(&found).trim_end().to_owned();
+        let why = format!("the spool is of the format '{found}', not '{}'", wanted.trim_end());
+        return Err(io::Error::new(io::ErrorKind::Unsupported, why).into());
+    }
+    if vfs.list("")?.iter().any(|name| name == "FORMAT") {
+        vfs.remove("FORMAT")?;
+    }
+    let file = vfs.create("FORMAT")?;
+    vfs::write_all(&*file, wanted.as_bytes(), 0)?;
+    file.sync()?;
+    Ok(vfs.sync_dir("")?)
 }

@@ -1,4 +1,4 @@
-//! The queue against crashes, hostile hosts and its own promises.
+//! The integration tests of `smtp-queue`, in one binary: the queue against crashes, hostile hosts and its own promises.
 
-#[cfg(test)]
 mod report;
+mod spool;

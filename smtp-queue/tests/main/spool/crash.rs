@@ -1,0 +1,264 @@
+//! Whatever a crash leaves on the disk, a spool opens with all that it had promised, and with sets of changes
+//! that are there as a whole or not at all.
+
+use smtp_queue::SpoolError;
+use smtp_queue::spool::sim::SimVfs;
+
+use super::world::{Backend, Model, Op, World, small};
+
+/// What of a history is committed at once; nothing stands for a step of tidying.
+type Batch = Vec<Op>;
+
+/// Counts the disks that recovery ran on.
+#[derive(Default)]
+struct Explored(u64);
+
+/// How thoroughly a history is crashed.
+#[derive(Clone, Copy)]
+struct Effort {
+    /// Crashes only while this batch and those after it are committed.
+    from: usize,
+    /// At most so many disks for each place of a crash.
+    images_max: u64,
+    seed: u64,
+}
+
+/// Runs a history, crashes it at every change of the disk, and opens every disk that may be left.
+fn crash(backend: Backend, history: &[Batch], effort: Effort, explored: &mut Explored) {
+    let (begin, end) = changes_of(backend, history, effort.from);
+    for cut in begin..end {
+        let disk = SimVfs::default();
+        disk.cut_power_after(cut);
+        let promised = run(backend, &disk, history);
+        // The batch that was being committed when the power failed; each of its sets may have been made.
+        let open = history.get(promised).map_or(&[][..], |batch| batch.as_slice());
+        let done = history[..promised].iter().flatten().copied().collect::<Vec<_>>();
+        let legal = legal(&done, open);
+        for image in disk.images(effort.images_max, effort.seed ^ cut) {
+            explored.0 += 1;
+            let twice = explored.0 % 8 == 0;
+            check(backend, &image, &legal, &done, twice, || {
+                format!("{backend:?} {history:?} cut at {cut}, seed {}", effort.seed)
+            });
+        }
+    }
+}
+
+/// The changes of the disk while the batches from `from` on are committed.
+fn changes_of(backend: Backend, history: &[Batch], from: usize) -> (u64, u64) {
+    let disk = SimVfs::default();
+    let before = if from == 0 {
+        0
+    } else {
+        assert_eq!(run(backend, &disk, &history[..from]), from, "{history:?}");
+        disk.changes()
+    };
+    let disk = SimVfs::default();
+    assert_eq!(run(backend, &disk, history), history.len(), "{history:?}");
+    (before, disk.changes())
+}
+
+/// How many batches were promised.
+fn run(backend: Backend, disk: &SimVfs, history: &[Batch]) -> usize {
+    let Ok(world) = World::open(backend, disk, small()) else { return 0 };
+    for (number, batch) in history.iter().enumerate() {
+        let failed = if batch.is_empty() {
+            let mut tidied = world.store.tidy();
+            while let Ok(true) = tidied {
+                tidied = world.store.tidy();
+            }
+            tidied.is_err()
+        } else {
+            let answers = world.commit(batch);
+            answers.iter().any(|answer| answer.as_ref().is_err_and(|error| !is_refusal(error)))
+        };
+        if failed {
+            return number;
+        }
+    }
+    history.len()
+}
+
+/// Whether a set could never be made: a message is not there, or is there already.
+fn is_refusal(error: &SpoolError) -> bool {
+    match error {
+        SpoolError::NotFound(_) => true,
+        SpoolError::Io(error) => error.kind() == std::io::ErrorKind::AlreadyExists,
+        _ => false,
+    }
+}
+
+/// What may be seen: all that was promised, and any of the sets that were not.
+fn legal(done: &[Op], open: &[Op]) -> Vec<(String, Vec<String>)> {
+    let mut legal = Vec::new();
+    for chosen in 0..1_u32 << open.len() {
+        let mut ops = done.to_vec();
+        let made = open.iter().enumerate().filter(|(bit, _)| chosen >> bit & 1 == 1);
+        ops.extend(made.map(|(_, op)| *op));
+        let model = Model::of(&ops);
+        legal.push((model.seen(LAST), model.rows()));
+    }
+    legal
+}
+
+/// No history has a message above this one.
+const LAST: u64 = 12;
+
+fn check(
+    backend: Backend,
+    image: &SimVfs,
+    legal: &[(String, Vec<String>)],
+    done: &[Op],
+    twice: bool,
+    what: impl Fn() -> String,
+) {
+    let world = World::open(backend, image, small());
+    let world = world.unwrap_or_else(|error| panic!("does not open: {error}: {}", what()));
+    assert!(world.damage.is_empty(), "{:?}: {}", world.damage, what());
+    let seen = world.seen(LAST);
+    let found = legal.iter().any(|(text, rows)| *text == seen && *rows == world.rows);
+    assert!(found, "{}\n{seen}\n{:?}\nis none of\n{legal:#?}", what(), world.rows);
+    let promised = done.iter().filter_map(|op| match op {
+        Op::Accept(number) | Op::AcceptLarge(number) | Op::Bounce(_, number) => Some(*number),
+        Op::AcceptTwo(one, two) => Some(*one.max(two)),
+        _ => None,
+    });
+    if let Some(largest) = promised.max() {
+        // A refused set may name a larger one.
+        let accepted = Model::of(done).seen(LAST).contains(&super::world::id(largest).to_string());
+        assert!(!accepted || super::world::id(largest) <= world.largest, "{}", what());
+    }
+    if !twice {
+        return;
+    }
+    // The next start sees the same.
+    let (seen, changes) = (world.seen(LAST), image.changes());
+    drop(world);
+    let again = World::open(backend, image, small()).unwrap();
+    assert_eq!(again.seen(LAST), seen, "after {changes} changes: {}", what());
+}
+
+/// Every history of up to three steps over a small alphabet, with two messages to begin with.
+fn short_histories() -> Vec<Vec<Batch>> {
+    let alphabet: [&[Op]; 9] = [
+        &[Op::Accept(4), Op::Defer(1, 1)],
+        &[Op::AcceptLarge(5), Op::Remove(1)],
+        &[Op::Bounce(1, 6)],
+        &[Op::Defer(1, 2), Op::Defer(1, 3)],
+        &[Op::Remove(2)],
+        &[Op::Finish(6), Op::Hold(1)],
+        &[Op::AcceptTwo(7, 8)],
+        &[Op::Remove(5), Op::Release(4)],
+        &[],
+    ];
+    let mut histories = vec![vec![]];
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        histories = histories
+            .iter()
+            .flat_map(|history: &Vec<Batch>| {
+                alphabet.iter().map(|batch| {
+                    let mut longer = history.clone();
+                    longer.push(batch.to_vec());
+                    longer
+                })
+            })
+            .collect();
+        all.extend(histories.iter().cloned());
+    }
+    for history in &mut all {
+        history.insert(0, vec![Op::AcceptLarge(1), Op::Accept(2)]);
+    }
+    all
+}
+
+/// A long history by chance, in which segments fill, empty and are cleaned.
+fn long_history(seed: u64) -> Vec<Batch> {
+    let mut chance = Chance(seed);
+    let mut next = 1;
+    let mut history = Vec::new();
+    while next < LAST {
+        let mut batch = Vec::new();
+        for _ in 0..=chance.below(2) {
+            let old = 1 + chance.below(next);
+            let op = match chance.below(9) {
+                0 | 1 => Op::Accept(next),
+                2 => Op::AcceptLarge(next),
+                3 => Op::Bounce(old, next),
+                4 | 5 => Op::Defer(old, u16::try_from(history.len()).unwrap()),
+                6 => Op::Hold(old),
+                7 => Op::Finish(old),
+                _ => Op::Remove(old),
+            };
+            if matches!(op, Op::Accept(_) | Op::AcceptLarge(_) | Op::Bounce(..)) {
+                if LAST <= next {
+                    continue;
+                }
+                next += 1;
+            }
+            batch.push(op);
+        }
+        history.push(batch);
+        if chance.below(3) == 0 {
+            history.push(Vec::new());
+        }
+    }
+    history
+}
+
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        (self.0 >> 33) % limit
+    }
+}
+
+fn short(backend: Backend, images_max: u64) -> u64 {
+    let mut explored = Explored::default();
+    for history in short_histories() {
+        // Where a shorter history crashed, this one need not.
+        let from = history.len() - 1;
+        crash(backend, &history, Effort { from, images_max, seed: 0 }, &mut explored);
+    }
+    explored.0
+}
+
+fn long(backend: Backend, seeds: std::ops::Range<u64>, images_max: u64) -> u64 {
+    let mut explored = Explored::default();
+    for seed in seeds {
+        crash(backend, &long_history(seed), Effort { from: 0, images_max, seed }, &mut explored);
+    }
+    explored.0
+}
+
+// rows: 5321-6.1-a
+#[test]
+fn k08_no_crash_of_a_short_history_loses_what_the_log_promised() {
+    let explored = short(Backend::Log, 64);
+    println!("{explored} crash states of the log");
+    assert!(10_000 < explored, "{explored}");
+}
+
+// rows: 5321-6.1-a
+#[test]
+fn k08_no_crash_of_a_short_history_loses_what_the_files_promised() {
+    let explored = short(Backend::Files, 64);
+    println!("{explored} crash states of the files");
+    assert!(10_000 < explored, "{explored}");
+}
+
+#[test]
+fn k08_no_crash_of_a_long_history_loses_what_the_log_promised() {
+    let explored = long(Backend::Log, 0..40, 12);
+    println!("{explored} crash states of the log");
+    assert!(1000 < explored, "{explored}");
+}
+
+#[test]
+fn k08_no_crash_of_a_long_history_loses_what_the_files_promised() {
+    let explored = long(Backend::Files, 0..20, 12);
+    println!("{explored} crash states of the files");
+    assert!(1000 < explored, "{explored}");
+}

@@ -1,0 +1,5 @@
+//! The spools: what they keep, through crashes and failures.
+
+mod crash;
+mod faults;
+mod world;
