@@ -1,4 +1,5 @@
 //! The integration tests of `smtp-queue`, in one binary: the queue against crashes, hostile hosts and its own promises.
 
+mod queue;
 mod report;
 mod spool;

@@ -49,7 +49,7 @@ fn job(entry: QueueEntry, body: &str) -> Job {
         entry: Arc::new(entry),
         recipients,
         content: Content { fields: Bytes::from_static(FIELDS.as_bytes()), body },
-        next_hop: NextHop { transport: "local".into(), site: "here".into(), hosts: [].into() },
+        next_hop: NextHop::on_this_host("local"),
     }
 }
 
