@@ -14,9 +14,11 @@ pub mod route;
 pub mod transport;
 
 pub mod dsn;
+pub mod events;
 
 pub use content::{Content, ContentBody, ReadAt, StagedBody, StagedContent};
 pub use entry::{QueueEntry, QueuedRecipient, RecipientState, Row, RowKey};
+pub use events::{QueueEvent, QueueObserver};
 pub use route::{NextHop, Router};
 pub use spool::{Change, ContentWriter, NewMessage, Opened, Schedule, Spool, SpoolError};
 pub use status::{NextHost, Outcome, Status};
