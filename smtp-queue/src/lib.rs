@@ -19,6 +19,7 @@ pub mod manager;
 pub mod retry;
 
 pub mod dsn;
+pub mod events;
 
 #[cfg(feature = "tokio")]
 pub mod queue;
@@ -27,6 +28,7 @@ pub use async_trait::async_trait;
 
 pub use content::{Content, ContentBody, ReadAt, StagedBody, StagedContent, StagedGuard};
 pub use entry::{QueueEntry, QueuedRecipient, RecipientState, Row, RowDomain, RowKey, Rows};
+pub use events::{QueueEvent, QueueObserver};
 pub use manager::{
     AgeCounts, Counts, DelayCause, DeliveryKey, Effect, Filter, InsertError, ManagerConfig,
     QueueManager, QueueName, ReturnCause, RowInfo, SiteInfo,

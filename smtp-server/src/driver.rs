@@ -28,6 +28,7 @@ use std::time::Instant;
 use smtp_proto::replies;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::command_counts::CommandCounts;
 use crate::config::OutOfTurn;
 use crate::envelope::Recipient;
 use crate::hooks::{CloseReason, Event};
@@ -77,6 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let mut farewell = Farewell::new(self);
         farewell.reason = self.converse().await;
         farewell.info = self.session.info();
+        farewell.commands = *self.session.commands();
     }
 
     async fn converse(&mut self) -> CloseReason {
@@ -258,6 +260,7 @@ struct Farewell {
     info: Arc<SessionInfo>,
     reason: CloseReason,
     begun: Instant,
+    commands: CommandCounts,
 }
 
 impl Farewell {
@@ -267,6 +270,7 @@ impl Farewell {
             info: connection.session.info(),
             reason: CloseReason::Cut,
             begun: now().monotonic,
+            commands: CommandCounts::default(),
         }
     }
 }
@@ -274,6 +278,7 @@ impl Farewell {
 impl Drop for Farewell {
     fn drop(&mut self) {
         let lasted = now().monotonic.saturating_duration_since(self.begun);
-        self.hooks.emit(&Event::Closed { reason: self.reason, lasted }, &self.info);
+        let event = Event::Closed { reason: self.reason, lasted, commands: &self.commands };
+        self.hooks.emit(&event, &self.info);
     }
 }

@@ -54,7 +54,7 @@ impl Observer for TracingObserver {
                 let error = error.to_string();
                 tracing::error!(target: "smtp", service, client, ?error, "no credentials");
             }
-            Event::Closed { reason, lasted } => {
+            Event::Closed { reason, lasted, .. } => {
                 tracing::info!(target: "smtp", service, client, ?reason, ?lasted, "disconnect");
             }
             message => message_event(message, service, &client),
@@ -64,7 +64,7 @@ impl Observer for TracingObserver {
 
 fn message_event(event: &Event<'_>, service: &str, client: &str) {
     match event {
-        Event::Refused { stage, rejection } => {
+        Event::Refused { stage, rejection, .. } => {
             let (reply, detail) = (text(rejection.reply()), rejection.detail());
             tracing::info!(target: "smtp", service, client, ?stage, reply, detail, "refused");
         }
@@ -74,7 +74,7 @@ fn message_event(event: &Event<'_>, service: &str, client: &str) {
         Event::Noted { stage, note: Note::Warning(note) } => {
             tracing::warn!(target: "smtp", service, client, ?stage, ?note, "access");
         }
-        Event::RecipientRefused { to, rejection } => {
+        Event::RecipientRefused { to, rejection, .. } => {
             let (to, reply, detail) = (to.to_string(), text(rejection.reply()), rejection.detail());
             tracing::info!(target: "smtp", service, client, ?to, reply, detail, "recipient refused");
         }

@@ -268,6 +268,8 @@ pub struct SessionInfo {
     pub tls: Option<TlsInfo>,
     /// Set once the client authenticated, or an authorised one said so (XCLIENT).
     pub identity: Option<Identity>,
+    /// How the client authenticated; not set where an authorised one said that it did.
+    pub mechanism: Option<&'static str>,
     /// Values left by hooks for the rest of the session.
     pub extensions: Extensions,
 }
@@ -284,6 +286,7 @@ impl SessionInfo {
             hello: None,
             tls: None,
             identity: None,
+            mechanism: None,
             extensions: Extensions::default(),
         }
     }

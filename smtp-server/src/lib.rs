@@ -78,6 +78,7 @@ pub mod hooks;
 pub mod session;
 
 pub mod body;
+mod command_counts;
 pub mod config;
 mod content;
 pub mod envelope;
@@ -119,6 +120,7 @@ pub use smtp_proto as proto;
 pub use body::{AbortedBy, Body, BodyError, ContentFilter, PollChunk};
 #[cfg(feature = "tokio")]
 pub use builder::{Ready, ServerBuilder, WantsDelivery, WantsRelayPolicy};
+pub use command_counts::{CommandCount, CommandCounts};
 pub use config::{
     AuthConfig, BareNewline, EvaluateAt, Limits, NulPolicy, OutOfTurn, SessionConfig, Timeouts,
 };

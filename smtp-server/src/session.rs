@@ -73,6 +73,7 @@ use bytes::BytesMut;
 use smtp_proto::{EtrnArgument, ForwardPath, LineDecoder, RcptParams, Reply, XForward, replies};
 
 use crate::body::BodyError;
+use crate::command_counts::CommandCounts;
 use crate::config::{BareNewline, SessionConfig};
 use crate::envelope::{Envelope, QueueId};
 use crate::header::HeaderField;
@@ -268,6 +269,12 @@ impl Session {
         }
     }
 
+    /// The commands that came so far.
+    #[must_use]
+    pub fn commands(&self) -> &CommandCounts {
+        self.output.commands()
+    }
+
     /// The configuration it was made with.
     #[must_use]
     pub fn config(&self) -> &SessionConfig {
@@ -352,6 +359,7 @@ impl Session {
         info.tls = Some(tls);
         info.hello = None;
         info.identity = None;
+        info.mechanism = None;
         info.extensions = client_extensions;
         if matches!(self.state, State::Upgrading) {
             self.state = State::Command(Mail::None);

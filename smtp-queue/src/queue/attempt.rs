@@ -5,6 +5,8 @@
 //!   given to a next hop that has hosts, whatever the router says. What a transport forgot to report is deferred.
 //! * **Limits**: none of its own. **Panics**: a transport's are caught. **Spec**: RFC 3461 5.2; RFC 5321 3.6.2.
 
+use std::time::Duration;
+
 use smtp_proto::EnhancedCode;
 use smtp_server::UnixMillis;
 
@@ -12,6 +14,7 @@ use super::catch::catch;
 use super::messages::Round;
 use super::shared::Shared;
 use crate::entry::{RecipientState, RowKey};
+use crate::events::QueueEvent;
 use crate::manager::DeliveryKey;
 use crate::route::NextHop;
 use crate::spool::Change;
@@ -32,7 +35,12 @@ impl Shared {
         let begins = task.recipients.start == 0;
         let round = self.messages.round(&*self.spool, task.key, begins).await;
         let (deferred, feedback) = match &round {
-            Ok(round) => self.attempt_in(round, &task).await,
+            Ok((round, is_first)) => {
+                if *is_first {
+                    self.emit(&QueueEvent::Active { entry: &round.message.entry });
+                }
+                self.attempt_in(round, &task).await
+            }
             // What cannot be read stays in the spool for whoever mends it.
             Err(_) => (task.recipients.end - task.recipients.start, Feedback::Reached),
         };
@@ -48,9 +56,20 @@ impl Shared {
             content: round.message.content.clone(),
             next_hop: task.next_hop.clone(),
         };
+        let entry = &*job.entry;
+        let begun = UnixMillis::system();
         let mut reports = Reports::default();
         let feedback = self.try_once(&job, &mut reports).await;
         let reports = reports.complete(&job);
+        for report in &reports {
+            self.emit(&QueueEvent::Attempted {
+                entry,
+                next_hop: &job.next_hop,
+                report,
+                before_active: between(entry.arrived, round.begun),
+                in_active: between(round.begun, begun),
+            });
+        }
         self.settle(round, task, &reports).await;
         let deferred = reports.iter().filter(|report| is_deferred(report)).count();
         (u32::try_from(deferred).unwrap_or(u32::MAX), feedback)
@@ -94,6 +113,7 @@ impl Shared {
         };
         if self.apply(vec![change], arrivals).await.is_ok() && is_last {
             self.messages.set_removed(task.key.id);
+            self.emit(&QueueEvent::Removed { id: task.key.id });
         }
     }
 }
@@ -128,6 +148,10 @@ impl Reports {
         }
         complete
     }
+}
+
+fn between(earlier: UnixMillis, later: UnixMillis) -> Duration {
+    Duration::from_millis(later.0.saturating_sub(earlier.0))
 }
 
 fn is_deferred(report: &Report) -> bool {

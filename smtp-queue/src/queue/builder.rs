@@ -16,6 +16,7 @@ use super::messages::Messages;
 use super::shared::Shared;
 use crate::dsn::Reporter;
 use crate::entry::Row;
+use crate::events::QueueObserver;
 use crate::manager::{InsertError, ManagerConfig, QueueManager};
 use crate::route::Router;
 use crate::spool::Spool;
@@ -28,6 +29,7 @@ pub struct QueueBuilder {
     transports: HashMap<String, Arc<dyn Transport>>,
     config: ManagerConfig,
     local_domains: Arc<dyn Fn(&Domain<'_>) -> bool + Send + Sync>,
+    observers: Vec<Arc<dyn QueueObserver>>,
 }
 
 /// The host's name cannot stand in a report.
@@ -48,6 +50,7 @@ impl Queue {
             transports: HashMap::new(),
             config: ManagerConfig::default(),
             local_domains: Arc::new(|_| false),
+            observers: Vec::new(),
         })
     }
 }
@@ -91,6 +94,13 @@ impl QueueBuilder {
         self
     }
 
+    /// Tells this one what happens, too: each delivery and each failure.
+    #[must_use]
+    pub fn observer(mut self, observer: impl QueueObserver) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
     /// The queue over a spool that `open` opens: it hands over the rows that are there, and returns the largest queue
     /// id that was ever used.
     ///
@@ -117,6 +127,7 @@ impl QueueBuilder {
             lifetime: self.config.retry.maximal_queue_lifetime,
             local_domains: self.local_domains,
             ids: Arc::new(IdSource::after(last)),
+            observers: self.observers,
             manager: Mutex::new(manager),
             wake: Notify::new(),
             messages: Messages::default(),

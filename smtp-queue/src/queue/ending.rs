@@ -10,6 +10,7 @@ use super::messages::Loaded;
 use super::shared::Shared;
 use crate::dsn::{self, Lateness};
 use crate::entry::{RecipientState, RowKey};
+use crate::events::QueueEvent;
 use crate::manager::{DelayCause, DeliveryKey, ReturnCause};
 use crate::spool::{Change, Opened, Schedule};
 use crate::status::{Outcome, Status};
@@ -25,6 +26,9 @@ impl Shared {
     ) {
         let Ok(Opened { entry, content }) = self.spool.open(key.id).await else { return };
         let message = Loaded::new(entry, content);
+        if !matches!(cause, ReturnCause::Unroutable(_)) {
+            self.emit(&QueueEvent::Expired { entry: &message.entry });
+        }
         let failure = |state: &RecipientState| match (&cause, &status) {
             (ReturnCause::DeliverBy, _) => dsn::deadline_over(),
             (ReturnCause::Unroutable(status), _) => status.clone(),
@@ -84,6 +88,8 @@ impl Shared {
 
     /// Takes a message whose last row is done out of the spool. If it fails, the next start does it.
     pub(super) async fn remove(&self, id: QueueId) {
-        let _ = self.apply(vec![Change::Remove(id)], Vec::new()).await;
+        if self.apply(vec![Change::Remove(id)], Vec::new()).await.is_ok() {
+            self.emit(&QueueEvent::Removed { id });
+        }
     }
 }

@@ -25,6 +25,9 @@ use crate::spool::NewMessage;
 /// The longest FUTURERELEASE, in seconds: a year (RFC 4865 4.1 leaves it open).
 const FUTURE_RELEASE_SECONDS_MAX: u32 = 365 * 86_400;
 
+/// Where a message's id is looked for.
+const BEGINNING_BYTES_MAX: usize = 4096;
+
 #[async_trait]
 impl Delivery for Queue {
     fn capabilities(&self) -> Capabilities {
@@ -60,13 +63,16 @@ impl Delivery for Queue {
     ) -> Delivered {
         let id = envelope.queue_id.ok_or_else(Rejection::local_error)?;
         let mut writer = self.shared.spool.writer(envelope.params.size.unwrap_or(0))?;
+        let mut beginning = Vec::new();
         while let Some(chunk) = body.chunk().await? {
+            let room = BEGINNING_BYTES_MAX - beginning.len();
+            beginning.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
             writer.write(&chunk).await?;
         }
         let content = writer.finish(fields(body)).await?;
         let entry = acceptance::entry(envelope, id, bytes(&content));
         let due = vec![entry.not_before(); entry.rows().rows.len()];
-        let arrival = Arrival::new(NewMessage { entry, content, due });
+        let arrival = Arrival::new(NewMessage { entry, content, due }, &beginning);
         let shared = self.shared.clone();
         // In a task of its own, so that what became durable is also delivered if nobody waits for it any more.
         let committed = tokio::spawn(async move { shared.apply(Vec::new(), vec![arrival]).await });

@@ -5,10 +5,10 @@
 //!   from memory, since its recipients' states have changed. **Limits**: 16 MiB of content that just came.
 //! * **Panics**: never. **Spec**: none.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use smtp_server::QueueId;
+use smtp_server::{QueueId, UnixMillis};
 
 use crate::content::Content;
 use crate::entry::{QueueEntry, RowKey, Rows};
@@ -29,6 +29,7 @@ pub(super) struct Round {
     pub(super) message: Arc<Loaded>,
     /// The indices of its recipients.
     pub(super) pending: Vec<u32>,
+    pub(super) begun: UnixMillis,
 }
 
 #[derive(Default)]
@@ -42,7 +43,7 @@ struct State {
     /// The oldest first; some may be gone already.
     order: VecDeque<QueueId>,
     bytes: u64,
-    rounds: HashMap<RowKey, Arc<Round>>,
+    rounds: BTreeMap<RowKey, Arc<Round>>,
     /// Messages that were removed from the spool together with their last outcome.
     removed: HashSet<QueueId>,
 }
@@ -87,17 +88,17 @@ impl Messages {
         }
     }
 
-    /// The row's round, which begins with this unless it has begun.
+    /// The row's round, which begins with this unless it has begun; whether the message begins to be tried with it.
     pub(super) async fn round(
         &self,
         spool: &dyn Spool,
         key: RowKey,
         begins: bool,
-    ) -> Result<Arc<Round>, SpoolError> {
+    ) -> Result<(Arc<Round>, bool), SpoolError> {
         let known = match begins {
             true => self.state().take_fresh(key),
             false => match self.state().rounds.get(&key) {
-                Some(round) => return Ok(round.clone()),
+                Some(round) => return Ok((round.clone(), false)),
                 None => None,
             },
         };
@@ -109,9 +110,12 @@ impl Messages {
             }
         };
         let pending = message.pending(key.row);
-        let round = Arc::new(Round { message, pending });
-        self.state().rounds.insert(key, round.clone());
-        Ok(round)
+        let round = Arc::new(Round { message, pending, begun: UnixMillis::system() });
+        let all_of_it = RowKey { id: key.id, row: 0 }..=RowKey { id: key.id, row: u32::MAX };
+        let mut state = self.state();
+        let is_first = state.rounds.range(all_of_it).next().is_none();
+        state.rounds.insert(key, round.clone());
+        Ok((round, is_first))
     }
 
     /// The row's round is over.

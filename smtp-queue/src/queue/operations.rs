@@ -7,6 +7,7 @@
 use smtp_server::{QueueId, UnixMillis};
 
 use super::Queue;
+use crate::events::QueueEvent;
 use crate::manager::{AgeCounts, Counts, Filter, QueueManager, RowInfo, SiteInfo};
 use crate::spool::{Change, Opened, SpoolError};
 
@@ -59,7 +60,9 @@ impl Queue {
     /// [`SpoolError`]; then nothing changed.
     pub async fn hold(&self, id: QueueId, reason: &str) -> Result<usize, SpoolError> {
         let change = Change::Hold { id, reason: reason.to_owned() };
-        self.alter(change, |manager, now| manager.hold(id, now)).await
+        let held = self.alter(change, |manager, now| manager.hold(id, now)).await?;
+        self.shared.emit(&QueueEvent::Held { id, reason });
+        Ok(held)
     }
 
     /// The message goes on.
@@ -67,7 +70,10 @@ impl Queue {
     /// # Errors
     /// As for [`hold`](Self::hold).
     pub async fn release(&self, id: QueueId) -> Result<usize, SpoolError> {
-        self.alter(Change::Release(id), |manager, now| manager.release(id, now)).await
+        let released =
+            self.alter(Change::Release(id), |manager, now| manager.release(id, now)).await?;
+        self.shared.emit(&QueueEvent::Released { id });
+        Ok(released)
     }
 
     /// The message goes back to its sender.
@@ -85,6 +91,7 @@ impl Queue {
     pub async fn delete(&self, id: QueueId) -> Result<usize, SpoolError> {
         self.shared.spool.apply(vec![Change::Remove(id)]).await?;
         self.shared.messages.set_removed(id);
+        self.shared.emit(&QueueEvent::Deleted { id });
         Ok(self.tell(|manager, now| manager.delete(id, now)))
     }
 

@@ -4,17 +4,20 @@
 //!   message that the spool does not have. **Limits**: none of its own. **Panics**: never. **Spec**: none.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use smtp_proto::Domain;
 use smtp_server::{IdSource, QueueId, UnixMillis};
 use tokio::sync::Notify;
 
 use super::messages::{Loaded, Messages};
-use crate::content::{Content, ContentBody, StagedBody};
+use crate::content::{Content, ContentBody, StagedBody, StagedContent};
 use crate::dsn::{Facts, Reported, Reporter};
 use crate::entry::QueueEntry;
+use crate::events::{self, QueueEvent, QueueObserver};
 use crate::manager::QueueManager;
 use crate::route::Router;
 use crate::spool::{Change, NewMessage, Spool, SpoolError};
@@ -29,6 +32,7 @@ pub(super) struct Shared {
     pub(super) lifetime: Duration,
     pub(super) local_domains: Arc<dyn Fn(&Domain<'_>) -> bool + Send + Sync>,
     pub(super) ids: Arc<IdSource>,
+    pub(super) observers: Vec<Arc<dyn QueueObserver>>,
     pub(super) manager: Mutex<QueueManager>,
     /// Something was told to the manager that it may have effects for.
     pub(super) wake: Notify,
@@ -42,11 +46,19 @@ pub(super) struct Arrival {
     pub(super) message: NewMessage,
     loaded: Arc<Loaded>,
     is_in_memory: bool,
+    message_id: Option<String>,
 }
 
 impl Shared {
     pub(super) fn manager(&self) -> MutexGuard<'_, QueueManager> {
         self.manager.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the observers; what one of them does wrong is not ours.
+    pub(super) fn emit(&self, event: &QueueEvent<'_>) {
+        for observer in &self.observers {
+            let _ = catch_unwind(AssertUnwindSafe(|| observer.on_queue_event(event)));
+        }
     }
 
     /// Makes the changes durable, new messages among them, and tells the manager of those.
@@ -55,18 +67,23 @@ impl Shared {
         mut changes: Vec<Change>,
         arrivals: Vec<Arrival>,
     ) -> Result<(), SpoolError> {
-        let mut known = Vec::with_capacity(arrivals.len());
+        let mut adopted = Vec::with_capacity(arrivals.len());
         for arrival in arrivals {
-            let Arrival { message, loaded, is_in_memory } = arrival;
-            known.push((loaded, message.due.clone(), is_in_memory));
+            let Arrival { message, loaded, is_in_memory, message_id } = arrival;
+            adopted.push((loaded, message.due.clone(), is_in_memory, message_id));
             changes.push(Change::Accept(Box::new(message)));
         }
         self.spool.apply(changes).await?;
-        for (loaded, due, is_in_memory) in known {
-            self.adopt(&loaded, &due);
-            if is_in_memory {
-                self.messages.keep(loaded);
+        for (loaded, due, is_in_memory, message_id) in adopted {
+            let (entry, message_id) = (&*loaded.entry, message_id.as_deref());
+            self.emit(&QueueEvent::Accepted { entry, message_id });
+            if let Some(reason) = &entry.hold {
+                self.emit(&QueueEvent::Held { id: entry.id, reason });
             }
+            if is_in_memory {
+                self.messages.keep(loaded.clone());
+            }
+            self.adopt(&loaded, &due);
         }
         Ok(())
     }
@@ -105,19 +122,26 @@ impl Shared {
         let original = original.unwrap_or_else(|_| crate::dsn::Original::unreadable());
         let facts = Facts { entry, reported, original: &original, id: self.ids.next(now), now };
         let message = self.reporter.compose(&facts, |domain| (self.local_domains)(domain));
-        message.into_iter().map(Arrival::new).collect()
+        if let (Some(message), Some(first)) = (&message, reported.first()) {
+            let (report, action) = (message.entry.id, first.action());
+            self.emit(&QueueEvent::Reported { entry, report, action });
+        }
+        message.into_iter().map(|message| Arrival::new(message, &[])).collect()
     }
 }
 
 impl Arrival {
-    pub(super) fn new(message: NewMessage) -> Self {
-        let (body, is_in_memory) = match &message.content.body {
+    /// `beginning` is that of a body that is not in memory.
+    pub(super) fn new(message: NewMessage, beginning: &[u8]) -> Self {
+        let StagedContent { fields, body } = &message.content;
+        let (body, is_in_memory) = match body {
             StagedBody::Inline(octets) => (octets.clone(), true),
-            StagedBody::Stored { .. } => (bytes::Bytes::new(), false),
+            StagedBody::Stored { .. } => (Bytes::new(), false),
         };
-        let content =
-            Content { fields: message.content.fields.clone(), body: ContentBody::Memory(body) };
+        let head = if is_in_memory { &*body } else { beginning };
+        let message_id = events::message_id(fields).or_else(|| events::message_id(head));
+        let content = Content { fields: fields.clone(), body: ContentBody::Memory(body) };
         let loaded = Arc::new(Loaded::new(message.entry.clone(), content));
-        Self { message, loaded, is_in_memory }
+        Self { message, loaded, is_in_memory, message_id }
     }
 }

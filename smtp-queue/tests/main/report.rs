@@ -2,6 +2,7 @@
 
 mod dsn;
 mod local;
+mod log;
 mod notify;
 mod python;
 mod support;

@@ -104,7 +104,7 @@ impl Hooks {
             Question::Recipient { to, params, envelope } => {
                 let decision = self.decide(to, params, envelope, info, now).await;
                 if let Err(rejection) = &decision {
-                    self.emit(&Event::RecipientRefused { to, rejection }, info);
+                    self.emit(&Event::RecipientRefused { to, rejection, envelope }, info);
                 }
                 Answer::Recipient(decision)
             }
@@ -167,11 +167,12 @@ impl Hooks {
         info: &SessionInfo,
         now: UnixMillis,
     ) -> Result<Effects, Rejection> {
-        let mut effects = self.check(Stage::Client { now }, info).await.into_result()?;
+        let check = |stage| self.check_at(stage, info, true);
+        let mut effects = check(Stage::Client { now }).await.into_result()?;
         if let Some(hello) = &info.hello {
-            effects.merge(self.check(Stage::Hello { now, hello }, info).await.into_result()?);
+            effects.merge(check(Stage::Hello { now, hello }).await.into_result()?);
         }
-        effects.merge(self.check(Stage::Sender { now, envelope }, info).await.into_result()?);
+        effects.merge(check(Stage::Sender { now, envelope }).await.into_result()?);
         Ok(effects)
     }
 
@@ -192,6 +193,10 @@ impl Hooks {
     }
 
     pub(super) async fn check(&self, stage: Stage<'_>, info: &SessionInfo) -> Verdict {
+        self.check_at(stage, info, false).await
+    }
+
+    async fn check_at(&self, stage: Stage<'_>, info: &SessionInfo, at_recipient: bool) -> Verdict {
         let Some(access) = self.access_at(stage.kind()) else { return Verdict::Accept };
         let check = async { access.check(stage, info).await };
         let verdict = self.call(HookKind::Access, info, check).await;
@@ -202,7 +207,9 @@ impl Hooks {
         }
         match verdict {
             Ok(Verdict::Reject(rejection)) if stage.kind() != StageKind::Recipient => {
-                self.emit(&Event::Refused { stage: stage.kind(), rejection: &rejection }, info);
+                let (stage, envelope) = (stage.kind(), stage.envelope());
+                let event = Event::Refused { stage, rejection: &rejection, envelope, at_recipient };
+                self.emit(&event, info);
                 Verdict::Reject(rejection)
             }
             Ok(verdict) => {

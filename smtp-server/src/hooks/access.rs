@@ -111,6 +111,17 @@ impl Stage<'_> {
         }
     }
 
+    /// The envelope, where there is one.
+    pub(crate) fn envelope(&self) -> Option<&Envelope> {
+        match self {
+            Self::Sender { envelope, .. }
+            | Self::Recipient { envelope, .. }
+            | Self::Data { envelope, .. }
+            | Self::EndOfData { envelope, .. } => Some(envelope),
+            _ => None,
+        }
+    }
+
     /// When the client got here.
     #[must_use]
     pub fn now(&self) -> UnixMillis {

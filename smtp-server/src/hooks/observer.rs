@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use smtp_proto::{ForwardPath, Reply};
 
+use crate::command_counts::CommandCounts;
 use crate::envelope::{Envelope, QueueId, RecipientClass};
 use crate::hooks::{AuthRefusal, LookupError, StageKind};
 use crate::info::{Identity, Peer, SessionInfo};
@@ -85,6 +86,10 @@ pub enum Event<'a> {
         stage: StageKind,
         /// The refusal, with its detail for the log.
         rejection: &'a Rejection,
+        /// The envelope, where there is one.
+        envelope: Option<&'a Envelope>,
+        /// Whether it was asked at RCPT only, so that it is the refusal of a recipient, too.
+        at_recipient: bool,
     },
     /// Access control remarked something about what it let pass. What it remarked before a refusal is in
     /// the refusal's detail.
@@ -100,6 +105,8 @@ pub enum Event<'a> {
         to: &'a ForwardPath<'static>,
         /// The refusal, with its detail for the log.
         rejection: &'a Rejection,
+        /// The envelope, without that recipient.
+        envelope: &'a Envelope,
     },
     /// A delivery refused a message.
     MessageRefused {
@@ -147,6 +154,8 @@ pub enum Event<'a> {
         reason: CloseReason,
         /// How long it lasted.
         lasted: Duration,
+        /// What the client sent.
+        commands: &'a CommandCounts,
     },
 }
 
@@ -203,6 +212,8 @@ pub enum CloseReason {
     TimedOut,
     /// A reply said that the connection ends (421, 521, a protocol violation).
     Refused,
+    /// The client made more errors than it may (421).
+    TooManyErrors,
     /// The client sent what it may send only after a reply, under
     /// [`OutOfTurn::Refuse`](crate::config::OutOfTurn::Refuse).
     OutOfTurn,

@@ -110,7 +110,9 @@ impl Session {
                 return State::Asked(Asked::Credentials { exchange: running, query });
             }
             SaslStep::Done(identity) => {
-                Arc::make_mut(&mut self.info).identity = Some(identity);
+                let info = Arc::make_mut(&mut self.info);
+                info.identity = Some(identity);
+                info.mechanism = Some(running.mechanism);
                 self.output.push(&replies::AUTH_SUCCEEDED);
             }
             SaslStep::Failed => self.refuse(&replies::AUTH_FAILED),

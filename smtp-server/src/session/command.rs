@@ -75,7 +75,7 @@ impl Session {
             }
         }
         if content.is_open() && self.guard.is_exhausted() {
-            content.close_with(replies::TOO_MANY_ERRORS, CloseReason::Refused);
+            content.close_with(replies::TOO_MANY_ERRORS, CloseReason::TooManyErrors);
         }
         true
     }
@@ -134,6 +134,9 @@ impl Session {
     }
 
     fn handle_line(&mut self, line: &[u8], is_last: bool) {
+        if !matches!(self.state, State::Exchange(_)) {
+            self.output.begin(Verb::of(line));
+        }
         match self.take_state() {
             State::Exchange(exchange) => self.state = self.auth_response(exchange, line),
             State::Command(Mail::NoService(answer)) => {
@@ -227,6 +230,7 @@ impl Session {
     }
 
     fn handle_line_between_chunks(&mut self, line: &[u8], is_last: bool, content: &mut Content) {
+        self.output.begin(Verb::of(line));
         let parsed = self.config.dialect.parse(line);
         if !is_last && self.is_out_of_turn(line, &parsed) {
             return content.close_with(replies::OUT_OF_TURN, CloseReason::OutOfTurn);

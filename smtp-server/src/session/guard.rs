@@ -48,7 +48,7 @@ impl Guard {
         if shutting_down && !self.is_exhausted() {
             CloseReason::ShuttingDown
         } else {
-            CloseReason::Refused
+            CloseReason::TooManyErrors
         }
     }
 }

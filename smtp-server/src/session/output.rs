@@ -8,7 +8,9 @@
 use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
-use smtp_proto::{Reply, ReplyCode};
+use smtp_proto::{Reply, ReplyCode, Verb};
+
+use crate::command_counts::CommandCounts;
 
 const HELD_BYTES_MAX: usize = 16 * 1024;
 /// What is kept of the memory while there is nothing to say.
@@ -18,15 +20,27 @@ pub(super) struct Output {
     server_name: Arc<str>,
     bytes: BytesMut,
     urgent: bool,
+    commands: CommandCounts,
 }
 
 impl Output {
     pub(super) fn new(server_name: Arc<str>) -> Self {
-        Self { server_name, bytes: BytesMut::new(), urgent: false }
+        let commands = CommandCounts::default();
+        Self { server_name, bytes: BytesMut::new(), urgent: false, commands }
+    }
+
+    /// A command came, which the next replies are about.
+    pub(super) fn begin(&mut self, verb: Option<Verb>) {
+        self.commands.begin(verb);
+    }
+
+    pub(super) fn commands(&self) -> &CommandCounts {
+        &self.commands
     }
 
     /// A reply that must leave before more input is looked at.
     pub(super) fn push(&mut self, reply: &Reply) {
+        self.commands.reply(reply.code());
         if matches!(reply.code(), ReplyCode::CLOSING | ReplyCode::SERVICE_NOT_AVAILABLE) {
             let text = format!("{} {}", self.server_name, reply.text());
             Reply::new(reply.code(), reply.enhanced(), text).encode(&mut self.bytes);
@@ -38,18 +52,21 @@ impl Output {
 
     /// As [`push`](Self::push), in UTF-8: for a client that asked for it (RFC 6531 3.7.4).
     pub(super) fn push_utf8(&mut self, reply: &Reply) {
+        self.commands.reply(reply.code());
         reply.encode_utf8(&mut self.bytes);
         self.urgent = true;
     }
 
     /// A reply that may wait while a complete command is buffered (RSET, MAIL, RCPT).
     pub(super) fn push_held(&mut self, reply: &Reply) {
+        self.commands.reply(reply.code());
         reply.encode(&mut self.bytes);
         self.urgent |= HELD_BYTES_MAX < self.bytes.len();
     }
 
     /// The same, in UTF-8.
     pub(super) fn push_held_utf8(&mut self, reply: &Reply) {
+        self.commands.reply(reply.code());
         reply.encode_utf8(&mut self.bytes);
         self.urgent |= HELD_BYTES_MAX < self.bytes.len();
     }

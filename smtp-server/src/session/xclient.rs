@@ -80,6 +80,7 @@ impl Session {
             tls.client_certificate = None;
         }
         info.identity = known_value(client.login).map(Identity::new);
+        info.mechanism = None;
         if let Some(tls) = &mut info.tls {
             // The client spoken for is not the other end of this connection.
             tls.channel_bindings = None;
