@@ -88,6 +88,7 @@ mod prefix;
 pub mod time;
 pub mod trace;
 pub mod verdict;
+mod words;
 
 pub mod access;
 pub mod delivery;
