@@ -60,7 +60,7 @@ mod restrictions;
 #[cfg(feature = "dns")]
 mod rhsbl;
 
-mod bounded;
+pub(crate) mod bounded;
 mod common;
 
 pub use action::{AccessAction, ActionError};

@@ -9,8 +9,10 @@ mod exit_codes;
 mod explain;
 mod hostile;
 mod listening;
+mod metrics;
 mod parameters;
 mod passwd;
+mod restrictions;
 mod shutdown;
 mod unix_socket;
 

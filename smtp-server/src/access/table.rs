@@ -311,7 +311,7 @@ impl Entries {
 
 fn unknown_type(name: &str, kind: &str) -> TableError {
     match kind {
-        "hash" | "btree" | "lmdb" | "dbm" | "cdb" => {
+        "hash" | "btree" | "lmdb" => {
             let expected = format!(
                 "texthash:, which reads the text that postmap would compile (what {kind}: reads is not read here)"
             );

@@ -251,8 +251,8 @@ impl<'a> Reader<'a> {
             return Err(self.fault(name, fault));
         }
         let (text, check) = match make {
-            Make::Simple(make) => ((*name).to_owned(), make(self)),
-            Make::With(what, make) => {
+            Plain(make) => ((*name).to_owned(), make(self)),
+            With(what, make) => {
                 let argument = words.next();
                 let argument =
                     argument.ok_or_else(|| self.fault(name, format!("{what} follows it")))?;
