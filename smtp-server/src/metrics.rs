@@ -5,7 +5,7 @@
 //!   the services, so nobody can make up series.
 //! * **Limits**: the times of 10 000 messages in flight; a message that its client abandons has no duration. A connection
 //!   that is cut at shutdown before its TLS handshake counts as open. **Panics**: never.
-//! * **Spec**: the OpenMetrics text format 1.0.
+//! * **Spec**: the `OpenMetrics` text format 1.0.
 
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -101,7 +101,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// All that was counted so far, in the text format of OpenMetrics.
+    /// All that was counted so far, in the text format of `OpenMetrics`.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();

@@ -25,6 +25,7 @@ mod listeners;
 mod passwd;
 mod recipients;
 mod sender_logins;
+mod signing;
 mod tls;
 mod unix_socket;
 

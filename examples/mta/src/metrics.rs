@@ -2,7 +2,7 @@
 //!
 //! * **In**: connections. **Out**: to `GET /metrics` what was counted, to all else 404 or 405.
 //! * **Promises**: whoever asks cannot disturb mail. **Limits**: [`CONNECTIONS_MAX`] at once, [`PATIENCE`] for each.
-//! * **Panics**: never. **Spec**: RFC 9110, RFC 9112; the OpenMetrics text format 1.0.
+//! * **Panics**: never. **Spec**: RFC 9110, RFC 9112; the `OpenMetrics` text format 1.0.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -10,6 +10,7 @@ use smtp_server::access::AccessTable;
 
 use crate::sender_logins::SenderLogins;
 use crate::signals::Hangups;
+use crate::signing::SigningKeys;
 use crate::tls::Certificate;
 
 /// Everything that came from a file and may change.
@@ -17,6 +18,7 @@ pub(crate) struct Reloads {
     pub(crate) certificate: Certificate,
     pub(crate) tables: Vec<Arc<AccessTable>>,
     pub(crate) sender_logins: Option<Arc<SenderLogins>>,
+    pub(crate) signing: SigningKeys,
 }
 
 impl Reloads {
@@ -49,6 +51,10 @@ impl Reloads {
         if let Some(Err(failure)) = self.sender_logins.as_ref().map(|logins| logins.reload()) {
             let reason = failure.message();
             tracing::error!(signal = "SIGHUP", reason, "the sender logins stay as they were");
+        }
+        if let Err(failure) = self.signing.reload() {
+            let reason = failure.message();
+            tracing::error!(signal = "SIGHUP", reason, "the DKIM keys in use stay in use");
         }
     }
 }

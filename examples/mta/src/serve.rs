@@ -57,6 +57,7 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<End, Failure> {
     let reloads = Reloads {
         tables: [settings.access.tables(), settings.relay.tables().to_vec()].concat(),
         sender_logins: settings.access.sender_logins(),
+        signing: settings.signing.clone(),
         certificate,
     };
     let metrics = Metrics::default();
@@ -88,7 +89,7 @@ pub(crate) fn builder(settings: Settings, authentication: Authentication) -> Ser
     let delivery = LocalDelivery::new(&host_name, accounts, transport);
     let server = Server::builder(host_name)
         .relay_policy(relay)
-        .delivery(delivery)
+        .shared_delivery(settings.signing.sign(delivery))
         .authenticator(authentication)
         .auth_in_clear(settings.auth_in_clear)
         .observer(TracingObserver)

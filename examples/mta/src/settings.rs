@@ -5,7 +5,7 @@
 //! * **Limits**: none. **Panics**: never.
 //! * **Spec**: 64 for a value that is wrong by itself, 66 for a file, 78 for values that do not fit together.
 
-mod names;
+pub(crate) mod names;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -27,6 +27,7 @@ use crate::options::parameters::Parameters;
 use crate::options::values::Address;
 use crate::passwd;
 use crate::recipients::KnownRecipients;
+use crate::signing::SigningKeys;
 use crate::tls::Certificate;
 
 /// Everything that the program needs to know to serve.
@@ -39,6 +40,7 @@ pub(crate) struct Settings {
     pub(crate) example_domain: Option<String>,
     pub(crate) relay: RelayRestrictions,
     pub(crate) access: Access,
+    pub(crate) signing: SigningKeys,
     pub(crate) xclient_clients: Networks,
     pub(crate) xforward_clients: Networks,
     pub(crate) accounts: Accounts,
@@ -74,6 +76,7 @@ impl Settings {
         let access = Access::load(&parameters, meaning.clone(), exempt, dns)?;
         let relay = RelayRestrictions::parse(&parameters.smtpd_relay_restrictions, meaning)
             .map_err(|error| access::failure("relay", &error))?;
+        let signing = SigningKeys::load(parameters.dkim_keys.clone())?;
         let dovecot = dovecot(&parameters, users.is_some())?;
         let xclient_clients =
             networks("smtpd_authorized_xclient_hosts", &parameters.smtpd_authorized_xclient_hosts)?;
@@ -96,6 +99,7 @@ impl Settings {
             example_domain: localhost.or(domains.iter().find(is_name)).cloned(),
             relay,
             access,
+            signing,
             xclient_clients,
             xforward_clients,
             accounts: Accounts::new(spool, home_domain, known),

@@ -14,6 +14,7 @@ mod parameters;
 mod passwd;
 mod restrictions;
 mod shutdown;
+mod signing;
 mod unix_socket;
 
 mod clients;

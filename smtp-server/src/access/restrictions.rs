@@ -20,7 +20,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use smtp_proto::Domain;
 
 use self::check::Check;
 use self::facts::Facts;
@@ -144,7 +143,7 @@ impl Restrictions {
         }
         let host = ClientHost::of(dns, info).await;
         let mut named = info.clone();
-        named.reverse_name = host.confirmed().map(|name: &Domain<'static>| name.clone());
+        named.reverse_name = host.confirmed().cloned();
         named.extensions.insert(host);
         Some(named)
     }

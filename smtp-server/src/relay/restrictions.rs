@@ -86,9 +86,10 @@ const UNENDED: &str = "it refuses nobody, so it cannot be the last: end the list
                        reject_unauth_destination, defer_unauth_destination, reject or defer";
 
 type Meaning = fn(&RelayParameters) -> Restriction;
+type WithTable = fn(Arc<AccessTable>) -> Restriction;
 
 /// The words that a table follows. One entry of it that says `OK` is relaying granted.
-const TABLE_WORDS: [(&str, fn(Arc<AccessTable>) -> Restriction); 2] = [
+const TABLE_WORDS: [(&str, WithTable); 2] = [
     ("check_client_access", Restriction::ClientTable),
     ("check_recipient_access", Restriction::RecipientTable),
 ];

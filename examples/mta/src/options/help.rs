@@ -34,7 +34,7 @@ usage: mta [--data DIR] [--smtp ADDR] [--submission ADDR] [--submissions ADDR] [
 Standard output has a line `listening SERVICE ADDR` for each listener (and `listening metrics ADDR`), then
 `ready`, then a hint. The
 log goes to standard error; RUST_LOG sets its level. SIGTERM and SIGINT end the program: messages in
-flight may finish, a second signal ends it at once. SIGHUP reads the certificate, its key and the tables again;
+flight may finish, a second signal ends it at once. SIGHUP reads the certificate, all keys and the tables again;
 what cannot be read stays as it was, which the log says.
 
 Parameters of -o, with the meaning that Postfix gives them and their defaults; a limit of 0 is none:

@@ -13,6 +13,8 @@ use super::values::{self, Wrong};
 use crate::delivery::LocalTransport;
 use crate::failure::Failure;
 use crate::recipients::RecipientMaps;
+use crate::settings::names;
+use crate::signing::KeyFile;
 
 /// What was set with `-o`, or its default.
 #[derive(Clone, Debug)]
@@ -51,6 +53,7 @@ pub(crate) struct Parameters {
     pub(crate) smtpd_sender_login_maps: Option<PathBuf>,
     pub(crate) smtpd_sasl_type_is_dovecot: bool,
     pub(crate) smtpd_sasl_path: Option<PathBuf>,
+    pub(crate) dkim_keys: Vec<KeyFile>,
     /// Networks in CIDR form, not yet read.
     pub(crate) smtpd_authorized_xclient_hosts: String,
     /// The same.
@@ -235,6 +238,14 @@ pub(crate) static TABLE: &[Parameter] = &[
         set: |all, value| values::path(value).map(|path| all.smtpd_sasl_path = path),
     },
     Parameter {
+        name: "dkim_keys",
+        meaning: "DOMAIN:SELECTOR:FILE of private keys in PEM that sign what users send; not of Postfix (none)",
+        set: |all, value| {
+            let keys = names::list(value).map(KeyFile::parse).collect::<Result<_, _>>();
+            keys.map(|keys| all.dkim_keys = keys)
+        },
+    },
+    Parameter {
         name: "smtpd_authorized_xclient_hosts",
         meaning: "networks of proxies, which may claim any client and any login (none)",
         set: |all, value| {
@@ -339,6 +350,7 @@ impl Default for Parameters {
             smtpd_sender_login_maps: None,
             smtpd_sasl_type_is_dovecot: false,
             smtpd_sasl_path: None,
+            dkim_keys: Vec::new(),
             smtpd_authorized_xclient_hosts: String::new(),
             smtpd_authorized_xforward_hosts: String::new(),
             message_size_limit: limits.message_bytes_max,
@@ -491,6 +503,7 @@ mod tests {
             ("smtpd_sender_login_maps=/etc/x", "texthash:FILE"),
             ("smtpd_sender_login_maps=hash:/etc/x", "texthash:FILE"),
             ("smtpd_sasl_type=cyrus", "dovecot"),
+            ("dkim_keys=example.org", "DOMAIN:SELECTOR:FILE"),
             ("smtpd_client_message_rate_limit=x", "not a number"),
             ("myhostname=", "host name"),
             ("myhostname=[127.0.0.1]", "host name"),
