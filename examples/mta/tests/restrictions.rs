@@ -133,7 +133,7 @@ fn what_is_wrong_is_said_with_its_place() {
         (
             "smtpd_client_restrictions=reject_unlisted_recipient".to_owned(),
             64,
-            "put it into a later one".to_owned(),
+            "is known only at".to_owned(),
         ),
         (
             format!("smtpd_sender_login_maps=texthash:{file}"),

@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
+use ipnet::IpNet;
 
 use self::actions::Actions;
 use self::lines::Source;
@@ -149,6 +150,15 @@ impl AccessTable {
     ) -> Self {
         let (entries, stamp) = (RwLock::new(Arc::new(entries)), Mutex::new(stamp));
         Self { table_type, file, entries, is_for_relaying: false, stamp }
+    }
+
+    /// The networks of whose clients it says `OK` or `RELAY` at the moment.
+    pub(crate) fn granted_networks(&self) -> Vec<IpNet> {
+        match &**self.entries.read().unwrap_or_else(PoisonError::into_inner) {
+            Entries::Text(table) => table.granted_networks(),
+            Entries::Network(table) => table.granted_networks(),
+            _ => Vec::new(),
+        }
     }
 
     /// Whether keys may be names of clients, which have to be found out first.

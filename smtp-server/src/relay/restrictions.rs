@@ -227,6 +227,7 @@ impl RelayPolicy for RelayRestrictions {
     fn granted_networks(&self) -> Vec<IpNet> {
         let permits = self.list.iter().filter_map(|(_, restriction)| match restriction {
             Restriction::Permit(policy) => Some(policy.granted_networks()),
+            Restriction::ClientTable(table) => Some(table.granted_networks()),
             _ => None,
         });
         permits.flatten().collect()

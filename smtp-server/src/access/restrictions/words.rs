@@ -246,9 +246,8 @@ impl<'a> Reader<'a> {
             let fault = format!("there is no such word; there are {WARN_IF_REJECT}, {known}");
             return Err(self.fault(word, fault));
         };
-        if !about.is_none_or(|about| is_known_at(self.list, about)) {
-            let fault = "what it is about is not known at this list: put it into a later one";
-            return Err(self.fault(name, fault));
+        if let Some(place) = about.and_then(|about| place_of(about, self.list)) {
+            return Err(self.fault(name, format!("what it is about is known only at {place}")));
         }
         let (text, check) = match make {
             Plain(make) => ((*name).to_owned(), make(self)),
@@ -308,13 +307,18 @@ fn list(name: &str) -> Result<DnsList, Fault> {
     DnsList::parse(name).map_err(|error| Fault::Word(error.to_string().into()))
 }
 
-/// Whether what a word is about is known when the list is asked.
-fn is_known_at(list: StageKind, about: StageKind) -> bool {
+/// The lists at which what a word is about is known, if `list` is none of them.
+fn place_of(about: StageKind, list: StageKind) -> Option<&'static str> {
     use StageKind::EndOfData;
-    match about {
-        Hello => list != Client,
-        Sender => matches!(list, Sender | Recipient | Data | EndOfData),
-        Data => matches!(list, Data | EndOfData),
-        other => other == list,
-    }
+    let (is_known, place) = match about {
+        Hello => (list != Client, "every list but the client's"),
+        Sender => (
+            matches!(list, Sender | Recipient | Data | EndOfData),
+            "the lists for sender, recipient, data and end of data",
+        ),
+        Recipient => (list == Recipient, "the list for the recipient"),
+        Etrn => (list == Etrn, "the list for ETRN"),
+        _ => (matches!(list, Data | EndOfData), "the lists for data and end of data"),
+    };
+    (!is_known).then_some(place)
 }

@@ -91,6 +91,10 @@ impl NetworkTable {
         coverage::check(name, &self.granted)
     }
 
+    pub(super) fn granted_networks(&self) -> Vec<IpNet> {
+        self.granted.clone()
+    }
+
     pub(super) fn find(&self, key: &str) -> Option<AccessAction> {
         let address: IpAddr = key.parse().ok()?;
         let address = address.to_canonical();

@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use ipnet::IpNet;
 
 use super::super::{AccessAction, TableError, key, sendmail};
 use super::actions::Actions;
@@ -66,9 +67,12 @@ impl TextTable {
         if !self.actions.iter().all(coverage::is_for_relaying) {
             return Err(TableError::NotForRelaying { table: name.to_owned() });
         }
+        coverage::check(name, &self.granted_networks())
+    }
+
+    pub(super) fn granted_networks(&self) -> Vec<IpNet> {
         let granted = self.entries().filter(|(_, action)| coverage::grants(action));
-        let networks: Vec<_> = granted.filter_map(|(key, _)| coverage::network_of(key)).collect();
-        coverage::check(name, &networks)
+        granted.filter_map(|(key, _)| coverage::network_of(key)).collect()
     }
 
     fn entries(&self) -> impl Iterator<Item = (&str, &AccessAction)> {

@@ -467,10 +467,10 @@ async fn a_dns_that_fails_defers() {
 fn what_no_list_may_have_is_an_error() {
     let mistakes = [
         (Rcpt, "permit_everybody", "there is no such word; there are warn_if_reject, permit"),
-        (Client, "check_sender_access static:OK", "put it into a later one"),
-        (Sender, "reject_unauth_destination", "put it into a later one"),
-        (Data, "check_recipient_access static:OK", "put it into a later one"),
-        (Rcpt, "reject_multi_recipient_bounce", "put it into a later one"),
+        (Client, "check_sender_access static:OK", "known only at the lists for sender, recipient"),
+        (Sender, "reject_unauth_destination", "is known only at"),
+        (Data, "check_recipient_access static:OK", "known only at the list for the recipient"),
+        (Rcpt, "reject_multi_recipient_bounce", "is known only at"),
         (Rcpt, "warn_if_reject", "the word that it is about follows it"),
         (Rcpt, "check_client_access", "a table, as TYPE:FILE follows it"),
         (Rcpt, "check_client_access hash:/etc/x", "hash:/etc/x:1:1: expected texthash:"),

@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use smtp_server::ConfigError;
 use smtp_server::access::{AccessTable, TableError, TableType};
 use smtp_server::proto::Domain;
 use smtp_server::relay::{LocalDomains, RelayParameters, RelayRestrictions};
+use smtp_server::{ConfigError, RelayPolicy};
 
 use super::relaying::{client, decided};
 
@@ -68,6 +68,9 @@ fn a_table_that_leaves_nobody_out_is_an_error() {
     }
     let error = policy("check_client_access inline:{ {10 = HOLD} }").map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("no actions but OK"), "{error}");
+    let half = policy("check_client_access cidr:{ {128.0.0.0/1 OK} }").unwrap();
+    let granted = half.granted_networks();
+    assert_eq!(granted, ["128.0.0.0/1".parse().unwrap()], "halves of two words count together");
     for fine in ["static:REJECT", "cidr:{ {0.0.0.0/0 REJECT}, {10.0.0.0/8 OK} }"] {
         assert!(policy(&format!("check_client_access {fine}")).is_ok(), "{fine}");
     }
