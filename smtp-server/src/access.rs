@@ -32,10 +32,10 @@
 mod action;
 mod error;
 mod key;
-mod ladder;
-mod maps;
+pub(crate) mod ladder;
+pub(crate) mod maps;
 mod memory;
-mod sendmail;
+pub(crate) mod sendmail;
 mod table;
 
 mod greylist;
@@ -56,9 +56,11 @@ mod dnsbl;
 #[cfg(feature = "dns")]
 mod mail_domains;
 #[cfg(feature = "dns")]
+mod restrictions;
+#[cfg(feature = "dns")]
 mod rhsbl;
 
-mod bounded;
+pub(crate) mod bounded;
 mod common;
 
 pub use action::{AccessAction, ActionError};
@@ -84,5 +86,7 @@ pub use dns_list::{DnsList, DnsListError};
 pub use dnsbl::Dnsbl;
 #[cfg(feature = "dns")]
 pub use mail_domains::MailDomains;
+#[cfg(feature = "dns")]
+pub use restrictions::{RestrictionParameters, Restrictions};
 #[cfg(feature = "dns")]
 pub use rhsbl::Rhsbl;

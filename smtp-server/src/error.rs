@@ -40,6 +40,19 @@ pub enum ConfigError {
         /// What is wrong with it, and what to do.
         fault: std::borrow::Cow<'static, str>,
     },
+    /// A restriction of access control that is unknown, or cannot be told where it stands.
+    #[error("'{word}' in the restrictions at {list:?}: {fault}")]
+    Restriction {
+        /// Which list.
+        list: crate::hooks::StageKind,
+        /// As it was written.
+        word: String,
+        /// What is wrong with it, and what to do.
+        fault: std::borrow::Cow<'static, str>,
+    },
+    /// A table of a list of restrictions cannot be used: which, where in it, and why.
+    #[error("{0}")]
+    Table(String),
     /// A limit or a time that nobody could be served with.
     #[error("{name} is out of range: {rule}")]
     OutOfRange {

@@ -61,6 +61,7 @@
 //! |---|---|
 //! | `tokio`, `tls`, `idna` | the driver, STARTTLS and implicit TLS, A-labels; on by default |
 //! | `tracing` | events as `tracing` records |
+//! | `metrics` | events counted for Prometheus |
 //! | `dns` | a resolver, and access control that asks it |
 //! | `scram`, `password-hashes` | SCRAM and CRAM-MD5; a password file |
 //! | `regex-maps` | access tables of patterns |
@@ -89,6 +90,7 @@ mod prefix;
 pub mod time;
 pub mod trace;
 pub mod verdict;
+mod words;
 
 pub mod access;
 pub mod delivery;
@@ -108,6 +110,8 @@ mod error;
 mod events;
 #[cfg(feature = "tokio")]
 mod explain;
+#[cfg(feature = "metrics")]
+mod metrics;
 #[cfg(feature = "tokio")]
 mod server;
 #[cfg(feature = "tls")]
@@ -145,6 +149,8 @@ pub use info::{
     ChannelBindings, ClientCertificate, Extensions, Hello, Identity, Peer, Service, SessionInfo,
     TlsInfo,
 };
+#[cfg(feature = "metrics")]
+pub use metrics::Metrics;
 pub use relay::RelayPolicyExt;
 #[cfg(feature = "tokio")]
 pub use server::{Server, ServiceConfig, ShutdownReport};

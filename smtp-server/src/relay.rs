@@ -33,7 +33,6 @@ pub use or::{Or, RelayPolicyExt};
 pub use relay_domains::RelayDomains;
 pub use restrictions::{RelayParameters, RelayRestrictions};
 
-#[cfg(feature = "tokio")]
 pub(crate) use networks::check_coverage;
 
 fn parse_domain(domain: &str) -> Result<Domain<'static>, ConfigError> {

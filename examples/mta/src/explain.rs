@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use smtp_server::{Explain, Hello, Identity, Peer, Service, ServiceConfig, SessionInfo};
 
+use crate::authentication::Authentication;
 use crate::failure::Failure;
 use crate::options::facts::Facts;
 use crate::options::values::Address;
@@ -15,7 +16,7 @@ use crate::serve;
 use crate::settings::{Settings, from_config};
 
 /// One line for each rule that was asked, and one for the verdict.
-pub(crate) fn explain(settings: Settings, facts: Facts) -> Result<String, Failure> {
+pub(crate) fn explain(mut settings: Settings, facts: Facts) -> Result<String, Failure> {
     let Facts { client, helo, login, from, to } = facts;
     let local = settings.listeners.iter().find_map(|(service, address)| match address {
         Address::Inet(address) if *service == Service::Smtp => Some(*address),
@@ -25,9 +26,11 @@ pub(crate) fn explain(settings: Settings, facts: Facts) -> Result<String, Failur
     let mut info = SessionInfo::new(settings.host_name.as_str(), Service::Smtp, peer);
     info.hello = helo.map(|name| Hello { name, extended: true });
     info.identity = login.map(Identity::new);
-    let server = serve::builder(settings).build().map_err(|error| from_config(&error))?;
+    let authentication = Authentication::new(std::mem::take(&mut settings.users));
+    let server =
+        serve::builder(settings, authentication).build().map_err(|error| from_config(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
+        .enable_all()
         .build()
         .map_err(|error| Failure::temporary(format!("cannot start: {error}")))?;
     let question = Explain { info, from, to };

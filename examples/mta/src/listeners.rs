@@ -3,9 +3,10 @@
 //! * **In**: services and addresses. **Out**: bound sockets; the lines on standard output.
 //! * **Promises**: nothing is announced before everything is bound; the address announced is the real one.
 //! * **Limits**: none. **Panics**: never, also when nobody reads standard output.
-//! * **Spec**: one line `listening SERVICE ADDR` each, `ready`, a hint.
+//! * **Spec**: one line `listening SERVICE ADDR` each (and for metrics), `ready`, a hint.
 
 use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
 
 use smtp_server::Service;
 use tokio::net::{TcpListener, UnixListener};
@@ -50,11 +51,29 @@ async fn bind_one(address: &Address) -> io::Result<(Socket, Address)> {
     }
 }
 
+/// Binds the one for metrics, if there is to be one, and says where.
+pub(crate) async fn bind_metrics(
+    wanted: Option<SocketAddr>,
+) -> Result<Option<(TcpListener, SocketAddr)>, Failure> {
+    let Some(address) = wanted else { return Ok(None) };
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    bound.await.map(Some).map_err(|error: io::Error| {
+        Failure::unavailable(format!("cannot listen on {address}: {error} (--metrics)"))
+    })
+}
+
 /// Says on standard output that all listeners take connections.
-pub(crate) fn announce(open: &[(Service, Address)], hint: &str) {
+pub(crate) fn announce(open: &[(Service, Address)], metrics: Option<SocketAddr>, hint: &str) {
     let mut text = String::new();
     for (service, address) in open {
         text += &format!("listening {service} {address}\n");
+    }
+    if let Some(address) = metrics {
+        text += &format!("listening metrics {address}\n");
     }
     text += &format!("ready\n{hint}\n");
     let mut stdout = io::stdout().lock();

@@ -15,6 +15,7 @@ mod options;
 mod settings;
 
 // What the server is made of.
+mod access;
 mod accounts;
 mod authentication;
 mod data_directory;
@@ -23,12 +24,16 @@ mod explain;
 mod listeners;
 mod passwd;
 mod recipients;
+mod sender_logins;
+mod signing;
 mod tls;
 mod unix_socket;
 
 // How it runs.
 mod hint;
 mod log;
+mod metrics;
+mod reload;
 mod serve;
 mod signals;
 

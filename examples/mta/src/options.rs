@@ -10,7 +10,7 @@ pub(crate) mod parameters;
 pub(crate) mod values;
 
 use std::ffi::OsString;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use lexopt::Arg::{Long, Short, Value};
@@ -44,6 +44,10 @@ pub(crate) struct Options {
     pub(crate) data: PathBuf,
     pub(crate) addresses: Addresses,
     pub(crate) passwd: Option<PathBuf>,
+    /// `None` for the system's name servers.
+    pub(crate) dns: Option<SocketAddr>,
+    /// Where metrics are served, if they are.
+    pub(crate) metrics: Option<SocketAddr>,
     pub(crate) parameters: Parameters,
 }
 
@@ -80,6 +84,8 @@ impl Invocation {
                 }
                 Long("lmtp") => options.addresses.lmtp = address(&mut parser, "--lmtp")?,
                 Long("passwd") => options.passwd = Some(path(&mut parser, "--passwd")?),
+                Long("dns") => options.dns = Some(inet(&mut parser, "--dns")?),
+                Long("metrics") => options.metrics = Some(inet(&mut parser, "--metrics")?),
                 Short('o') => options.parameters.set(&text(&mut parser)?)?,
                 Value(word) if explains => words.push(unicode(word)?),
                 unknown => return Err(wrong_syntax(unknown.unexpected())),
@@ -101,6 +107,8 @@ impl Default for Options {
             data: "./mta-data".into(),
             addresses: Addresses::default(),
             passwd: None,
+            dns: None,
+            metrics: None,
             parameters: Parameters::default(),
         }
     }
@@ -160,6 +168,13 @@ fn parse_passwd(mut parser: Parser) -> Result<Invocation, Failure> {
 
 fn address(parser: &mut Parser, option: &str) -> Result<Option<Address>, Failure> {
     values::address(&text(parser)?).map_err(|wrong| Failure::usage(format!("{option}: {wrong}")))
+}
+
+fn inet(parser: &mut Parser, option: &str) -> Result<SocketAddr, Failure> {
+    match address(parser, option)? {
+        Some(Address::Inet(address)) => Ok(address),
+        _ => Err(Failure::usage(format!("{option}: write IP:PORT such as 127.0.0.1:9125"))),
+    }
 }
 
 fn path(parser: &mut Parser, option: &str) -> Result<PathBuf, Failure> {
@@ -287,6 +302,8 @@ mod tests {
             "-o x",
             "-o x=y",
             "--passwd=",
+            "--dns off",
+            "--metrics unix:/run/metrics",
         ] {
             assert!(parse(line).is_err_and(|message| message.ends_with("(64)")), "{line}");
         }

@@ -1,14 +1,14 @@
 //! The program's main job: from settings to a running server, and to its end.
 //!
 //! * **In**: [`Settings`]. **Out**: received mail; one line on how it ended.
-//! * **Promises**: SIGHUP replaces the certificate or says why not, and disturbs nobody. The order is lock, certificate, sockets, announcement, so that a script that reads
+//! * **Promises**: the order is lock, certificate, sockets, announcement, so that a script that reads
 //!   `ready` can connect; the end goes in phases (stop accepting, 421 to whoever is idle, messages in
 //!   flight finish until the deadline), and a second signal cuts it short. No message is lost in either:
 //!   one without a 250 is still its sender's.
 //! * **Limits**: those of the settings. **Panics**: never. **Spec**: RFC 5321 3.8, 7.9.
 
 use smtp_server::{
-    ConfigError, Ready, Server, ServerBuilder, Service, ServiceConfig, ShutdownReport,
+    ConfigError, Metrics, Ready, Server, ServerBuilder, Service, ServiceConfig, ShutdownReport,
     TracingObserver,
 };
 
@@ -18,6 +18,8 @@ use crate::delivery::LocalDelivery;
 use crate::failure::{Failure, say};
 use crate::hint;
 use crate::listeners::{self, Listener, Socket};
+use crate::metrics;
+use crate::reload::Reloads;
 use crate::settings::{Settings, from_config};
 use crate::signals::{Hangups, Signals};
 use crate::tls::Certificate;
@@ -40,21 +42,38 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<End, Failure> {
     let mut notices = Vec::new();
     let certificate = certificate(&mut settings, &data, &mut notices)?;
     let mut services = settings.listeners.iter().map(|(service, _)| *service);
-    if settings.users.is_empty() && services.any(is_for_users) {
+    if settings.users.is_empty() && settings.dovecot.is_none() && services.any(is_for_users) {
         notices.push("nobody can log in: name a file of users with --passwd".to_owned());
     }
+    let authentication = match &settings.dovecot {
+        Some(socket) => Authentication::of_dovecot(socket).await?,
+        None => Authentication::new(std::mem::take(&mut settings.users)),
+    };
     let listeners = listeners::bind(&settings.listeners).await?;
+    let metrics_listener = listeners::bind_metrics(settings.metrics).await?;
     let open: Vec<_> =
         listeners.iter().map(|listener| (listener.service, listener.address.clone())).collect();
     let hint = hint::line(&open, settings.example_domain.as_deref());
-    let server = builder(settings).tls(certificate.config()).build();
+    let reloads = Reloads {
+        tables: [settings.access.tables(), settings.relay.tables().to_vec()].concat(),
+        sender_logins: settings.access.sender_logins(),
+        signing: settings.signing.clone(),
+        certificate,
+    };
+    let metrics = Metrics::default();
+    let server = builder(settings, authentication).tls(reloads.certificate.config());
+    let server = server.observer(metrics.clone()).build();
     let mut server = server.map_err(|error| from_config(&error))?;
     for listener in listeners {
         add(&mut server, listener).map_err(|error| from_config(&error))?;
     }
-    tokio::spawn(reload_at(hangups, certificate));
+    tokio::spawn(reloads.run(hangups));
     notices.iter().for_each(|notice| say(notice));
-    listeners::announce(&open, &hint);
+    let metrics_address = metrics_listener.as_ref().map(|(_, address)| *address);
+    if let Some((listener, _)) = metrics_listener {
+        tokio::spawn(metrics::serve(listener, metrics));
+    }
+    listeners::announce(&open, metrics_address, &hint);
     tokio::select! {
         report = server.run(signals.clone().wait_for(1)) => match report {
             Ok(report) => Ok(End::InPhases(report)),
@@ -65,20 +84,21 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<End, Failure> {
 }
 
 /// The server that these settings ask for, still without a certificate.
-pub(crate) fn builder(settings: Settings) -> ServerBuilder<Ready> {
-    let Settings { host_name, relay, accounts, transport, .. } = settings;
+pub(crate) fn builder(settings: Settings, authentication: Authentication) -> ServerBuilder<Ready> {
+    let Settings { host_name, relay, access, accounts, transport, .. } = settings;
     let delivery = LocalDelivery::new(&host_name, accounts, transport);
-    Server::builder(host_name)
+    let server = Server::builder(host_name)
         .relay_policy(relay)
-        .delivery(delivery)
-        .authenticator(Authentication::new(settings.users))
+        .shared_delivery(settings.signing.sign(delivery))
+        .authenticator(authentication)
         .auth_in_clear(settings.auth_in_clear)
         .observer(TracingObserver)
         .limits(settings.limits)
         .bare_newline(settings.bare_newline)
         .xclient_clients(settings.xclient_clients)
         .xforward_clients(settings.xforward_clients)
-        .address_syntax(settings.address_syntax)
+        .address_syntax(settings.address_syntax);
+    access.add_to(server)
 }
 
 fn add(server: &mut Server, listener: Listener) -> Result<(), ConfigError> {
@@ -104,21 +124,6 @@ fn certificate(
         certificate.chain().display()
     ));
     Ok(certificate)
-}
-
-/// Reads the certificate again at each SIGHUP. Ends with the runtime.
-async fn reload_at(mut hangups: Hangups, certificate: Certificate) {
-    loop {
-        hangups.next().await;
-        let file = certificate.chain().display();
-        match certificate.reload() {
-            Ok(()) => tracing::info!(signal = "SIGHUP", certificate = %file, "read again"),
-            Err(failure) => {
-                let reason = failure.message();
-                tracing::error!(signal = "SIGHUP", reason, "the certificate in use stays in use");
-            }
-        }
-    }
 }
 
 fn config_of(service: Service) -> ServiceConfig {

@@ -5,9 +5,10 @@
 //! * **Limits**: none. **Panics**: never.
 //! * **Spec**: 64 for a value that is wrong by itself, 66 for a file, 78 for values that do not fit together.
 
-mod names;
+pub(crate) mod names;
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use smtp_server::proto::AddressSyntax;
@@ -17,6 +18,7 @@ use smtp_server::relay::{
 use smtp_server::sasl::PasswordFile;
 use smtp_server::{BareNewline, ConfigError, Limits, Service};
 
+use crate::access::{self, Access};
 use crate::accounts::Accounts;
 use crate::delivery::LocalTransport;
 use crate::failure::Failure;
@@ -25,6 +27,7 @@ use crate::options::parameters::Parameters;
 use crate::options::values::Address;
 use crate::passwd;
 use crate::recipients::KnownRecipients;
+use crate::signing::SigningKeys;
 use crate::tls::Certificate;
 
 /// Everything that the program needs to know to serve.
@@ -36,6 +39,8 @@ pub(crate) struct Settings {
     /// A domain in which the first message can be sent, if there is any.
     pub(crate) example_domain: Option<String>,
     pub(crate) relay: RelayRestrictions,
+    pub(crate) access: Access,
+    pub(crate) signing: SigningKeys,
     pub(crate) xclient_clients: Networks,
     pub(crate) xforward_clients: Networks,
     pub(crate) accounts: Accounts,
@@ -47,18 +52,32 @@ pub(crate) struct Settings {
     /// `None` if one has to be made.
     pub(crate) certificate: Option<Certificate>,
     pub(crate) users: PasswordFile,
+    /// Dovecot's socket, if it checks logins.
+    pub(crate) dovecot: Option<PathBuf>,
+    /// Where metrics are served, if they are.
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 impl Settings {
     /// Checks the options and reads the files they name.
     pub(crate) fn load(options: Options) -> Result<Self, Failure> {
-        let Options { data, addresses, passwd: users, parameters } = options;
+        let Options { data, addresses, passwd: users, dns, metrics, parameters } = options;
         let listeners = addresses.open();
         check_listeners(&listeners)?;
         let host_name = parameters.myhostname.clone().unwrap_or_else(names::system_host_name);
         let domains = names::local_domains(&parameters.mydestination, &host_name)
             .map_err(|wrong| Failure::usage(format!("-o mydestination: {wrong}")))?;
-        let relay = relay(&parameters, &domains)?;
+        let meaning = relay_parameters(&parameters, &domains)?;
+        let exempt = parameters.smtpd_client_event_limit_exceptions.as_ref();
+        let exempt = networks(
+            "smtpd_client_event_limit_exceptions",
+            exempt.unwrap_or(&parameters.mynetworks),
+        )?;
+        let access = Access::load(&parameters, meaning.clone(), exempt, dns)?;
+        let relay = RelayRestrictions::parse(&parameters.smtpd_relay_restrictions, meaning)
+            .map_err(|error| access::failure("relay", &error))?;
+        let signing = SigningKeys::load(parameters.dkim_keys.clone())?;
+        let dovecot = dovecot(&parameters, users.is_some())?;
         let xclient_clients =
             networks("smtpd_authorized_xclient_hosts", &parameters.smtpd_authorized_xclient_hosts)?;
         let xforward_clients = networks(
@@ -79,6 +98,8 @@ impl Settings {
             listeners,
             example_domain: localhost.or(domains.iter().find(is_name)).cloned(),
             relay,
+            access,
+            signing,
             xclient_clients,
             xforward_clients,
             accounts: Accounts::new(spool, home_domain, known),
@@ -93,6 +114,8 @@ impl Settings {
             auth_in_clear: !parameters.smtpd_tls_auth_only,
             certificate,
             users,
+            dovecot,
+            metrics,
             host_name,
         })
     }
@@ -103,9 +126,6 @@ pub(crate) fn from_config(error: &ConfigError) -> Failure {
     match error {
         ConfigError::ServerName(_) => Failure::usage(format!("-o myhostname: {error}")),
         ConfigError::Domain(_) => Failure::usage(format!("-o mydestination: {error}")),
-        ConfigError::RelayRestriction { .. } => {
-            Failure::usage(format!("-o smtpd_relay_restrictions: {error}"))
-        }
         ConfigError::OpenRelay(_) => Failure::configuration(format!(
             "-o mynetworks: {error}; name the networks that are yours"
         )),
@@ -131,17 +151,35 @@ fn check_listeners(listeners: &[(Service, Address)]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn relay(parameters: &Parameters, local_domains: &[String]) -> Result<RelayRestrictions, Failure> {
+fn relay_parameters(
+    parameters: &Parameters,
+    local_domains: &[String],
+) -> Result<RelayParameters, Failure> {
     let relay_domains = RelayDomains::new(names::list(&parameters.relay_domains))
         .map_err(|error| Failure::usage(format!("-o relay_domains: {error}")))?;
-    let meaning = RelayParameters {
+    Ok(RelayParameters {
         local_domains: LocalDomains::new(local_domains).map_err(|error| from_config(&error))?,
         relay_domains,
         networks: networks("mynetworks", &parameters.mynetworks)?,
         ..RelayParameters::default()
-    };
-    RelayRestrictions::parse(&parameters.smtpd_relay_restrictions, meaning)
-        .map_err(|error| from_config(&error))
+    })
+}
+
+/// The socket, if the type says so.
+fn dovecot(parameters: &Parameters, has_passwd: bool) -> Result<Option<PathBuf>, Failure> {
+    match (parameters.smtpd_sasl_type_is_dovecot, &parameters.smtpd_sasl_path) {
+        (false, None) => Ok(None),
+        (true, Some(_)) if has_passwd => Err(Failure::configuration(
+            "--passwd and -o smtpd_sasl_type=dovecot both say who may log in: give one of them",
+        )),
+        (true, Some(path)) => Ok(Some(path.clone())),
+        (true, None) => Err(Failure::configuration(
+            "-o smtpd_sasl_type=dovecot without -o smtpd_sasl_path: name the socket, too",
+        )),
+        (false, Some(_)) => Err(Failure::configuration(
+            "-o smtpd_sasl_path without -o smtpd_sasl_type=dovecot: say that it is Dovecot's, too",
+        )),
+    }
 }
 
 fn networks(name: &str, value: &str) -> Result<Networks, Failure> {

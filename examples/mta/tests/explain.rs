@@ -59,6 +59,78 @@ fn what_decides_is_named() {
 }
 
 #[test]
+fn the_list_and_the_word_that_decide_are_named() {
+    let table = "check_sender_access inline:{ {spam.test = REJECT No}, {ok.test = OK} }";
+    let senders = format!("smtpd_sender_restrictions={table}, reject");
+    for (words, parts) in [
+        (
+            &["from=a@mail.spam.test", "to=kim@local.test"][..],
+            &[
+                "access table (Sender): the entry for spam.test counts\n",
+                "Sender restrictions: check_sender_access inline:{",
+                "decides\naccess control (Sender): 554 5.7.1 <a@mail.spam.test>: Sender address rejected: No\n",
+                "=> 554 5.7.1 <a@mail.spam.test>: Sender address rejected: No\n",
+            ][..],
+        ),
+        (
+            &["from=a@b.test", "to=kim@local.test"],
+            &["Sender restrictions: reject decides\n", "rejected: Access denied\n"],
+        ),
+        (
+            &["from=a@ok.test", "to=v@ext.test"],
+            &[
+                "} ends the list\n",
+                "reject_unauth_destination decides\n",
+                "=> 554 5.7.1 Relay access denied\n",
+            ],
+        ),
+    ] {
+        let told = explained(&[words, &["-o", &senders]].concat());
+        assert!(parts.iter().all(|part| told.contains(part)), "{words:?}: {told}");
+    }
+}
+
+/// Answers each question with 127.0.0.2, but lists nothing that must not be listed.
+fn dns_list() -> std::net::SocketAddr {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let address = socket.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        let mut question = [0; 512];
+        while let Ok((length, from)) = socket.recv_from(&mut question) {
+            let Some(end) = question[12..length].iter().position(|octet| *octet == 0) else {
+                continue;
+            };
+            let question = &question[..12 + end + 5];
+            let is_listed = question[12..].starts_with(b"\x019\x012\x010\x03192")
+                && question[question.len() - 3] == 1;
+            let mut answer = question.to_vec();
+            answer[2..12].copy_from_slice(&[0x81, 0x80, 0, 1, 0, u8::from(is_listed), 0, 0, 0, 0]);
+            if is_listed {
+                answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 127, 0, 0, 2]);
+            }
+            let _ = socket.send_to(&answer, from);
+        }
+    });
+    address
+}
+
+#[test]
+fn a_dns_list_is_asked_where_dns_says() {
+    let server = dns_list().to_string();
+    for (client, end) in [
+        (
+            "client=192.0.2.9",
+            "=> 554 5.7.1 Service unavailable; Client host [192.0.2.9] blocked using bl.test\n",
+        ),
+        ("client=192.0.2.8", "=> accepted: the recipient is local\n"),
+    ] {
+        let list = "smtpd_client_restrictions=reject_rbl_client bl.test";
+        let told = explained(&["--dns", &server, "-o", list, client, "to=kim@local.test"]);
+        assert!(told.ends_with(end), "{told}");
+    }
+}
+
+#[test]
 fn a_wrong_question_is_64() {
     for (words, part) in [
         (&["explain"][..], "say to whom with to=ADDRESS"),

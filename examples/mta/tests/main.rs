@@ -9,9 +9,12 @@ mod exit_codes;
 mod explain;
 mod hostile;
 mod listening;
+mod metrics;
 mod parameters;
 mod passwd;
+mod restrictions;
 mod shutdown;
+mod signing;
 mod unix_socket;
 
 mod clients;

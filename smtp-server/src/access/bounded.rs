@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
 #[derive(Debug)]
-pub(super) struct Bounded<K, V> {
+pub(crate) struct Bounded<K, V> {
     entries: HashMap<K, (u64, V)>,
     /// Keys in the order of their last writing.
     order: BTreeMap<u64, K>,
@@ -17,15 +17,15 @@ pub(super) struct Bounded<K, V> {
 }
 
 impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
-    pub(super) fn new(entries_max: usize) -> Self {
+    pub(crate) fn new(entries_max: usize) -> Self {
         Self { entries: HashMap::new(), order: BTreeMap::new(), writings: 0, entries_max }
     }
 
-    pub(super) fn find(&self, key: &K) -> Option<&V> {
+    pub(crate) fn find(&self, key: &K) -> Option<&V> {
         self.entries.get(key).map(|(_, value)| value)
     }
 
-    pub(super) fn put(&mut self, key: K, value: V) {
+    pub(crate) fn put(&mut self, key: K, value: V) {
         self.writings += 1;
         self.order.insert(self.writings, key.clone());
         if let Some((former, _)) = self.entries.insert(key, (self.writings, value)) {
@@ -38,7 +38,7 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         }
     }
 
-    pub(super) fn remove(&mut self, key: &K) {
+    pub(crate) fn remove(&mut self, key: &K) {
         if let Some((written, _)) = self.entries.remove(key) {
             self.order.remove(&written);
         }

@@ -124,7 +124,7 @@ pub(super) fn parse_lists<L: AsRef<str>>(
 }
 
 /// The octets or nibbles from the last to the first.
-fn reversed(ip: IpAddr) -> String {
+pub(super) fn reversed(ip: IpAddr) -> String {
     let parts: Vec<String> = match ip {
         IpAddr::V4(ip) => ip.octets().iter().rev().map(u8::to_string).collect(),
         IpAddr::V6(ip) => {
@@ -136,7 +136,7 @@ fn reversed(ip: IpAddr) -> String {
 }
 
 /// 127.0.0.1, as an IPv6 list has it mapped (RFC 5782 5).
-fn never_listed(ip: IpAddr) -> &'static str {
+pub(super) fn never_listed(ip: IpAddr) -> &'static str {
     match ip {
         IpAddr::V4(_) => "1.0.0.127",
         IpAddr::V6(_) => "1.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0",

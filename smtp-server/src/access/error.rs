@@ -21,6 +21,22 @@ pub enum TableError {
         /// What should stand there.
         expected: String,
     },
+    /// Whoever the table names may relay, and that is everybody, or cannot be told.
+    #[error("{table}: {fault}: that is an open relay")]
+    OpenRelay {
+        /// The table's file, or its text.
+        table: String,
+        /// Whom it leaves out, or why that cannot be told.
+        fault: String,
+    },
+    /// A relay policy cannot do what the table says.
+    #[error(
+        "{table}: for relaying it may have no actions but OK, RELAY, DUNNO, REJECT, DEFER and reply codes"
+    )]
+    NotForRelaying {
+        /// The table's file, or its text.
+        table: String,
+    },
     /// The table's file cannot be read.
     #[error("{table}: {error}")]
     Read {

@@ -15,9 +15,9 @@ use crate::info::SessionInfo;
 
 /// What of the ladder is a matter of configuration.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ladder {
+pub(crate) struct Ladder {
     /// The characters that end a user's name before an extension.
-    pub(super) delimiters: String,
+    pub(crate) delimiters: String,
     /// Parents are `.example.org`, not `example.org`.
     pub(super) has_dotted_parents: bool,
 }

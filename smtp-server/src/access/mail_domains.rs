@@ -37,11 +37,26 @@ pub struct MailDomains {
 }
 
 /// Where mail for a domain could go.
-enum Route {
+pub(super) enum Route {
     Somewhere,
     /// It has a null MX.
     Nowhere,
     Unknown,
+}
+
+/// Finds out where mail for `domain` could go.
+pub(super) async fn route(dns: &Dns, domain: &str) -> Result<Route, DnsError> {
+    match dns.mail_exchanges(domain).await {
+        Ok(all) if all.iter().all(|exchange| exchange.host.is_empty()) => Ok(Route::Nowhere),
+        Ok(_) => Ok(Route::Somewhere),
+        Err(DnsError::NoSuchName) => Ok(Route::Unknown),
+        Err(error) if error.is_definite() => match dns.addresses(domain).await {
+            Ok(_) => Ok(Route::Somewhere),
+            Err(error) if error.is_definite() => Ok(Route::Unknown),
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
+    }
 }
 
 impl MailDomains {
@@ -52,7 +67,7 @@ impl MailDomains {
     }
 
     async fn check_sender(&self, domain: &str) -> Result<(), Rejection> {
-        let (enhanced, text) = match self.route(domain).await {
+        let (enhanced, text) = match route(&self.dns, domain).await {
             Ok(Route::Somewhere) => return Ok(()),
             Ok(Route::Nowhere) => ((5, 7, 27), "The sender's domain takes no mail (null MX)"),
             Ok(Route::Unknown) => ((5, 1, 8), "The sender's domain has neither MX nor address"),
@@ -69,20 +84,6 @@ impl MailDomains {
         }
         let text = "The recipient's domain takes no mail (null MX)";
         Err(refusal(ReplyCode::DOMAIN_TAKES_NO_MAIL, (5, 1, 10), text))
-    }
-
-    async fn route(&self, domain: &str) -> Result<Route, DnsError> {
-        match self.dns.mail_exchanges(domain).await {
-            Ok(all) if all.iter().all(|exchange| exchange.host.is_empty()) => Ok(Route::Nowhere),
-            Ok(_) => Ok(Route::Somewhere),
-            Err(DnsError::NoSuchName) => Ok(Route::Unknown),
-            Err(error) if error.is_definite() => match self.dns.addresses(domain).await {
-                Ok(_) => Ok(Route::Somewhere),
-                Err(error) if error.is_definite() => Ok(Route::Unknown),
-                Err(error) => Err(error),
-            },
-            Err(error) => Err(error),
-        }
     }
 }
 

@@ -115,35 +115,65 @@ impl AccessMaps {
     ) -> Result<Effects, Rejection> {
         let mut effects = Effects::default();
         for (_, map) in self.maps.iter().filter(|(kind, _)| *kind == stage.kind()) {
-            let style = map.key_style();
-            for keys in self.keys(style, stage, info) {
-                match first_entry(map.as_ref(), &keys).await? {
-                    Some(AccessAction::Ok | AccessAction::Relay) => return Ok(effects),
-                    Some(AccessAction::Discard(text)) => return Ok(discarded(effects, text)),
-                    Some(AccessAction::Reject(rejection)) => {
-                        return Err(with_notes(
-                            fit(rejection, stage.kind(), style),
-                            &effects.notes,
-                        ));
-                    }
-                    // In one group, and so for Postfix, this is the table's last word.
-                    Some(AccessAction::Dunno) | None => {}
-                    Some(action) => {
-                        effects = with_action(effects, action);
-                        break;
-                    }
+            match ask(map.as_ref(), &self.ladder, stage, info).await? {
+                Answer::GoesOn(more) => effects.merge(more),
+                Answer::Ends(more) => {
+                    effects.merge(more);
+                    return Ok(effects);
                 }
+                Answer::Refuses(rejection) => return Err(with_notes(rejection, &effects.notes)),
             }
         }
         Ok(effects)
     }
+}
 
-    /// In groups: an entry that decides nothing ends its group.
-    fn keys(&self, style: KeyStyle, stage: &Stage<'_>, info: &SessionInfo) -> Vec<Vec<String>> {
-        match style {
-            KeyStyle::Ladder => vec![self.ladder.keys(stage, info)],
-            KeyStyle::Whole => vec![whole_keys(stage, info)],
-            KeyStyle::Sendmail => sendmail::keys(stage, info),
+/// What a table says, or another rule of a list.
+pub(crate) enum Answer {
+    /// The next one is asked.
+    GoesOn(Effects),
+    /// No other one is asked at this stage.
+    Ends(Effects),
+    Refuses(Rejection),
+}
+
+/// What one table says at a stage.
+pub(crate) async fn ask(
+    map: &dyn AccessMap,
+    ladder: &Ladder,
+    stage: &Stage<'_>,
+    info: &SessionInfo,
+) -> Result<Answer, Rejection> {
+    let style = map.key_style();
+    // An entry that decides nothing ends its group.
+    let groups = match style {
+        KeyStyle::Ladder => vec![ladder.keys(stage, info)],
+        KeyStyle::Whole => vec![whole_keys(stage, info)],
+        KeyStyle::Sendmail => sendmail::keys(stage, info),
+    };
+    for keys in groups {
+        let Some((key, action)) = first_entry(map, &keys).await? else { continue };
+        info.note(|| format!("access table ({:?}): the entry for {key} counts", stage.kind()));
+        match Answer::from(action) {
+            Answer::Refuses(rejection) => {
+                return Ok(Answer::Refuses(fit(rejection, stage.kind(), style)));
+            }
+            // For Postfix, which has one group, this is the table's last word.
+            Answer::GoesOn(effects) if effects.is_empty() => {}
+            answer => return Ok(answer),
+        }
+    }
+    Ok(Answer::GoesOn(Effects::default()))
+}
+
+impl From<AccessAction> for Answer {
+    fn from(action: AccessAction) -> Self {
+        let effects = Effects::default();
+        match action {
+            AccessAction::Ok | AccessAction::Relay => Self::Ends(effects),
+            AccessAction::Discard(text) => Self::Ends(discarded(effects, text)),
+            AccessAction::Reject(rejection) => Self::Refuses(rejection),
+            other => Self::GoesOn(with_action(effects, other)),
         }
     }
 }
@@ -170,14 +200,14 @@ impl AccessControl for AccessMaps {
     }
 }
 
-async fn first_entry(
+async fn first_entry<'k>(
     map: &dyn AccessMap,
-    keys: &[String],
-) -> Result<Option<AccessAction>, Rejection> {
+    keys: &'k [String],
+) -> Result<Option<(&'k str, AccessAction)>, Rejection> {
     for key in keys {
         match map.lookup(key).await {
             Ok(None) => {}
-            Ok(found) => return Ok(found),
+            Ok(Some(action)) => return Ok(Some((key, action))),
             Err(error) => return Err(Rejection::local_error().with_detail(error.to_string())),
         }
     }
@@ -210,10 +240,9 @@ fn unquoted(mailbox: &Mailbox<'_>) -> String {
 /// The verdict of one action by itself.
 impl From<AccessAction> for Verdict {
     fn from(action: AccessAction) -> Self {
-        match action {
-            AccessAction::Reject(rejection) => Self::Reject(rejection),
-            AccessAction::Discard(text) => Self::with(discarded(Effects::default(), text)),
-            other => Self::with(with_action(Effects::default(), other)),
+        match Answer::from(action) {
+            Answer::Refuses(rejection) => Self::Reject(rejection),
+            Answer::GoesOn(effects) | Answer::Ends(effects) => Self::with(effects),
         }
     }
 }
@@ -237,7 +266,7 @@ fn with_action(effects: Effects, action: AccessAction) -> Effects {
 }
 
 /// What was remarked before a refusal would be lost with the effects.
-fn with_notes(rejection: Rejection, notes: &[Note]) -> Rejection {
+pub(super) fn with_notes(rejection: Rejection, notes: &[Note]) -> Rejection {
     if notes.is_empty() {
         return rejection;
     }

@@ -89,6 +89,22 @@ impl PolicyService {
         Self { place, stage: StageKind::Recipient, timeout: TIMEOUT, idle: Mutex::default() }
     }
 
+    /// What the service says, or what the client is told when it says nothing.
+    pub(super) async fn action(
+        &self,
+        stage: &Stage<'_>,
+        info: &SessionInfo,
+    ) -> Result<AccessAction, Rejection> {
+        let request = request(stage, info);
+        let answer = match tokio::time::timeout(self.timeout, self.ask(&request)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(unusable(error.to_string())),
+            Err(_) => return Err(unusable("no answer in time".to_owned())),
+        };
+        let action = answer.strip_prefix("action=").and_then(parse_action);
+        action.ok_or_else(|| unusable(format!("the service answered {answer:?}")))
+    }
+
     async fn ask(&self, request: &str) -> io::Result<String> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(stream) = idle
@@ -130,16 +146,7 @@ impl AccessControl for PolicyService {
         if stage.kind() != self.stage {
             return Verdict::Accept;
         }
-        let request = request(&stage, info);
-        let answer = match tokio::time::timeout(self.timeout, self.ask(&request)).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return unusable(error.to_string()).into(),
-            Err(_) => return unusable("no answer in time".to_owned()).into(),
-        };
-        match answer.strip_prefix("action=").and_then(parse_action) {
-            Some(action) => action.into(),
-            None => unusable(format!("the service answered {answer:?}")).into(),
-        }
+        self.action(&stage, info).await.map_or_else(Verdict::Reject, Verdict::from)
     }
 }
 

@@ -23,7 +23,7 @@ use crate::info::SessionInfo;
 use crate::verdict::Verdict;
 
 /// A name-based list that works lists `test` and never this (RFC 5782 5).
-const NEVER_LISTED: &str = "invalid";
+pub(super) const NEVER_LISTED: &str = "invalid";
 
 /// Refuses what names a domain on one of these lists: `554 5.7.1`.
 ///

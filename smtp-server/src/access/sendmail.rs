@@ -76,7 +76,8 @@ fn mailbox(mailbox: &Mailbox<'_>) -> Vec<Vec<String>> {
     vec![at(&fold_domain(&mailbox.domain)), at(""), domain(&mailbox.domain)]
 }
 
-fn domain(domain: &Domain<'_>) -> Vec<String> {
+/// The domain and its parents; an address literal's networks, in brackets.
+pub(crate) fn domain(domain: &Domain<'_>) -> Vec<String> {
     match domain.ip() {
         Some(ip) => in_brackets(&plain_address(ip)),
         None => Ladder::default().domain(&fold_domain(domain)),
@@ -84,13 +85,14 @@ fn domain(domain: &Domain<'_>) -> Vec<String> {
 }
 
 /// `192.0.2.7` and its networks; `ipv6:2001:db8::7`, of which an empty group is no network of its own.
-fn plain_address(ip: IpAddr) -> Vec<String> {
-    let mut keys = address(ip);
-    if ip.is_ipv6() {
-        keys.retain(|key| !key.ends_with(':'));
-        keys.iter_mut().for_each(|key| key.insert_str(0, "ipv6:"));
+pub(crate) fn plain_address(ip: IpAddr) -> Vec<String> {
+    let keys = address(ip);
+    if ip.is_ipv4() {
+        return keys;
     }
-    keys
+    // The first is the address itself, which may end in an empty group, too.
+    let named = keys.into_iter().enumerate().filter(|(at, key)| *at == 0 || !key.ends_with(':'));
+    named.map(|(_, key)| format!("ipv6:{key}")).collect()
 }
 
 fn in_brackets(addresses: &[String]) -> Vec<String> {
@@ -118,6 +120,11 @@ mod tests {
             plain_address("2001:db8::7".parse().unwrap()),
             ["ipv6:2001:db8::7", "ipv6:2001:db8", "ipv6:2001"]
         );
+        assert_eq!(
+            plain_address("2001:db8::".parse().unwrap()),
+            ["ipv6:2001:db8::", "ipv6:2001:db8", "ipv6:2001"]
+        );
+        assert_eq!(plain_address("::".parse().unwrap()), ["ipv6:::"]);
         let literal = Domain::parse("[192.0.2.7]").unwrap();
         assert_eq!(domain(&literal), ["[192.0.2.7]", "[192.0.2]", "[192.0]", "[192]"]);
     }

@@ -7,6 +7,7 @@
 //!   `regexp_table`(5), `pcre_table`(5); Sendmail makemap(8).
 
 mod actions;
+mod coverage;
 mod inline;
 mod lines;
 mod network;
@@ -23,6 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
+use ipnet::IpNet;
 
 use self::actions::Actions;
 use self::lines::Source;
@@ -74,6 +76,8 @@ pub struct AccessTable {
     table_type: TableType,
     file: Option<PathBuf>,
     entries: RwLock<Arc<Entries>>,
+    /// A relay policy believes it.
+    is_for_relaying: bool,
     /// Of the file when it was last read, with or without success. Held while it is read again.
     stamp: Mutex<Option<Stamp>>,
 }
@@ -98,8 +102,7 @@ impl AccessTable {
             }
             _ => {}
         }
-        let table_type = TableType::from_name(kind)
-            .ok_or_else(|| lines::syntax(name, 1, 1, &format!("one of the table types {TYPES}")))?;
+        let table_type = TableType::from_name(kind).ok_or_else(|| unknown_type(name, kind))?;
         if rest.starts_with('{') {
             let (lines, columns) = inline::lines(name, rest)?;
             let entries = Entries::parse(table_type, &Source::inline(name, &lines, &columns))?;
@@ -146,7 +149,34 @@ impl AccessTable {
         stamp: Option<Stamp>,
     ) -> Self {
         let (entries, stamp) = (RwLock::new(Arc::new(entries)), Mutex::new(stamp));
-        Self { table_type, file, entries, stamp }
+        Self { table_type, file, entries, is_for_relaying: false, stamp }
+    }
+
+    /// The networks of whose clients it says `OK` or `RELAY` at the moment.
+    pub(crate) fn granted_networks(&self) -> Vec<IpNet> {
+        match &**self.entries.read().unwrap_or_else(PoisonError::into_inner) {
+            Entries::Text(table) => table.granted_networks(),
+            Entries::Network(table) => table.granted_networks(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether keys may be names of clients, which have to be found out first.
+    #[cfg(feature = "dns")]
+    pub(super) fn has_names(&self) -> bool {
+        self.table_type != TableType::Network
+    }
+
+    /// The same table for a relay policy, to which `OK` grants relaying.
+    ///
+    /// # Errors
+    /// [`TableError::OpenRelay`] for one that leaves nobody out, or of patterns, of which nobody can tell;
+    /// [`TableError::NotForRelaying`] for actions that a relay policy cannot carry out. So does a reload.
+    pub(crate) fn for_relaying(mut self, name: &str) -> Result<Self, TableError> {
+        let entries = Arc::clone(&self.entries.read().unwrap_or_else(PoisonError::into_inner));
+        entries.check_relaying(name)?;
+        self.is_for_relaying = true;
+        Ok(self)
     }
 
     /// Reads the file again. A table without a file stays as it is.
@@ -183,6 +213,9 @@ impl AccessTable {
         *stamp = Some(read_stamp);
         let entries =
             Entries::parse(self.table_type, &Source::new(&file.to_string_lossy(), &text))?;
+        if self.is_for_relaying {
+            entries.check_relaying(&file.to_string_lossy())?;
+        }
         *self.entries.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(entries);
         Ok(true)
     }
@@ -268,6 +301,33 @@ impl Entries {
             #[cfg(feature = "regex-maps")]
             TableType::Pcre => Self::Pattern(PatternTable::parse(source, pattern::Syntax::Pcre)?),
         })
+    }
+
+    fn check_relaying(&self, name: &str) -> Result<(), TableError> {
+        let open = |fault: &str| {
+            Err(TableError::OpenRelay { table: name.to_owned(), fault: fault.to_owned() })
+        };
+        match self {
+            Self::Static(action) if coverage::grants(action) => open("it is about everybody"),
+            Self::Static(action) if coverage::is_for_relaying(action) => Ok(()),
+            Self::Static(_) => Err(TableError::NotForRelaying { table: name.to_owned() }),
+            Self::Text(table) => table.check_relaying(name),
+            Self::Network(table) => table.check_relaying(name),
+            #[cfg(feature = "regex-maps")]
+            Self::Pattern(_) => open("whom patterns leave out cannot be told"),
+        }
+    }
+}
+
+fn unknown_type(name: &str, kind: &str) -> TableError {
+    match kind {
+        "hash" | "btree" | "lmdb" => {
+            let expected = format!(
+                "texthash:, which reads the text that postmap would compile (what {kind}: reads is not read here)"
+            );
+            lines::syntax(name, 1, 1, &expected)
+        }
+        _ => lines::syntax(name, 1, 1, &format!("one of the table types {TYPES}")),
     }
 }
 

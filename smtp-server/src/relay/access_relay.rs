@@ -9,13 +9,12 @@
 //!   [`granted_networks`](RelayPolicy::granted_networks), since it may change at any time. **Panics**: never.
 //! * **Spec**: Sendmail cf/README, "ANTI-SPAM CONFIGURATION CONTROL" (`Connect:`, `To:`).
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use smtp_proto::{ForwardPath, Mailbox};
 
-use crate::access::{AccessAction, AccessMap};
+use crate::access::{AccessAction, AccessMap, sendmail};
 use crate::envelope::{Envelope, RelayReason};
 use crate::hooks::{LookupError, RelayPolicy};
 use crate::info::SessionInfo;
@@ -51,7 +50,7 @@ impl AccessRelay {
         to: &ForwardPath<'_>,
         info: &SessionInfo,
     ) -> Result<Option<String>, LookupError> {
-        let client = info.peer.ip().map(client_keys).unwrap_or_default();
+        let client = info.peer.ip().map(sendmail::plain_address).unwrap_or_default();
         let granted = self.granted("connect", client).await?;
         if granted.is_some() {
             return Ok(granted);
@@ -89,25 +88,13 @@ impl RelayPolicy for AccessRelay {
     }
 }
 
-/// The address, then its networks by octet or group: `192.0.2.7`, `192.0.2`; `ipv6:2001:db8::7`, `ipv6:2001:db8`.
-fn client_keys(ip: IpAddr) -> Vec<String> {
-    let (prefix, separator) = if ip.is_ipv4() { ("", '.') } else { ("ipv6:", ':') };
-    let address = ip.to_string();
-    let networks = address.rmatch_indices(separator).map(|(end, _)| &address[..end]);
-    // "2001:db8::7" has an empty group, which stands for no network of its own.
-    let networks = networks.filter(|network| !network.is_empty() && !network.ends_with(':'));
-    [&*address].into_iter().chain(networks).map(|key| format!("{prefix}{key}")).collect()
-}
-
 /// The address, then its domain and the parents of that; nothing for one that could be sent further.
 fn mailbox_keys(mailbox: &Mailbox<'_>) -> Vec<String> {
     if super::could_go_further(&mailbox.local_part) {
         return Vec::new();
     }
     let user = mailbox.local_part.unquoted().to_lowercase();
-    let Some(domain) = mailbox.domain.to_ascii() else {
-        return vec![mailbox.domain.as_str().to_lowercase()];
-    };
-    let parents = domain.match_indices('.').map(|(dot, _)| domain[dot + 1..].to_owned());
-    [format!("{user}@{domain}"), domain.to_string()].into_iter().chain(parents).collect()
+    let domains = sendmail::domain(&mailbox.domain);
+    let address = domains.first().map(|domain| format!("{user}@{domain}"));
+    address.into_iter().chain(domains).collect()
 }

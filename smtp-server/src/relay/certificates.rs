@@ -75,7 +75,7 @@ impl CertificateHolders {
         Self { accepted: Accepted::Any }
     }
 
-    pub(super) fn reason(&self, certificate: &ClientCertificate) -> Option<RelayReason> {
+    pub(crate) fn reason(&self, certificate: &ClientCertificate) -> Option<RelayReason> {
         let sha256 = || RelayReason::Certificate(certificate.sha256.clone());
         match &self.accepted {
             Accepted::Any => Some(sha256()),

@@ -13,6 +13,8 @@ mod networks;
 mod patterns;
 mod peer;
 mod postfix;
+#[cfg(feature = "dns")]
+mod restrictions;
 mod sendmail;
 
 use smtp_server::access::{AccessMaps, AccessTable, TableType};

@@ -28,6 +28,7 @@ mod offers;
 mod open_relay;
 mod patience;
 mod queue_id;
+mod relay_tables;
 mod relaying;
 mod shutdown;
 #[cfg(feature = "message-auth")]

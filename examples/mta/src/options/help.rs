@@ -11,7 +11,7 @@ const USAGE: &str = "\
 A mail transfer agent that receives mail for its own domains and keeps it in Maildirs.
 
 usage: mta [--data DIR] [--smtp ADDR] [--submission ADDR] [--submissions ADDR] [--lmtp ADDR]
-           [--passwd FILE] [-o name=value]...
+           [--passwd FILE] [--dns ADDR] [--metrics ADDR] [-o name=value]...
        mta passwd [--scram] FILE USER
                             store a password, which is read from standard input; with --scram so that
                             clients need not send it, if all users of the file are stored so
@@ -26,18 +26,26 @@ usage: mta [--data DIR] [--smtp ADDR] [--submission ADDR] [--submissions ADDR] [
                        ADDR is IP:PORT, with port 0 for any free one, or off; or unix:PATH, to which
                        everybody may connect who may enter its directory
   --passwd FILE        who may log in, made with mta passwd (nobody)
+  --dns ADDR           the name server that restrictions ask (those of the system)
+  --metrics ADDR       where GET /metrics tells Prometheus what was decided (off)
   -h, --help           this text
   -V, --version        the version
 
-Standard output has a line `listening SERVICE ADDR` for each listener, then `ready`, then a hint. The
+Standard output has a line `listening SERVICE ADDR` for each listener (and `listening metrics ADDR`), then
+`ready`, then a hint. The
 log goes to standard error; RUST_LOG sets its level. SIGTERM and SIGINT end the program: messages in
-flight may finish, a second signal ends it at once. SIGHUP reads the certificate and its key again.
+flight may finish, a second signal ends it at once. SIGHUP reads the certificate, all keys and the tables again;
+what cannot be read stays as it was, which the log says.
 
 Parameters of -o, with the meaning that Postfix gives them and their defaults; a limit of 0 is none:
 
 ";
 
 const EXIT_CODES: &str = "
+Restrictions are words of Postfix, asked from left to right; a word that is unknown is answered with all that
+there are. A table is TYPE:FILE or TYPE:{ {line}, {line} }, of the types texthash, cidr, regexp, pcre, inline,
+static and sendmail (an access file of Sendmail). Words about hosts leave whoever logged in alone.
+
 Exit codes: 64 unknown option or name or bad value, 66 unreadable file, 69 port or socket taken or not permitted,
 75 data directory in use, not writable or disk full, 78 options that do not fit together.
 ";

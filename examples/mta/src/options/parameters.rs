@@ -13,6 +13,8 @@ use super::values::{self, Wrong};
 use crate::delivery::LocalTransport;
 use crate::failure::Failure;
 use crate::recipients::RecipientMaps;
+use crate::settings::names;
+use crate::signing::KeyFile;
 
 /// What was set with `-o`, or its default.
 #[derive(Clone, Debug)]
@@ -27,6 +29,31 @@ pub(crate) struct Parameters {
     pub(crate) relay_domains: String,
     /// Words, not yet read.
     pub(crate) smtpd_relay_restrictions: String,
+    /// Words, not yet read.
+    pub(crate) smtpd_client_restrictions: String,
+    /// Words, not yet read.
+    pub(crate) smtpd_helo_restrictions: String,
+    /// Words, not yet read.
+    pub(crate) smtpd_sender_restrictions: String,
+    /// Words, not yet read.
+    pub(crate) smtpd_recipient_restrictions: String,
+    /// Words, not yet read.
+    pub(crate) smtpd_data_restrictions: String,
+    /// Words, not yet read.
+    pub(crate) smtpd_end_of_data_restrictions: String,
+    /// Words, not yet read.
+    pub(crate) smtpd_etrn_restrictions: String,
+    pub(crate) smtpd_client_connection_rate_limit: Option<u32>,
+    pub(crate) smtpd_client_message_rate_limit: Option<u32>,
+    pub(crate) smtpd_client_recipient_rate_limit: Option<u32>,
+    pub(crate) smtpd_client_auth_rate_limit: Option<u32>,
+    /// Networks in CIDR form, not yet read; `None` for those of `mynetworks`.
+    pub(crate) smtpd_client_event_limit_exceptions: Option<String>,
+    pub(crate) smtpd_delay_reject: bool,
+    pub(crate) smtpd_sender_login_maps: Option<PathBuf>,
+    pub(crate) smtpd_sasl_type_is_dovecot: bool,
+    pub(crate) smtpd_sasl_path: Option<PathBuf>,
+    pub(crate) dkim_keys: Vec<KeyFile>,
     /// Networks in CIDR form, not yet read.
     pub(crate) smtpd_authorized_xclient_hosts: String,
     /// The same.
@@ -91,6 +118,131 @@ pub(crate) static TABLE: &[Parameter] = &[
         set: |all, value| {
             value.clone_into(&mut all.smtpd_relay_restrictions);
             Ok(())
+        },
+    },
+    Parameter {
+        name: "smtpd_client_restrictions",
+        meaning: "what there may be against clients (nothing)",
+        set: |all, value| {
+            value.clone_into(&mut all.smtpd_client_restrictions);
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "smtpd_helo_restrictions",
+        meaning: "what there may be against names in EHLO (nothing)",
+        set: |all, value| {
+            value.clone_into(&mut all.smtpd_helo_restrictions);
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "smtpd_sender_restrictions",
+        meaning: "what there may be against senders (nothing)",
+        set: |all, value| {
+            value.clone_into(&mut all.smtpd_sender_restrictions);
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "smtpd_recipient_restrictions",
+        meaning: "what there may be against recipients, after the relay restrictions (nothing)",
+        set: |all, value| {
+            value.clone_into(&mut all.smtpd_recipient_restrictions);
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "smtpd_data_restrictions",
+        meaning: "what there may be against messages before their content (nothing)",
+        set: |all, value| {
+            value.clone_into(&mut all.smtpd_data_restrictions);
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "smtpd_end_of_data_restrictions",
+        meaning: "what there may be against messages behind their content (nothing)",
+        set: |all, value| {
+            value.clone_into(&mut all.smtpd_end_of_data_restrictions);
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "smtpd_etrn_restrictions",
+        meaning: "what there may be against ETRN (nothing)",
+        set: |all, value| {
+            value.clone_into(&mut all.smtpd_etrn_restrictions);
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "smtpd_client_connection_rate_limit",
+        meaning: "connections of one client in a minute (0)",
+        set: |all, value| {
+            values::limit(value).map(|limit| all.smtpd_client_connection_rate_limit = limit)
+        },
+    },
+    Parameter {
+        name: "smtpd_client_message_rate_limit",
+        meaning: "messages of one client, or of one login, in a minute (0)",
+        set: |all, value| {
+            values::limit(value).map(|limit| all.smtpd_client_message_rate_limit = limit)
+        },
+    },
+    Parameter {
+        name: "smtpd_client_recipient_rate_limit",
+        meaning: "recipients of one client, or of one login, in a minute (0)",
+        set: |all, value| {
+            values::limit(value).map(|limit| all.smtpd_client_recipient_rate_limit = limit)
+        },
+    },
+    Parameter {
+        name: "smtpd_client_auth_rate_limit",
+        meaning: "failed logins of one client in a minute (0)",
+        set: |all, value| {
+            values::limit(value).map(|limit| all.smtpd_client_auth_rate_limit = limit)
+        },
+    },
+    Parameter {
+        name: "smtpd_client_event_limit_exceptions",
+        meaning: "networks whose clients these four do not count ($mynetworks)",
+        set: |all, value| {
+            all.smtpd_client_event_limit_exceptions = Some(value.to_owned());
+            Ok(())
+        },
+    },
+    Parameter {
+        name: "smtpd_delay_reject",
+        meaning: "yes: client, EHLO and sender are judged at RCPT; no: each at once (yes)",
+        set: |all, value| values::yes_or_no(value).map(|yes| all.smtpd_delay_reject = yes),
+    },
+    Parameter {
+        name: "smtpd_helo_required",
+        meaning: "yes, as there is no mail without EHLO or HELO here (yes)",
+        set: |_, value| values::only_yes(value),
+    },
+    Parameter {
+        name: "smtpd_sender_login_maps",
+        meaning: "texthash:FILE, an address (or @domain) and the logins that may send as it on each line (none)",
+        set: |all, value| values::text_table(value).map(|file| all.smtpd_sender_login_maps = file),
+    },
+    Parameter {
+        name: "smtpd_sasl_type",
+        meaning: "dovecot: logins are checked by Dovecot in place of --passwd (none)",
+        set: |all, value| values::sasl_type(value).map(|is| all.smtpd_sasl_type_is_dovecot = is),
+    },
+    Parameter {
+        name: "smtpd_sasl_path",
+        meaning: "the socket of Dovecot's auth service (none)",
+        set: |all, value| values::path(value).map(|path| all.smtpd_sasl_path = path),
+    },
+    Parameter {
+        name: "dkim_keys",
+        meaning: "DOMAIN:SELECTOR:FILE of private keys in PEM that sign what users send; not of Postfix (none)",
+        set: |all, value| {
+            let keys = names::list(value).map(KeyFile::parse).collect::<Result<_, _>>();
+            keys.map(|keys| all.dkim_keys = keys)
         },
     },
     Parameter {
@@ -182,6 +334,23 @@ impl Default for Parameters {
             relay_domains: String::new(),
             smtpd_relay_restrictions:
                 "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination".to_owned(),
+            smtpd_client_restrictions: String::new(),
+            smtpd_helo_restrictions: String::new(),
+            smtpd_sender_restrictions: String::new(),
+            smtpd_recipient_restrictions: String::new(),
+            smtpd_data_restrictions: String::new(),
+            smtpd_end_of_data_restrictions: String::new(),
+            smtpd_etrn_restrictions: String::new(),
+            smtpd_client_connection_rate_limit: None,
+            smtpd_client_message_rate_limit: None,
+            smtpd_client_recipient_rate_limit: None,
+            smtpd_client_auth_rate_limit: None,
+            smtpd_client_event_limit_exceptions: None,
+            smtpd_delay_reject: true,
+            smtpd_sender_login_maps: None,
+            smtpd_sasl_type_is_dovecot: false,
+            smtpd_sasl_path: None,
+            dkim_keys: Vec::new(),
             smtpd_authorized_xclient_hosts: String::new(),
             smtpd_authorized_xforward_hosts: String::new(),
             message_size_limit: limits.message_bytes_max,
@@ -330,6 +499,12 @@ mod tests {
             ("smtpd_forbid_bare_newline=no", "smuggle"),
             ("smtpd_forbid_bare_newline=note", "smuggle"),
             ("smtpd_forbid_bare_newline=", "none of"),
+            ("smtpd_helo_required=no", "always"),
+            ("smtpd_sender_login_maps=/etc/x", "texthash:FILE"),
+            ("smtpd_sender_login_maps=hash:/etc/x", "texthash:FILE"),
+            ("smtpd_sasl_type=cyrus", "dovecot"),
+            ("dkim_keys=example.org", "DOMAIN:SELECTOR:FILE"),
+            ("smtpd_client_message_rate_limit=x", "not a number"),
             ("myhostname=", "host name"),
             ("myhostname=[127.0.0.1]", "host name"),
             ("myhostname=a b", "host name"),

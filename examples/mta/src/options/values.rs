@@ -69,6 +69,34 @@ pub(crate) fn yes_or_no(value: &str) -> Result<bool, Wrong> {
     }
 }
 
+/// `yes`, where there is nothing else.
+pub(crate) fn only_yes(value: &str) -> Result<(), Wrong> {
+    match yes_or_no(value)? {
+        true => Ok(()),
+        false => Err("EHLO or HELO is always required here: leave it out, or write yes".to_owned()),
+    }
+}
+
+/// `texthash:FILE`.
+pub(crate) fn text_table(value: &str) -> Result<Option<PathBuf>, Wrong> {
+    match value.strip_prefix("texthash:") {
+        Some(file) if !file.is_empty() => Ok(Some(file.into())),
+        None if value.is_empty() => Ok(None),
+        _ => Err(format!("'{value}' is not a table that is read here: write texthash:FILE")),
+    }
+}
+
+/// Whether it is Dovecot's.
+pub(crate) fn sasl_type(value: &str) -> Result<bool, Wrong> {
+    match value {
+        "" => Ok(false),
+        "dovecot" => Ok(true),
+        _ => Err(format!(
+            "'{value}' is not there: write dovecot, and name its socket with smtpd_sasl_path"
+        )),
+    }
+}
+
 /// A file or directory.
 pub(crate) fn path(value: &str) -> Result<Option<PathBuf>, Wrong> {
     Ok((!value.is_empty()).then(|| value.into()))

@@ -51,6 +51,11 @@ impl Actions {
         Ok(number)
     }
 
+    /// The action with this number.
+    pub(super) fn at(&self, number: u32) -> Option<&AccessAction> {
+        self.actions.get(number as usize)
+    }
+
     /// The actions by number.
     pub(super) fn into_vec(self) -> Vec<AccessAction> {
         self.actions

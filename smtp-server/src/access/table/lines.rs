@@ -25,6 +25,10 @@ impl<'a> Source<'a> {
         Self { name, text, columns: Some(columns) }
     }
 
+    pub(super) fn name(&self) -> &str {
+        self.name
+    }
+
     pub(super) fn line_count(&self) -> usize {
         memchr::memchr_iter(b'\n', self.text.as_bytes()).count()
     }

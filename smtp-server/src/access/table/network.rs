@@ -12,12 +12,17 @@ use prefix_trie::PrefixMap;
 
 use super::super::{AccessAction, TableError};
 use super::actions::Actions;
+use super::coverage;
 use super::lines::{Line, Source};
 use super::program::{Builder, Program};
 
 pub(super) struct NetworkTable {
     program: Program<Condition, Rule>,
     actions: Vec<AccessAction>,
+    /// What has an action that grants.
+    granted: Vec<IpNet>,
+    /// Whether one has it for what lies outside of a network.
+    grants_outside: bool,
 }
 
 struct Condition {
@@ -42,6 +47,7 @@ impl NetworkTable {
     pub(super) fn parse(source: &Source<'_>) -> Result<Self, TableError> {
         let mut actions = Actions::of_postfix();
         let mut builder = Builder::new();
+        let (mut granted, mut grants_outside) = (Vec::new(), false);
         for line in source.lines() {
             let line = line?;
             if line.text.trim_ascii_end().eq_ignore_ascii_case("endif") {
@@ -55,6 +61,10 @@ impl NetworkTable {
             }
             let Condition { network, is_negated } = condition(&line, 0, word)?;
             let action = actions.number(&line, offset, rest)?;
+            if actions.at(action).is_some_and(coverage::grants) {
+                grants_outside |= is_negated;
+                granted.push(network);
+            }
             match builder.last() {
                 _ if is_negated => builder.push(Rule::Outside(network, action)),
                 Some(Rule::Inside(run)) => run.add(network, action),
@@ -65,7 +75,24 @@ impl NetworkTable {
                 }
             }
         }
-        Ok(Self { program: builder.finish()?, actions: actions.into_vec() })
+        let (program, actions) = (builder.finish()?, actions.into_vec());
+        Ok(Self { program, actions, granted, grants_outside })
+    }
+
+    /// Whether a relay policy may believe it.
+    pub(super) fn check_relaying(&self, name: &str) -> Result<(), TableError> {
+        if !self.actions.iter().all(coverage::is_for_relaying) {
+            return Err(TableError::NotForRelaying { table: name.to_owned() });
+        }
+        if self.grants_outside {
+            let fault = "it has OK for all that lies outside of a network".to_owned();
+            return Err(TableError::OpenRelay { table: name.to_owned(), fault });
+        }
+        coverage::check(name, &self.granted)
+    }
+
+    pub(super) fn granted_networks(&self) -> Vec<IpNet> {
+        self.granted.clone()
     }
 
     pub(super) fn find(&self, key: &str) -> Option<AccessAction> {

@@ -8,9 +8,11 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use ipnet::IpNet;
 
 use super::super::{AccessAction, TableError, key, sendmail};
 use super::actions::Actions;
+use super::coverage;
 use super::lines::{Line, Source};
 
 /// All keys lie in one text, each with a line feed behind it, which no key holds. What finds them holds numbers
@@ -41,7 +43,8 @@ impl TextTable {
         Ok(table.finish(actions))
     }
 
-    /// Entries whose tag says that they are about something else than access are passed over.
+    /// Entries whose tag says that they are about something else than access are passed over. `RELAY` for
+    /// everybody is a fault.
     pub(super) fn parse_sendmail(source: &Source<'_>) -> Result<Self, TableError> {
         let mut actions = Actions::of_sendmail();
         let mut table = Self::with_capacity(source);
@@ -52,7 +55,30 @@ impl TextTable {
             let action = actions.number(&line, offset, value)?;
             table.insert(&line, &key, action)?;
         }
-        Ok(table.finish(actions))
+        let table = table.finish(actions);
+        let relayed = table.entries().filter(|(_, action)| **action == AccessAction::Relay);
+        let networks: Vec<_> = relayed.filter_map(|(key, _)| coverage::network_of(key)).collect();
+        coverage::check(source.name(), &networks)?;
+        Ok(table)
+    }
+
+    /// Whether a relay policy may believe it.
+    pub(super) fn check_relaying(&self, name: &str) -> Result<(), TableError> {
+        if !self.actions.iter().all(coverage::is_for_relaying) {
+            return Err(TableError::NotForRelaying { table: name.to_owned() });
+        }
+        coverage::check(name, &self.granted_networks())
+    }
+
+    pub(super) fn granted_networks(&self) -> Vec<IpNet> {
+        let granted = self.entries().filter(|(_, action)| coverage::grants(action));
+        granted.filter_map(|(key, _)| coverage::network_of(key)).collect()
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (&str, &AccessAction)> {
+        self.places.iter().filter_map(|place| {
+            Some((key_at(&self.keys, place), self.actions.get(place.action as usize)?))
+        })
     }
 
     pub(super) fn find(&self, key: &str) -> Option<AccessAction> {

@@ -13,6 +13,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+#[cfg(feature = "dns")]
+use smtp_server::StageKind;
 use tempfile::TempDir;
 
 use super::Ask;
@@ -29,7 +31,7 @@ const QUEUES: [&str; 9] =
 
 #[test]
 fn a_real_postfix_answers_the_same() {
-    let postfix = Postfix::start();
+    let postfix = Postfix::start(&[Vec::new()]);
     let mut differences = Vec::new();
     for (ask, expected) in ROWS {
         let got = postfix.answer(*ask);
@@ -44,9 +46,43 @@ fn a_real_postfix_answers_the_same() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
+/// Each list has a service of its own.
+#[cfg(feature = "dns")]
+#[test]
+fn a_real_postfix_says_the_same_of_each_restriction() {
+    use super::restrictions::{MYNETWORKS, ROWS};
+    let stages = [
+        ("client", StageKind::Client),
+        ("helo", StageKind::Hello),
+        ("sender", StageKind::Sender),
+        ("recipient", StageKind::Recipient),
+        ("data", StageKind::Data),
+    ];
+    let options: Vec<Vec<String>> = ROWS
+        .iter()
+        .map(|(stage, list, ..)| {
+            let lists = stages.iter().map(|(name, kind)| {
+                let list = if kind == stage { list } else { "" };
+                format!("smtpd_{name}_restrictions = {list}")
+            });
+            lists.chain([format!("mynetworks = {MYNETWORKS}")]).collect()
+        })
+        .collect();
+    let postfix = Postfix::start(&options);
+    let mut differences = Vec::new();
+    for (at, (stage, list, does, expected)) in ROWS.iter().enumerate() {
+        let got = postfix.answer_to(at, *does, *stage == StageKind::Data);
+        if got != *expected {
+            differences.push(format!("{stage:?} {list} {does:?}: {got:?}, not {expected:?}"));
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
 struct Postfix {
     process: Child,
-    address: SocketAddr,
+    /// One for each service.
+    addresses: Vec<SocketAddr>,
     /// Reads what Postfix says, which would wait for a reader otherwise.
     log: Option<JoinHandle<()>>,
     // Its queue; gone when Postfix is.
@@ -54,13 +90,18 @@ struct Postfix {
 }
 
 impl Postfix {
-    fn start() -> Self {
+    /// With a service for each set of parameters.
+    fn start(services: &[Vec<String>]) -> Self {
         let program = unpacked();
         let directory = TempDir::new().unwrap();
-        let address = TcpListener::bind(("127.0.0.3", 0)).unwrap().local_addr().unwrap();
+        let listeners: Vec<_> =
+            services.iter().map(|_| TcpListener::bind(("127.0.0.3", 0)).unwrap()).collect();
+        let addresses: Vec<_> =
+            listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+        drop(listeners);
         // The tables are read by Postfix's own user.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        configure(directory.path(), &program, address);
+        configure(directory.path(), &program, &addresses, services);
         let mut process = Command::new("timeout")
             .args(["--kill-after=5", "120"])
             .arg(program.join("usr/lib/postfix/sbin/master"))
@@ -78,9 +119,9 @@ impl Postfix {
             said.push(line);
         }
         let log = thread::spawn(move || log.for_each(drop));
-        let postfix = Self { process, address, log: Some(log), _directory: directory };
+        let postfix = Self { process, addresses, log: Some(log), _directory: directory };
         assert!(
-            TcpStream::connect(address).is_ok(),
+            postfix.addresses.iter().all(|address| TcpStream::connect(address).is_ok()),
             "Postfix does not listen:\n{}",
             said.join("\n")
         );
@@ -89,7 +130,7 @@ impl Postfix {
 
     /// `ok`, or the refusal without the words that Postfix puts before the table's.
     fn answer(&self, ask: Ask) -> String {
-        let mut connection = self.connect();
+        let mut connection = self.connect(0);
         let (mut address, mut name) = ("203.0.113.9", "[UNAVAILABLE]");
         let (mut hello, mut from, mut to) =
             ("client.example", "ann@example.net", "nobody@local.test");
@@ -110,16 +151,36 @@ impl Postfix {
         ];
         let mut reply = connection.reply();
         for command in commands {
-            // In one piece, or each would wait for Nagle.
-            let line = format!("{command}\r\n");
-            connection.stream.get_mut().write_all(line.as_bytes()).unwrap();
-            reply = connection.reply();
+            reply = connection.ask(&command);
         }
         if reply.starts_with("250 ") { "ok".to_owned() } else { without_prefix(&reply) }
     }
 
-    fn connect(&self) -> Connection {
-        let stream = TcpStream::connect(self.address).unwrap();
+    /// `ok`, or the whole refusal.
+    #[cfg(feature = "dns")]
+    fn answer_to(&self, service: usize, does: super::restrictions::Does, data: bool) -> String {
+        let or =
+            |text: &'static str, usual: &'static str| if text.is_empty() { usual } else { text };
+        let mut connection = self.connect(service);
+        let _greeting = connection.reply();
+        connection.ask("EHLO client.example");
+        let name = or(does.name, "[UNAVAILABLE]");
+        let client = or(does.client, "203.0.113.9");
+        connection.ask(&format!("XCLIENT ADDR={client} NAME={name} REVERSE_NAME={name}"));
+        connection.ask(&format!("EHLO {}", or(does.hello, "client.example")));
+        let from = if does.from == "-" { "ann@example.net" } else { does.from };
+        let mut reply = connection.ask(&format!("MAIL FROM:<{from}>"));
+        for to in or(does.to, "nobody@local.test").split(' ') {
+            reply = connection.ask(&format!("RCPT TO:<{to}>"));
+        }
+        if data && reply.starts_with('2') {
+            reply = connection.ask("DATA");
+        }
+        if reply.starts_with(['2', '3']) { "ok".to_owned() } else { reply }
+    }
+
+    fn connect(&self, service: usize) -> Connection {
+        let stream = TcpStream::connect(self.addresses[service]).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Connection { stream: BufReader::new(stream) }
     }
@@ -139,6 +200,13 @@ struct Connection {
 }
 
 impl Connection {
+    fn ask(&mut self, command: &str) -> String {
+        // In one piece, or each would wait for Nagle.
+        let line = format!("{command}\r\n");
+        self.stream.get_mut().write_all(line.as_bytes()).unwrap();
+        self.reply()
+    }
+
     /// The last line of a reply.
     fn reply(&mut self) -> String {
         loop {
@@ -166,7 +234,7 @@ fn unpacked() -> PathBuf {
     peer.unwrap_or_else(|| panic!("Postfix is not there: run scripts/test"))
 }
 
-fn configure(directory: &Path, program: &Path, address: SocketAddr) {
+fn configure(directory: &Path, program: &Path, addresses: &[SocketAddr], services: &[Vec<String>]) {
     for name in ["", "pid"].into_iter().chain(QUEUES) {
         fs::create_dir(directory.join("queue").join(name)).unwrap();
     }
@@ -175,15 +243,19 @@ fn configure(directory: &Path, program: &Path, address: SocketAddr) {
     for own in queues.chain([directory.join("data")]) {
         chown(own, Some(DAEMON), Some(DAEMON)).expect("Postfix runs for root only");
     }
+    let smtpd = addresses.iter().zip(services).map(|(address, options)| {
+        let options = options.iter().map(|option| format!("  -o {{ {option} }}\n"));
+        format!("{address} inet n - n - - smtpd\n{}", options.collect::<String>())
+    });
     let services = format!(
-        "{address} inet n - n - - smtpd
-postlog unix-dgram n - n - 1 postlogd
+        "{}postlog unix-dgram n - n - 1 postlogd
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - n - - trivial-rewrite
 anvil unix - - n - 1 anvil
 proxymap unix - - n - - proxymap
-"
+",
+        smtpd.collect::<String>()
     );
     fs::write(directory.join("master.cf"), services).unwrap();
     for (stage, table) in ["client", "helo", "sender", "recipient"].into_iter().zip(TABLES) {
@@ -205,7 +277,8 @@ import_environment = MAIL_CONFIG LD_LIBRARY_PATH
 maillog_file = /dev/stdout
 inet_interfaces = loopback-only
 myhostname = mx.local.test
-mydestination = local.test, sub.local.test
+mydestination = local.test, sub.local.test, short
+relay_domains = relay.test
 local_recipient_maps =
 alias_maps =
 recipient_delimiter = +
