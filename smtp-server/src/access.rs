@@ -59,7 +59,7 @@ mod mail_domains;
 mod rhsbl;
 
 mod bounded;
-mod common;
+pub(crate) mod common;
 
 pub use action::{AccessAction, ActionError};
 pub use error::{ReloadError, TableError};

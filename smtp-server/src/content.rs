@@ -4,5 +4,11 @@
 //! * **Limits**: constant memory per message. **Panics**: never. **Spec**: RFC 5322 2.2.
 
 mod header_peek;
+#[cfg(feature = "message-auth")]
+mod header_section;
 
 pub(crate) use header_peek::HeaderPeek;
+#[cfg(feature = "message-auth")]
+pub use header_section::HEADER_SECTION_BYTES_MAX;
+#[cfg(feature = "message-auth")]
+pub(crate) use header_section::HeaderSection;

@@ -3,7 +3,7 @@
 //! * **In**: content, from the body underneath. **Out**: the same content, then the signatures as fields.
 //! * **Promises**: nothing is kept but the header section. A message without From, or with authors of several
 //!   domains, or of one without keys, passes unsigned.
-//! * **Limits**: [`HEADER_SECTION_BYTES_MAX`]. **Panics**: never. **Spec**: RFC 6376 5.
+//! * **Limits**: [`HEADER_SECTION_BYTES_MAX`](super::HEADER_SECTION_BYTES_MAX). **Panics**: never. **Spec**: RFC 6376 5.
 
 use std::task::{Context, Poll, ready};
 
@@ -12,16 +12,12 @@ use mail_auth::AuthenticatedMessage;
 use mail_auth::common::headers::HeaderWriter as _;
 use mail_auth::dkim::DkimSigner;
 use mail_auth::dkim::streaming::DkimSigningStream;
-use memchr::memmem;
-use smtp_proto::replies;
 
-use super::HEADER_SECTION_BYTES_MAX;
 use super::keys::{DkimKey, SharedKey, keys_of};
 use crate::body::{Body, BodyError, PollChunk};
+use crate::content::HeaderSection;
 use crate::header::HeaderField;
 use crate::verdict::Rejection;
-
-const HEADER_END: &[u8] = b"\r\n\r\n";
 
 /// Content that is signed with some of `keys`.
 pub(super) struct Signing<'k, 'b, 'c> {
@@ -35,7 +31,7 @@ pub(super) struct Signing<'k, 'b, 'c> {
 
 enum State<'k> {
     /// The header section so far.
-    Header(Vec<u8>),
+    Header(HeaderSection),
     Content(Vec<DkimSigningStream<'k, SharedKey>>),
     Done,
 }
@@ -43,22 +39,16 @@ enum State<'k> {
 impl<'k, 'b, 'c> Signing<'k, 'b, 'c> {
     pub(super) fn new(keys: &'k [DkimKey], body: &'b mut Body<'c>) -> Self {
         let fields_before = body.header_fields().len();
-        let state = State::Header(Vec::new());
+        let state = State::Header(HeaderSection::default());
         Self { keys, body, fields_before, state, fields: Vec::new() }
     }
 
     fn feed(&mut self, chunk: &[u8]) -> Result<(), BodyError> {
         match &mut self.state {
             State::Header(header) => {
-                // The end may lie across two chunks.
-                let seen = header.len().saturating_sub(HEADER_END.len() - 1);
-                header.extend_from_slice(chunk);
-                let end = memmem::find(header.get(seen..).unwrap_or_default(), HEADER_END);
-                if let Some(end) = end {
-                    let header = std::mem::take(header);
-                    self.begin(&header, seen + end + HEADER_END.len());
-                } else if HEADER_SECTION_BYTES_MAX < header.len() {
-                    return Err(BodyError::Refused(Rejection::stock(replies::HEADER_TOO_LARGE)));
+                if let Some(end) = header.push(chunk)? {
+                    let content = header.take();
+                    self.begin(&content, end);
                 }
             }
             State::Content(streams) => streams.iter_mut().for_each(|stream| stream.write(chunk)),
@@ -87,7 +77,7 @@ impl<'k, 'b, 'c> Signing<'k, 'b, 'c> {
     fn finish(&mut self) -> Result<(), BodyError> {
         if let State::Header(header) = &mut self.state {
             // Nothing but a header section, whose end is the message's.
-            let header = std::mem::take(header);
+            let header = header.take();
             self.begin(&header, header.len());
         }
         let State::Content(streams) = std::mem::replace(&mut self.state, State::Done) else {
