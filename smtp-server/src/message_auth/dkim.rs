@@ -16,10 +16,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
 use mail_auth::common::crypto::{Algorithm, HashAlgorithm, HashContext as _, HashImpl, Sha256};
-use mail_auth::common::headers::Header;
+use mail_auth::common::headers::{Header, Writer as _};
 use mail_auth::common::parse::TxtRecordParser as _;
 use mail_auth::common::verify::{DomainKey, VerifySignature as _};
-use mail_auth::dkim::canonicalize::BodyHasher;
 use mail_auth::dkim::{Canonicalization, DkimError, Signature};
 use mail_auth::hickory_resolver::proto::op::ResponseCode;
 use mail_auth::{
@@ -28,36 +27,75 @@ use mail_auth::{
 
 use super::results::{DkimCheck, DkimResult};
 use super::{SIGNATURES_MAX, tags};
+use crate::content::CanonicalBody;
 use crate::dns::{Dns, DnsError};
 
 const KEY_BITS_MIN: usize = 1024;
 const REQUIRED_TAGS: [&str; 7] = ["v", "a", "b", "bh", "d", "h", "s"];
 
-/// The hashes of a body that passes, one for each canonicalization that some signature wants.
+/// The hashes of a body that passes, one for each canonical form that some signature wants.
 #[derive(Default)]
-pub(super) struct BodyHashes(Vec<(Canonicalization, Hasher)>);
+pub(super) struct BodyHashes(Vec<Hashing>);
 
-type Hasher = BodyHasher<<Sha256 as HashImpl>::Context>;
+struct Hashing {
+    kind: Canonicalization,
+    body: CanonicalBody,
+    hasher: <Sha256 as HashImpl>::Context,
+}
 
 impl BodyHashes {
     /// The hashes that the signatures in `header` want, and the relaxed one, which a seal may need.
     pub(super) fn of(header: &[u8]) -> Self {
-        let message = AuthenticatedMessage::parse(header).unwrap_or_default();
+        let message = parsed(header);
         let is_simple = |entry: &(Canonicalization, _, _, _)| entry.0 == Canonicalization::Simple;
         let simple = message.body_hashes.iter().any(is_simple);
         let kinds = [Some(Canonicalization::Relaxed), simple.then_some(Canonicalization::Simple)];
-        let hasher = |kind| (kind, BodyHasher::new(Sha256::hasher(), kind, 0));
-        Self(kinds.into_iter().flatten().map(hasher).collect())
+        let hashing = |kind| Hashing {
+            kind,
+            body: CanonicalBody::new(kind == Canonicalization::Relaxed),
+            hasher: Sha256::hasher(),
+        };
+        Self(kinds.into_iter().flatten().map(hashing).collect())
     }
 
     pub(super) fn write(&mut self, chunk: &[u8]) {
-        self.0.iter_mut().for_each(|(_, hasher)| hasher.write(chunk));
+        for Hashing { body, hasher, .. } in &mut self.0 {
+            body.write(chunk, |piece| hasher.write(piece));
+        }
     }
 
     pub(super) fn finish(self) -> Vec<(Canonicalization, Vec<u8>)> {
-        let hash = |hasher: Hasher| hasher.finish().0.complete().as_ref().to_vec();
-        self.0.into_iter().map(|(kind, hasher)| (kind, hash(hasher))).collect()
+        let finish = |Hashing { kind, body, mut hasher }| {
+            hasher.write(body.finish());
+            (kind, hasher.complete().as_ref().to_vec())
+        };
+        self.0.into_iter().map(finish).collect()
     }
+}
+
+/// The header section as `mail-auth` reads it, but with names of tags in lower case alone, and without white space
+/// behind the names of fields (RFC 5322 4.5.3).
+fn parsed(header: &[u8]) -> AuthenticatedMessage<'_> {
+    let mut message = AuthenticatedMessage::parse(header).unwrap_or_default();
+    for (name, _) in &mut message.headers {
+        *name = name.trim_ascii_end();
+    }
+    for header in &mut message.dkim_headers {
+        let value = String::from_utf8_lossy(header.value);
+        let is_ours = |tag: &&str| {
+            let name = tag.split('=').next().unwrap_or_default();
+            !name.bytes().any(|octet| octet.is_ascii_uppercase())
+        };
+        let kept = value.split(';').filter(is_ours).collect::<Vec<_>>().join(";");
+        if kept.len() != value.len()
+            && let Ok(signature) = Signature::parse(kept.as_bytes())
+        {
+            let (kind, algorithm) = (signature.cb, HashAlgorithm::from(signature.a));
+            message.body_hashes.push((kind, algorithm, signature.l, Vec::new()));
+            header.header = signature;
+        }
+    }
+    message
 }
 
 /// The message with the hashes of the body that passed, and without the signatures that are out of the question; the
@@ -66,7 +104,7 @@ pub(super) fn prepare<'m>(
     header: &'m [u8],
     hashes: &[(Canonicalization, Vec<u8>)],
 ) -> (AuthenticatedMessage<'m>, Vec<DkimCheck>) {
-    let mut message = AuthenticatedMessage::parse(header).unwrap_or_default();
+    let mut message = parsed(header);
     for (kind, algorithm, _, hash) in &mut message.body_hashes {
         let known = hashes.iter().find(|(known, _)| known == kind);
         if let (HashAlgorithm::Sha256, Some((_, known))) = (*algorithm, known) {
@@ -209,6 +247,9 @@ fn fault(header: &Header<'_, Signature>) -> Option<&'static str> {
     }
     if header.header.a == Algorithm::RsaSha1 {
         return Some("SHA-1 is not secure");
+    }
+    if header.header.l != 0 {
+        return Some("Only a part of the body is signed");
     }
     let signs_from = header.header.h.iter().any(|name| name.eq_ignore_ascii_case("from"));
     (!signs_from).then_some("From is not signed")

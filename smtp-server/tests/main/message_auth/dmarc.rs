@@ -75,17 +75,17 @@ fn the_walk_goes_up_to_one_label_and_asks_eight_times() {
 #[test]
 fn several_records_are_none_and_psd_ends_the_walk() {
     let zone = Zone::default()
-        .text("_dmarc.b.d.example", &["v=DMARC1; p=reject"])
-        .text("_dmarc.b.d.example", &["v=DMARC1; p=reject"])
-        .text("_dmarc.d.example", &["v=DMARC1; p=none; sp=quarantine"])
-        .text("_dmarc.d.example", &["unrelated"])
+        .text("_dmarc.b.d.test", &["v=DMARC1; p=reject"])
+        .text("_dmarc.b.d.test", &["v=DMARC1; p=none"])
+        .text("_dmarc.d.test", &["v=DMARC1; p=none; sp=quarantine"])
+        .text("_dmarc.d.test", &["unrelated"])
         .text("_dmarc.stop.example", &["v=DMARC1; psd=n; p=none"])
         .text("_dmarc.psd.example", &["v=DMARC1; psd=y; p=quarantine"])
         .text("_dmarc.example", &["v=DMARC1; p=reject"])
-        .address("b.d.example", "192.0.2.9")
+        .address("b.d.test", "192.0.2.9")
         .address("b.stop.example", "192.0.2.9")
         .address("b.psd.example", "192.0.2.9");
-    assert_eq!(unvouched(zone.clone(), "b.d.example"), failed(DmarcPolicy::Quarantine));
+    assert_eq!(unvouched(zone.clone(), "b.d.test"), failed(DmarcPolicy::Quarantine));
     assert_eq!(unvouched(zone.clone(), "b.stop.example"), failed(DmarcPolicy::None));
     assert_eq!(unvouched(zone, "b.psd.example"), failed(DmarcPolicy::Quarantine));
 }
