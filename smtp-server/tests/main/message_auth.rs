@@ -4,6 +4,7 @@ mod arc;
 mod dkim;
 mod dmarc;
 mod fields;
+mod peers;
 mod spf;
 
 use std::sync::{Arc, Mutex};
