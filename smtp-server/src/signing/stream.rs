@@ -156,5 +156,7 @@ fn author_domain<'m>(message: &'m AuthenticatedMessage<'_>) -> Option<&'m str> {
 fn field(stream: DkimSigningStream<'_, SharedKey>) -> Option<HeaderField> {
     let signature = stream.finish().ok()?.to_header();
     let (name, value) = signature.trim_end().split_once(": ")?;
-    HeaderField::new(name, value).ok()
+    // White space around the signature does not count, but dkimpy 1.1 counts a fold behind it.
+    let value = value.strip_suffix(';')?.trim_end();
+    HeaderField::new(name, format!("{value};")).ok()
 }

@@ -1,13 +1,20 @@
 //! `Authentication-Results`: what we write, and what others wrote in our name.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
-use smtp_server::Service;
+use async_trait::async_trait;
+use bytes::Bytes;
 use smtp_server::message_auth::{
-    ArcResult, DkimResult, DmarcResult, HEADER_SECTION_BYTES_MAX, Spf,
+    ArcResult, DkimResult, DmarcResult, HEADER_SECTION_BYTES_MAX, MessageAuth, Spf,
+};
+use smtp_server::{
+    Accepted, Body, BodyError, Delivered, Delivery, Envelope, PollChunk, Service, SessionInfo,
 };
 
 use super::{CONTENT, Kept, LETTER, Letter, checking, ed25519, field, runtime, send};
+use crate::support::checks;
 use crate::support::dns::{NameServer, Zone};
 use crate::support::setup::Setup;
 
@@ -173,5 +180,61 @@ fn h3_a_header_section_without_end_is_refused() {
         let content = format!("X-A: {}\r\n", "x".repeat(90)).repeat(HEADER_SECTION_BYTES_MAX / 90);
         let reply = send(&setup, Letter { content: &content, ..LETTER }).await;
         assert_eq!(reply, "552 5.3.4 Header section too large\r\n");
+    });
+}
+
+/// Chunks of content, of which nobody may keep one when the next is asked for.
+struct Source {
+    header: Option<Bytes>,
+    chunks: usize,
+    last: Option<Bytes>,
+}
+
+impl PollChunk for Source {
+    fn poll_chunk(&mut self, _: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
+        assert!(self.last.take().is_none_or(|last| last.is_unique()), "a chunk is kept");
+        if let Some(header) = self.header.take() {
+            return Poll::Ready(Ok(Some(header)));
+        }
+        let Some(left) = self.chunks.checked_sub(1) else { return Poll::Ready(Ok(None)) };
+        self.chunks = left;
+        self.last = Some(Bytes::from(vec![b'x'; CHUNK_BYTES]));
+        Poll::Ready(Ok(self.last.clone()))
+    }
+}
+
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Counts octets.
+#[derive(Clone, Default)]
+struct Counting(Arc<AtomicUsize>);
+
+#[async_trait]
+impl Delivery for Counting {
+    async fn deliver(&self, _: Envelope, body: &mut Body<'_>, _: &SessionInfo) -> Delivered {
+        while let Some(chunk) = body.chunk().await? {
+            self.0.fetch_add(chunk.len(), Ordering::Relaxed);
+        }
+        assert!(body.header_fields()[0].value().contains("dkim=fail"));
+        Ok(Accepted::new().into())
+    }
+}
+
+#[test]
+fn h2_fifty_megabytes_pass_and_nothing_of_them_is_kept() {
+    runtime().block_on(async {
+        let names = NameServer::start(Zone::default()).await;
+        let signed = super::dkim::signed_for_d_example(&ed25519(), CONTENT);
+        let header = &signed[..signed.find("\r\n\r\n").unwrap() + 4];
+        let chunks = 50_000_000 / CHUNK_BYTES;
+        let header_bytes = header.len();
+        let header = Some(Bytes::copy_from_slice(header.as_bytes()));
+        let mut source = Source { header, chunks, last: None };
+        let counting = Counting::default();
+        let auth = MessageAuth::new(counting.clone(), names.dns());
+        let envelope = checks::envelope("<kim@d.example>", checks::START);
+        let mut body = Body::new(&mut source, Vec::new());
+        auth.deliver(envelope, &mut body, &checks::client("192.0.2.1")).await.unwrap();
+        assert_eq!(counting.0.load(Ordering::Relaxed), header_bytes + chunks * CHUNK_BYTES);
     });
 }
