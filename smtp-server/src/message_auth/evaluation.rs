@@ -84,10 +84,9 @@ impl Evaluation {
         }
         let value = field::value_of(server_name, Some(&results));
         let mut fields = Vec::new();
-        if let Some((domain, keys)) = &options.seal {
-            if let Some(key) = keys.sealing_key(domain) {
-                fields = arc::seal(&message, &hashes, &results, value.as_str(), &key, arrived)?;
-            }
+        let key = options.seal.as_ref().and_then(|(domain, keys)| keys.sealing_key(domain));
+        if let Some(key) = key {
+            fields = arc::seal(&message, &hashes, &results, value.as_str(), &key, arrived)?;
         }
         fields.push(value.finish("Authentication-Results"));
         Ok(fields)
