@@ -10,7 +10,8 @@ mod access;
 mod attacks;
 #[cfg(test)]
 mod contracts;
-#[cfg(all(test, feature = "message-auth"))]
+#[cfg(test)]
+#[cfg(feature = "message-auth")]
 mod message_auth;
 #[cfg(test)]
 mod purity;

@@ -1,4 +1,4 @@
-//! OpenDKIM and dkimpy: what they sign and seal holds for us, and ours for them.
+//! `OpenDKIM` and dkimpy: what they sign and seal holds for us, and ours for them.
 //!
 //! `scripts/install-peers` puts them below `TARGET/peers`.
 
@@ -69,7 +69,7 @@ impl Site {
         said(&mut python, message)
     }
 
-    /// The fields that OpenDKIM adds to `message`.
+    /// The fields that `OpenDKIM` adds to `message`.
     fn opendkim(&self, settings: &str, message: &str) -> String {
         std::fs::write(self.path("message"), message).unwrap();
         std::fs::write(self.path("settings"), format!("Syslog no\n{settings}\n")).unwrap();
