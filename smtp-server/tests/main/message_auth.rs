@@ -21,12 +21,13 @@ use crate::support::setup::Setup;
 
 /// Keeps messages as they are written, and their results.
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<(Vec<u8>, Option<AuthResults>)>>>);
+struct Kept(Arc<Mutex<Vec<Taken>>>);
+
+type Taken = (String, Option<AuthResults>);
 
 impl Kept {
-    fn last(&self) -> (String, Option<AuthResults>) {
-        let (message, results) = self.0.lock().unwrap().pop().expect("a message was delivered");
-        (String::from_utf8(message).unwrap(), results)
+    fn last(&self) -> Taken {
+        self.0.lock().unwrap().pop().expect("a message was delivered")
     }
 }
 
@@ -39,7 +40,7 @@ impl Delivery for Kept {
         let mut message = body.header_fields().iter().map(ToString::to_string).collect::<String>();
         message.push_str(&String::from_utf8(content).unwrap());
         let results = pending.and_then(|pending| pending.find().cloned());
-        self.0.lock().unwrap().push((message.into_bytes(), results));
+        self.0.lock().unwrap().push((message, results));
         Ok(Accepted::new().into())
     }
 }
