@@ -61,7 +61,7 @@ mod restrictions;
 mod rhsbl;
 
 pub(crate) mod bounded;
-mod common;
+pub(crate) mod common;
 
 pub use action::{AccessAction, ActionError};
 pub use error::{ReloadError, TableError};

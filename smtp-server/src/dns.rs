@@ -200,6 +200,12 @@ impl Dns {
         Ok(exchanges)
     }
 
+    /// For a library that asks by itself.
+    #[cfg(feature = "message-auth")]
+    pub(crate) fn resolver(&self) -> TokioResolver {
+        self.resolver.clone()
+    }
+
     fn new(config: ResolverConfig, mut options: ResolverOpts) -> Result<Self, DnsError> {
         options.cache_size = CACHE_ENTRIES_MAX;
         options.use_hosts_file = ResolveHosts::Never;

@@ -65,7 +65,7 @@
 //! | `dns` | a resolver, and access control that asks it |
 //! | `scram`, `password-hashes` | SCRAM and CRAM-MD5; a password file |
 //! | `regex-maps` | access tables of patterns |
-//! | `message-auth` | DKIM signatures |
+//! | `message-auth` | DKIM signatures; SPF, DKIM, DMARC and ARC of what arrives |
 //!
 //! # Where to read on
 //!
@@ -94,6 +94,8 @@ mod words;
 
 pub mod access;
 pub mod delivery;
+#[cfg(feature = "message-auth")]
+pub mod message_auth;
 pub mod relay;
 pub mod sasl;
 #[cfg(feature = "message-auth")]

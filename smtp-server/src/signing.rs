@@ -20,12 +20,11 @@ use crate::hooks::{Capabilities, Delivery, EtrnAnswer};
 use crate::info::SessionInfo;
 use crate::verdict::{Delivered, Verdict};
 
+pub use crate::content::HEADER_SECTION_BYTES_MAX;
+pub(crate) use keys::SealingKey;
 pub use keys::{DkimKey, DkimKeyError, DkimKeys};
 
 use stream::Signing;
-
-/// Largest header section that is signed; a message with a larger one is refused with 552.
-pub const HEADER_SECTION_BYTES_MAX: usize = 256 * 1024;
 
 /// Signs what passes through to `D`.
 ///

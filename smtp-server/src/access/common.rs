@@ -13,12 +13,12 @@ use crate::verdict::Rejection;
 
 /// Whether this is another host, on the port for those, and nobody who logged in. Users come from addresses
 /// and under names that no other host could have; they prove who they are instead.
-pub(super) fn is_foreign_host(info: &SessionInfo) -> bool {
+pub(crate) fn is_foreign_host(info: &SessionInfo) -> bool {
     info.service == Service::Smtp && info.identity.is_none()
 }
 
 /// A refusal; `enhanced` has the class of `code`.
-pub(super) fn refusal(
+pub(crate) fn refusal(
     code: ReplyCode,
     enhanced: (u8, u16, u16),
     text: impl Into<Cow<'static, str>>,

@@ -40,6 +40,8 @@ const MESSAGE_ID: &str = "Message-ID";
 /// A private key with the name under which its public key is found: `selector._domainkey.domain`.
 pub struct DkimKey {
     domain: String,
+    selector: String,
+    key: SharedKey,
     /// For messages without Date and Message-ID, with the one, with the other, and with both.
     signers: [Signer; 4],
 }
@@ -79,7 +81,7 @@ impl DkimKey {
         let key = SharedKey(Arc::new(private_key(pem)?));
         let signers = [(false, false), (true, false), (false, true), (true, true)]
             .map(|(date, message_id)| signer(key.clone(), &domain, &selector, date, message_id));
-        Ok(Self { domain, signers })
+        Ok(Self { domain, selector, key, signers })
     }
 
     /// The signer for a message that has Date and Message-ID, or not.
@@ -119,6 +121,16 @@ impl DkimKeys {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 
+    /// The key for seals of `domain`: RSA, which every verifier knows, or else any.
+    pub(crate) fn sealing_key(&self, domain: &str) -> Option<SealingKey> {
+        let current = self.current();
+        let keys = keys_of(&current, domain);
+        let is_rsa = |key: &&&DkimKey| key.key.algorithm() == Algorithm::RsaSha256;
+        let key = keys.iter().find(is_rsa).or(keys.first())?;
+        let (domain, selector) = (key.domain.clone(), key.selector.clone());
+        Some(SealingKey { domain, selector, key: key.key.clone() })
+    }
+
     pub(super) fn current(&self) -> Arc<Vec<DkimKey>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -131,9 +143,16 @@ pub(super) fn keys_of<'k>(keys: &'k [DkimKey], domain: &str) -> Vec<&'k DkimKey>
     names.find_map(|name| Some(of(name)).filter(|keys| !keys.is_empty())).unwrap_or_default()
 }
 
+/// What a seal is made with.
+pub(crate) struct SealingKey {
+    pub(crate) domain: String,
+    pub(crate) selector: String,
+    pub(crate) key: SharedKey,
+}
+
 /// One private key for several signers.
 #[derive(Clone)]
-pub(super) struct SharedKey(Arc<PrivateKey>);
+pub(crate) struct SharedKey(Arc<PrivateKey>);
 
 impl SigningKey for SharedKey {
     type Hasher = Sha256;

@@ -48,7 +48,12 @@ impl Zone {
     }
 
     pub(crate) fn text(self, at: &str, parts: &[&str]) -> Self {
-        let parts = parts.iter().map(|part| (*part).to_owned()).collect();
+        // A part has 255 octets at most.
+        let parts = parts.iter().flat_map(|part| match part.as_bytes() {
+            [] => vec![String::new()],
+            octets => octets.chunks(255).map(|one| String::from_utf8_lossy(one).into()).collect(),
+        });
+        let parts = parts.collect();
         self.with(name(at), RData::TXT(TXT::new(parts)))
     }
 
