@@ -104,8 +104,12 @@ use crate::spool::Schedule;
 use crate::status::{Outcome, Status};
 use crate::transport::Feedback;
 
-/// Steps of one [`QueueManager::poll`], so that a million rows that become due at once do not keep a delivery waiting.
-const POLL_STEPS_MAX: u32 = 1024;
+/// Rows that are moved on before a delivery is chosen among them: when a million become due at once, a delivery to
+/// somewhere else does not wait for all of them.
+const MOVES_MAX: u32 = 64;
+
+/// How often that is repeated while there is nothing to be done.
+const POLL_STEPS_MAX: u32 = 16;
 
 /// What bounds the deliveries, by Postfix's names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -341,7 +345,12 @@ impl QueueManager {
             self.deliver_by.insert(at, (second, mode));
             self.timers.insert((second, Timer::Row(at)));
         }
-        self.settle(at);
+        // Placed by the next poll, when all rows of the message are here.
+        if row.is_held {
+            self.settle(at)
+        } else {
+            self.wait(at)
+        }
         Ok(())
     }
 
@@ -402,13 +411,14 @@ impl QueueManager {
     /// when very many rows become due at once, they are gone through in portions.
     pub fn poll(&mut self) -> Option<Effect> {
         for _ in 0..POLL_STEPS_MAX {
+            let is_moved = self.effects.is_empty() && self.move_rows();
             if let Some(effect) = self.effects.pop_front() {
                 return Some(effect);
             }
             match self.step() {
                 Step::Effect(effect) => return Some(*effect),
-                Step::Moved => {}
-                Step::Idle => return None,
+                Step::Idle if !is_moved => return None,
+                Step::Moved | Step::Idle => {}
             }
         }
         None
@@ -431,16 +441,16 @@ impl QueueManager {
         next.into_iter().flatten().min().map(|second| self.clock.wall_of(second))
     }
 
+    /// Moves rows on that are due or have a route now.
+    fn move_rows(&mut self) -> bool {
+        (0..MOVES_MAX).take_while(|_| self.move_due() || self.move_routed()).count() != 0
+    }
+
     fn step(&mut self) -> Step {
         match self.next_return() {
-            Step::Idle => {}
-            step => return step,
+            Step::Idle => self.next_delivery(),
+            step => step,
         }
-        match self.next_delivery() {
-            Step::Idle => {}
-            step => return step,
-        }
-        if self.move_due() || self.move_routed() { Step::Moved } else { Step::Idle }
     }
 
     fn has_work(&self) -> bool {

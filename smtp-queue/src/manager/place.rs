@@ -51,6 +51,13 @@ impl QueueManager {
         }
     }
 
+    /// Puts a row that is nowhere into the calendar.
+    pub(super) fn wait(&mut self, at: u32) {
+        let wake = self.wake(at);
+        self.set_state(at, Place::Waiting);
+        self.calendar.insert(&mut self.rows, wake, at);
+    }
+
     /// Takes a row out of its place. `false` if it is under way; then nothing further of it begins, and what its
     /// flags say is done when it has ended.
     pub(super) fn withdraw(&mut self, at: u32) -> bool {
@@ -259,12 +266,6 @@ impl QueueManager {
         };
         let warned = self.warning(at).map_or(u32::MAX, |(second, _)| second);
         self.rows[at].place.min(self.too_old(at)).min(returned).min(warned)
-    }
-
-    fn wait(&mut self, at: u32) {
-        let wake = self.wake(at);
-        self.set_state(at, Place::Waiting);
-        self.calendar.insert(&mut self.rows, wake, at);
     }
 
     fn set_warned(&mut self, at: u32) {
