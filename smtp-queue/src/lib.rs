@@ -14,6 +14,7 @@ pub mod route;
 pub mod transport;
 
 pub mod manager;
+pub mod postqueue;
 pub mod retry;
 
 pub use content::{Content, ContentBody, ReadAt, StagedBody, StagedContent};

@@ -174,7 +174,7 @@ pub enum Effect {
         cause: ReturnCause,
         /// Why it was not delivered, for recipients that were never tried themselves: the failure of their site or
         /// domain.
-        status: Option<Status>,
+        status: Option<Box<Status>>,
     },
     /// Tell the sender of the delay of all pending recipients; once for each message.
     DelayWarning {
@@ -188,7 +188,7 @@ pub enum Effect {
         /// When, and how often it was tried.
         schedule: Schedule,
         /// What became of all its pending recipients, if there was no delivery to say so: the route was missing.
-        status: Option<Status>,
+        status: Option<Box<Status>>,
     },
     /// The row is done with.
     Done {
@@ -209,7 +209,7 @@ pub enum ReturnCause {
     /// The operator said so.
     Operator,
     /// There is no way to its domain, and will be none.
-    Unroutable(Status),
+    Unroutable(Box<Status>),
 }
 
 /// Why the sender is told of a delay.
@@ -416,7 +416,7 @@ impl QueueManager {
                 return Some(effect);
             }
             match self.step() {
-                Step::Effect(effect) => return Some(*effect),
+                Step::Effect(effect) => return Some(effect),
                 Step::Idle if !is_moved => return None,
                 Step::Moved | Step::Idle => {}
             }
@@ -431,12 +431,10 @@ impl QueueManager {
         if self.has_work() {
             return Some(self.clock.wall());
         }
-        let stands = [Place::Unrouted, Place::Ready, Place::Round].iter();
-        let patrol = stands.map(|place| self.counts[*place as usize]).any(|count| count != 0);
         let next = [
             self.calendar.first().map(|(second, _)| second),
             self.timers.first().map(|(second, _)| *second),
-            patrol.then_some(self.patrol.0),
+            self.any_stands().then_some(self.patrol.0),
         ];
         next.into_iter().flatten().min().map(|second| self.clock.wall_of(second))
     }

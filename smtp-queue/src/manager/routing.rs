@@ -171,12 +171,13 @@ impl QueueManager {
         let until = now.saturating_add(self.config.retry.backoff_secs(domain.failures, chance));
         domain.route = Route::Deferred(until, status.clone());
         let first = domain.unrouted.first();
+        let status = Some(Box::new(status.clone()));
         self.timers.insert((until, Timer::Domain(place)));
         if let Some(at) = first {
             self.withdraw(at);
             self.back_off(at);
             let schedule = self.schedule(at);
-            self.effects.push_back(Effect::Reschedule { schedule, status: Some(status.clone()) });
+            self.effects.push_back(Effect::Reschedule { schedule, status });
             self.settle(at);
         }
     }

@@ -2,3 +2,5 @@
 
 #[cfg(test)]
 mod manager;
+#[cfg(test)]
+mod postqueue;

@@ -142,7 +142,7 @@ fn a_domain_without_a_route_for_now_is_asked_for_again_and_one_row_says_why() {
             Some(Effect::Reschedule { schedule, status: said }) => {
                 deferred += 1;
                 assert_eq!(schedule.attempts, 1);
-                assert_eq!(said, Some(status("SERVFAIL")));
+                assert_eq!(said, Some(Box::new(status("SERVFAIL"))));
             }
             Some(other) => panic!("{other:?}"),
             None => {
@@ -172,7 +172,7 @@ fn i03_a_domain_that_takes_no_mail_is_returned_at_once_each_message_once() {
                 world.manager.handle_routed(&domain, is_local, answer, world.now, zero);
             }
             Some(Effect::Return { delivery, key, cause, .. }) => {
-                assert_eq!(cause, ReturnCause::Unroutable(null_mx.clone()));
+                assert_eq!(cause, ReturnCause::Unroutable(Box::new(null_mx.clone())));
                 returned.push(key.id.0);
                 world.manager.handle_returned(delivery, world.now);
                 world.manager.handle_returned(delivery, world.now);
