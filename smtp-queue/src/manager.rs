@@ -347,9 +347,9 @@ impl QueueManager {
         }
         // Placed by the next poll, when all rows of the message are here.
         if row.is_held {
-            self.settle(at)
+            self.settle(at);
         } else {
-            self.wait(at)
+            self.wait(at);
         }
         Ok(())
     }

@@ -34,6 +34,9 @@ fn returned(effects: &[Effect]) -> Vec<ReturnCause> {
     effects.iter().filter_map(cause).collect()
 }
 
+/// How a message gets stuck.
+type Stick = fn(&mut World);
+
 /// Messages to the same site that go before others.
 fn send_first(world: &mut World, ids: Range<u64>) {
     for id in ids {
@@ -44,8 +47,8 @@ fn send_first(world: &mut World, ids: Range<u64>) {
 
 #[test]
 fn i8_a_message_is_returned_in_time_wherever_it_is() {
-    // Each case: how the message gets stuck. It came four days ago.
-    let cases: [(&str, fn(&mut World)); 5] = [
+    // The message came four days ago.
+    let cases: [(&str, Stick); 5] = [
         ("waits for its retry", |world| {
             world.defer_once();
         }),

@@ -9,6 +9,8 @@ use super::support::{DAY, HOUR, MINUTE, START, World, key, unreachable};
 
 const ONE: QueueId = QueueId(1);
 
+type Operation = fn(&mut World) -> usize;
+
 #[test]
 fn hold_keeps_a_message_and_release_lets_it_go_now() {
     let mut world = World::new(ManagerConfig::default());
@@ -28,7 +30,7 @@ fn hold_keeps_a_message_and_release_lets_it_go_now() {
 
 #[test]
 fn what_is_under_way_is_held_expired_and_deleted_when_it_has_ended() {
-    let cases: [(&str, fn(&mut World) -> usize); 3] = [
+    let cases: [(&str, Operation); 3] = [
         ("hold", |world| world.manager.hold(ONE, START)),
         ("expire", |world| world.manager.expire(ONE, START)),
         ("delete", |world| world.manager.delete(ONE, START)),
