@@ -116,7 +116,7 @@ const POLL_STEPS_MAX: u32 = 16;
 pub struct ManagerConfig {
     /// How long a message waits.
     pub retry: RetryPolicy,
-    /// Deliveries at once, to all sites together; and as many returns.
+    /// Deliveries at once, to all sites together; and as many returns, and questions for a route.
     pub default_process_limit: u32,
     /// Deliveries at once to a site that was not tried yet, or is alive again.
     pub initial_destination_concurrency: u32,
@@ -145,7 +145,7 @@ pub struct DeliveryKey(u64);
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Ask the router, then call [`QueueManager::handle_routed`] with the same domain.
+    /// Ask the router, then call [`QueueManager::handle_routed`] with the same domain, whatever it said.
     Route {
         /// The domain, as the row had it.
         domain: String,
@@ -256,6 +256,9 @@ pub struct QueueManager {
     patrol: (u32, u32),
 
     domains: Domains,
+    /// Domains that the router is to be asked for, and how many it was.
+    questions: VecDeque<u32>,
+    asked: u32,
     /// Domains whose rows are to be moved on.
     routed: VecDeque<u32>,
     /// Domains without rows, the first one to be forgotten in front.
@@ -300,6 +303,8 @@ impl QueueManager {
             timers: BTreeSet::new(),
             patrol: (0, 0),
             domains: Domains::new(),
+            questions: VecDeque::new(),
+            asked: 0,
             routed: VecDeque::new(),
             idle: VecDeque::new(),
             sites: Arena::new(),
@@ -446,6 +451,10 @@ impl QueueManager {
 
     fn step(&mut self) -> Step {
         match self.next_return() {
+            Step::Idle => {}
+            step => return step,
+        }
+        match self.next_question() {
             Step::Idle => self.next_delivery(),
             step => step,
         }
@@ -453,10 +462,12 @@ impl QueueManager {
 
     fn has_work(&self) -> bool {
         let second = self.clock.second();
+        let most = self.config.default_process_limit;
         !self.effects.is_empty()
             || !self.routed.is_empty()
             || self.calendar.first().is_some_and(|(due, _)| due <= second)
-            || !self.turns.is_empty() && self.in_flight < self.config.default_process_limit
-            || !self.doomed.is_empty() && self.returning < self.config.default_process_limit
+            || !self.questions.is_empty() && self.asked < most
+            || !self.turns.is_empty() && self.in_flight < most
+            || !self.doomed.is_empty() && self.returning < most
     }
 }

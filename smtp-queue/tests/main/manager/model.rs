@@ -214,6 +214,7 @@ impl Model {
             Effect::Route { domain, is_local } => {
                 assert!(!self.questions.contains(&(domain.clone(), is_local)), "asked twice");
                 self.questions.push((domain, is_local));
+                assert!(self.questions.len() <= PROCESS_LIMIT as usize);
             }
             Effect::Deliver { delivery, key, recipients, .. } => {
                 let row = self.rows.get_mut(&key).unwrap();

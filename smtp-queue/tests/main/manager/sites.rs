@@ -233,3 +233,28 @@ fn a_slow_probe_or_a_late_failure_does_not_count_twice() {
     let until = world.manager.sites()[0].dead.clone().map(|(until, _)| until).unwrap();
     assert!((4 * MINUTE..=6 * MINUTE + 1000).contains(&(until.0 - START.0)));
 }
+
+#[test]
+fn no_more_routes_are_asked_for_at_once_than_deliveries_go_on() {
+    let mut world = World::new(ManagerConfig { default_process_limit: 3, ..Default::default() });
+    for id in 0..2000 {
+        world.send(id, &format!("host{id}.example"), 1);
+    }
+    let mut asked = Vec::new();
+    while let Some(effect) = world.manager.poll() {
+        let Effect::Route { domain, .. } = effect else { panic!("{effect:?}") };
+        asked.push(domain);
+    }
+    assert_eq!(asked.len(), 3);
+    // Nobody gets the messages any more, and the answers come nevertheless.
+    for id in 0..2000 {
+        world.manager.delete(key(id).id, world.now);
+    }
+    for domain in asked {
+        world.manager.handle_routed(&domain, false, Ok(next_hop("x")), world.now, Duration::MAX);
+    }
+    assert!(world.take_all().iter().all(|effect| matches!(effect, Effect::Done { .. })));
+    world.send(2000, "host0.example", 1);
+    world.take_delivery();
+    assert_eq!(world.manager.sites().len(), 1);
+}
