@@ -16,6 +16,7 @@ pub mod route;
 pub mod transport;
 
 pub mod manager;
+pub mod postqueue;
 pub mod retry;
 
 pub mod dsn;

@@ -104,15 +104,19 @@ use crate::spool::Schedule;
 use crate::status::{Outcome, Status};
 use crate::transport::Feedback;
 
-/// Steps of one [`QueueManager::poll`], so that a million rows that become due at once do not keep a delivery waiting.
-const POLL_STEPS_MAX: u32 = 1024;
+/// Rows that are moved on before a delivery is chosen among them: when a million become due at once, a delivery to
+/// somewhere else does not wait for all of them.
+const MOVES_MAX: u32 = 64;
+
+/// How often that is repeated while there is nothing to be done.
+const POLL_STEPS_MAX: u32 = 16;
 
 /// What bounds the deliveries, by Postfix's names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManagerConfig {
     /// How long a message waits.
     pub retry: RetryPolicy,
-    /// Deliveries at once, to all sites together; and as many returns.
+    /// Deliveries at once, to all sites together; and as many returns, and questions for a route.
     pub default_process_limit: u32,
     /// Deliveries at once to a site that was not tried yet, or is alive again.
     pub initial_destination_concurrency: u32,
@@ -141,7 +145,7 @@ pub struct DeliveryKey(u64);
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Ask the router, then call [`QueueManager::handle_routed`] with the same domain.
+    /// Ask the router, then call [`QueueManager::handle_routed`] with the same domain, whatever it said.
     Route {
         /// The domain, as the row had it.
         domain: String,
@@ -170,7 +174,7 @@ pub enum Effect {
         cause: ReturnCause,
         /// Why it was not delivered, for recipients that were never tried themselves: the failure of their site or
         /// domain.
-        status: Option<Status>,
+        status: Option<Box<Status>>,
     },
     /// Tell the sender of the delay of all pending recipients; once for each message.
     DelayWarning {
@@ -184,7 +188,7 @@ pub enum Effect {
         /// When, and how often it was tried.
         schedule: Schedule,
         /// What became of all its pending recipients, if there was no delivery to say so: the route was missing.
-        status: Option<Status>,
+        status: Option<Box<Status>>,
     },
     /// The row is done with.
     Done {
@@ -205,7 +209,7 @@ pub enum ReturnCause {
     /// The operator said so.
     Operator,
     /// There is no way to its domain, and will be none.
-    Unroutable(Status),
+    Unroutable(Box<Status>),
 }
 
 /// Why the sender is told of a delay.
@@ -252,6 +256,9 @@ pub struct QueueManager {
     patrol: (u32, u32),
 
     domains: Domains,
+    /// Domains that the router is to be asked for, and how many it was.
+    questions: VecDeque<u32>,
+    asked: u32,
     /// Domains whose rows are to be moved on.
     routed: VecDeque<u32>,
     /// Domains without rows, the first one to be forgotten in front.
@@ -296,6 +303,8 @@ impl QueueManager {
             timers: BTreeSet::new(),
             patrol: (0, 0),
             domains: Domains::new(),
+            questions: VecDeque::new(),
+            asked: 0,
             routed: VecDeque::new(),
             idle: VecDeque::new(),
             sites: Arena::new(),
@@ -341,7 +350,12 @@ impl QueueManager {
             self.deliver_by.insert(at, (second, mode));
             self.timers.insert((second, Timer::Row(at)));
         }
-        self.settle(at);
+        // Placed by the next poll, when all rows of the message are here.
+        if row.is_held {
+            self.settle(at);
+        } else {
+            self.wait(at);
+        }
         Ok(())
     }
 
@@ -402,13 +416,14 @@ impl QueueManager {
     /// when very many rows become due at once, they are gone through in portions.
     pub fn poll(&mut self) -> Option<Effect> {
         for _ in 0..POLL_STEPS_MAX {
+            let is_moved = self.effects.is_empty() && self.move_rows();
             if let Some(effect) = self.effects.pop_front() {
                 return Some(effect);
             }
             match self.step() {
-                Step::Effect(effect) => return Some(*effect),
-                Step::Moved => {}
-                Step::Idle => return None,
+                Step::Effect(effect) => return Some(effect),
+                Step::Idle if !is_moved => return None,
+                Step::Moved | Step::Idle => {}
             }
         }
         None
@@ -421,14 +436,17 @@ impl QueueManager {
         if self.has_work() {
             return Some(self.clock.wall());
         }
-        let stands = [Place::Unrouted, Place::Ready, Place::Round].iter();
-        let patrol = stands.map(|place| self.counts[*place as usize]).any(|count| count != 0);
         let next = [
             self.calendar.first().map(|(second, _)| second),
             self.timers.first().map(|(second, _)| *second),
-            patrol.then_some(self.patrol.0),
+            self.any_stands().then_some(self.patrol.0),
         ];
         next.into_iter().flatten().min().map(|second| self.clock.wall_of(second))
+    }
+
+    /// Moves rows on that are due or have a route now.
+    fn move_rows(&mut self) -> bool {
+        (0..MOVES_MAX).take_while(|_| self.move_due() || self.move_routed()).count() != 0
     }
 
     fn step(&mut self) -> Step {
@@ -436,19 +454,20 @@ impl QueueManager {
             Step::Idle => {}
             step => return step,
         }
-        match self.next_delivery() {
-            Step::Idle => {}
-            step => return step,
+        match self.next_question() {
+            Step::Idle => self.next_delivery(),
+            step => step,
         }
-        if self.move_due() || self.move_routed() { Step::Moved } else { Step::Idle }
     }
 
     fn has_work(&self) -> bool {
         let second = self.clock.second();
+        let most = self.config.default_process_limit;
         !self.effects.is_empty()
             || !self.routed.is_empty()
             || self.calendar.first().is_some_and(|(due, _)| due <= second)
-            || !self.turns.is_empty() && self.in_flight < self.config.default_process_limit
-            || !self.doomed.is_empty() && self.returning < self.config.default_process_limit
+            || !self.questions.is_empty() && self.asked < most
+            || !self.turns.is_empty() && self.in_flight < most
+            || !self.doomed.is_empty() && self.returning < most
     }
 }

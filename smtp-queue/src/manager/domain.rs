@@ -33,6 +33,8 @@ pub(super) struct Domain {
 #[derive(Debug)]
 pub(super) enum Route {
     Unknown,
+    /// It is in the line of those that the router is asked for.
+    Queued,
     Asked,
     /// As in [`Domain::next_hop`], until this second.
     Known(u32),
@@ -80,7 +82,7 @@ impl Domain {
     pub(super) fn is_askable(&self, now: u32) -> bool {
         match self.route {
             Route::Unknown => true,
-            Route::Asked => false,
+            Route::Queued | Route::Asked => false,
             Route::Known(until) | Route::Deferred(until, _) | Route::Failed(until, _) => {
                 until <= now
             }

@@ -136,7 +136,7 @@ impl QueueManager {
 
     fn forget_route(&mut self, domain: u32) {
         if let Some(domain) = self.domains.arena.value_mut(domain)
-            && !matches!(domain.route, Route::Asked)
+            && !matches!(domain.route, Route::Queued | Route::Asked)
         {
             domain.route = Route::Unknown;
         }

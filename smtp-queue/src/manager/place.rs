@@ -19,6 +19,9 @@ const PATROL_SECS: u32 = 600;
 /// How often a part of them is.
 const PATROL_STEP_SECS: u32 = 10;
 
+/// Where rows are in no calendar, and age.
+const STANDS: [Place; 3] = [Place::Unrouted, Place::Ready, Place::Round];
+
 /// What has a second of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
@@ -49,6 +52,13 @@ impl QueueManager {
         } else {
             self.seek_route(at, false);
         }
+    }
+
+    /// Puts a row that is nowhere into the calendar.
+    pub(super) fn wait(&mut self, at: u32) {
+        let wake = self.wake(at);
+        self.set_state(at, Place::Waiting);
+        self.calendar.insert(&mut self.rows, wake, at);
     }
 
     /// Takes a row out of its place. `false` if it is under way; then nothing further of it begins, and what its
@@ -203,6 +213,10 @@ impl QueueManager {
         if now < due {
             return;
         }
+        self.patrol.0 = now.saturating_add(PATROL_STEP_SECS);
+        if !self.any_stands() {
+            return;
+        }
         let steps = (now - due) / PATROL_STEP_SECS + 1;
         let places = self.rows.places();
         let share = places / (PATROL_SECS / PATROL_STEP_SECS) + 1;
@@ -213,7 +227,12 @@ impl QueueManager {
             }
             at += 1;
         }
-        self.patrol = (now.saturating_add(PATROL_STEP_SECS), at);
+        self.patrol.1 = at;
+    }
+
+    /// Whether there are rows in no calendar that age.
+    pub(super) fn any_stands(&self) -> bool {
+        STANDS.iter().any(|place| self.counts[*place as usize] != 0)
     }
 
     /// A number for chance that belongs to a row and its attempt.
@@ -222,8 +241,7 @@ impl QueueManager {
     }
 
     fn look_at(&mut self, at: u32) {
-        let stands = [Place::Unrouted, Place::Ready, Place::Round].contains(&self.rows[at].state());
-        if !stands {
+        if !STANDS.contains(&self.rows[at].state()) {
             return;
         }
         if self.cause(at).is_none() {
@@ -259,12 +277,6 @@ impl QueueManager {
         };
         let warned = self.warning(at).map_or(u32::MAX, |(second, _)| second);
         self.rows[at].place.min(self.too_old(at)).min(returned).min(warned)
-    }
-
-    fn wait(&mut self, at: u32) {
-        let wake = self.wake(at);
-        self.set_state(at, Place::Waiting);
-        self.calendar.insert(&mut self.rows, wake, at);
     }
 
     fn set_warned(&mut self, at: u32) {

@@ -18,7 +18,7 @@ use crate::transport::Feedback;
 /// What one step brought.
 #[derive(Debug)]
 pub(super) enum Step {
-    Effect(Box<Effect>),
+    Effect(Effect),
     /// A row is in another place.
     Moved,
     /// There is nothing to do.
@@ -56,17 +56,16 @@ impl QueueManager {
         }
         let Some(at) = self.doomed.first() else { return Step::Idle };
         self.withdraw(at);
-        let unroutable = || self.unroutable(at);
-        let Some(cause) = self.cause(at).or_else(unroutable) else {
+        let Some(cause) = self.cause(at).or_else(|| self.unroutable(at)) else {
             self.settle(at);
             return Step::Moved;
         };
-        let status = self.blocked_by(at).cloned();
+        let status = self.blocked_by(at).cloned().map(Box::new);
         self.set_state(at, Place::Returning);
         self.returning += 1;
         let delivery = self.name(Delivery::Return { at });
         let key = self.rows[at].key();
-        Step::Effect(Box::new(Effect::Return { delivery, key, cause, status }))
+        Step::Effect(Effect::Return { delivery, key, cause, status })
     }
 
     /// Begins a delivery for the site whose turn it is.
@@ -205,7 +204,8 @@ impl QueueManager {
 
     fn unroutable(&self, at: u32) -> Option<ReturnCause> {
         let domain = self.domains.arena.value(self.rows[at].domain)?;
-        domain.failed(self.clock.second()).cloned().map(ReturnCause::Unroutable)
+        let status = domain.failed(self.clock.second())?;
+        Some(ReturnCause::Unroutable(Box::new(status.clone())))
     }
 
     fn recipients_max(&self) -> u32 {
@@ -265,7 +265,7 @@ impl QueueManager {
         let recipients_count = recipients.end - recipients.start;
         let delivery = self.name(Delivery::Attempt { at, recipients: recipients_count });
         let key = self.rows[at].key();
-        Step::Effect(Box::new(Effect::Deliver { delivery, key, next_hop, recipients }))
+        Step::Effect(Effect::Deliver { delivery, key, next_hop, recipients })
     }
 
     /// The row stays in its site's list, where it is the first of its size.

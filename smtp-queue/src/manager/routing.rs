@@ -1,7 +1,7 @@
 //! Routing: from a domain to a site.
 //!
 //! * **In**: rows that are due, and the router's answers. **Out**: questions, and rows at sites.
-//! * **Promises**: one question for a domain at a time; while there is no route for now, one row is deferred for each
+//! * **Promises**: one question for a domain at a time, and as many at once as deliveries; while there is no route for now, one row is deferred for each
 //!   answer that says so. **Limits**: domains without rows are remembered up to a number. **Panics**: never.
 //! * **Spec**: RFC 5321 5.1, 4.5.4.1.
 
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::domain::Route;
 use super::place::Timer;
+use super::rounds::Step;
 use super::site::Site;
 use super::table::Place;
 use super::{Effect, QueueManager};
@@ -42,15 +43,35 @@ impl QueueManager {
         self.ask_if_waited_for(place);
     }
 
-    /// Asks the router, if rows wait for its answer and it can have another one.
+    /// Lets the router be asked, if rows wait for its answer and it can have another one.
     pub(super) fn ask_if_waited_for(&mut self, place: u32) {
         let now = self.clock.second();
         let Some(domain) = self.domains.arena.value_mut(place) else { return };
         if !domain.unrouted.is_empty() && domain.is_askable(now) {
-            domain.route = Route::Asked;
-            let (domain, is_local) = (domain.name.to_string(), domain.is_local);
-            self.effects.push_back(Effect::Route { domain, is_local });
+            domain.route = Route::Queued;
+            self.questions.push_back(place);
         }
+    }
+
+    /// Asks for the domain that is first in line.
+    pub(super) fn next_question(&mut self) -> Step {
+        while self.asked < self.config.default_process_limit {
+            // Each one is taken out, so this ends.
+            let Some(place) = self.questions.pop_front() else { break };
+            let Some(domain) = self.domains.arena.value_mut(place) else { continue };
+            if !matches!(domain.route, Route::Queued) {
+                continue;
+            }
+            domain.route = Route::Unknown;
+            // Nobody may wait for it any more.
+            if !domain.unrouted.is_empty() {
+                domain.route = Route::Asked;
+                self.asked += 1;
+                let (domain, is_local) = (domain.name.to_string(), domain.is_local);
+                return Step::Effect(Effect::Route { domain, is_local });
+            }
+        }
+        Step::Idle
     }
 
     pub(super) fn take_answer(
@@ -67,6 +88,12 @@ impl QueueManager {
         let Some(domain) = self.domains.arena.value_mut(place) else { return };
         if !matches!(domain.route, Route::Asked) {
             return;
+        }
+        self.asked -= 1;
+        let is_unused = domain.rows() == 0 && !domain.is_idle;
+        if is_unused {
+            domain.is_idle = true;
+            self.idle.push_back(place);
         }
         match answer {
             Ok(next_hop) => {
@@ -117,7 +144,8 @@ impl QueueManager {
             let Some(place) = self.idle.pop_front() else { return };
             let Some(domain) = self.domains.arena.value_mut(place) else { continue };
             domain.is_idle = false;
-            if domain.rows() == 0 {
+            // One that was asked for goes after its answer.
+            if domain.rows() == 0 && !matches!(domain.route, Route::Asked) {
                 self.lead(place, None);
                 self.domains.remove(place);
             }
@@ -171,12 +199,13 @@ impl QueueManager {
         let until = now.saturating_add(self.config.retry.backoff_secs(domain.failures, chance));
         domain.route = Route::Deferred(until, status.clone());
         let first = domain.unrouted.first();
+        let status = Some(Box::new(status.clone()));
         self.timers.insert((until, Timer::Domain(place)));
         if let Some(at) = first {
             self.withdraw(at);
             self.back_off(at);
             let schedule = self.schedule(at);
-            self.effects.push_back(Effect::Reschedule { schedule, status: Some(status.clone()) });
+            self.effects.push_back(Effect::Reschedule { schedule, status });
             self.settle(at);
         }
     }

@@ -1,5 +1,7 @@
 //! The integration tests of `smtp-queue`, in one binary: the queue against crashes, hostile hosts and its own promises.
 
+mod manager;
+mod postqueue;
 mod queue;
 mod report;
 mod spool;
