@@ -1,0 +1,4 @@
+//! The queue against crashes, hostile hosts and its own promises.
+
+#[cfg(test)]
+mod client;
