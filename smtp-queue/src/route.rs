@@ -5,14 +5,22 @@
 //!   router. **Panics**: never. **Spec**: RFC 5321 5.1.
 
 mod destination;
+#[cfg(feature = "dns")]
+mod dns_router;
+#[cfg(feature = "dns")]
+mod exchangers;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use smtp_proto::EnhancedCode;
 
-use crate::status::{NextHost, Outcome};
+use crate::status::{NextHost, Outcome, Status};
 
 pub use destination::{Destination, DestinationError};
+#[cfg(feature = "dns")]
+pub use dns_router::{AddressFamilies, DnsRouter, Route};
 
 /// Finds the next hop.
 #[async_trait]
@@ -22,6 +30,19 @@ pub trait Router: Send + Sync + 'static {
     /// # Errors
     /// [`Outcome::Deferred`] or [`Outcome::Failed`] for all of its recipients.
     async fn route(&self, domain: &str, is_local: bool) -> Result<NextHop, Outcome>;
+}
+
+/// Always here, for a client without a queue: see [`Direct`](crate::transport::Direct).
+#[async_trait]
+impl Router for NextHop {
+    async fn route(&self, _: &str, is_local: bool) -> Result<NextHop, Outcome> {
+        if is_local && !self.hosts.is_empty() {
+            let text = "a recipient of this host is not sent to another one".to_owned();
+            let code = EnhancedCode::new(5, 3, 5);
+            return Err(Outcome::Failed(Status { code, text, reply: None, remote: None }));
+        }
+        Ok(self.clone())
+    }
 }
 
 /// Where to, and how.
@@ -35,4 +56,18 @@ pub struct NextHop {
     pub destination: Arc<str>,
     /// The hosts in the order in which to try them; empty for a transport that stays on this host.
     pub hosts: Arc<[NextHost]>,
+}
+
+impl NextHop {
+    /// One host, by the transport `smtp`.
+    #[must_use]
+    pub fn host(name: &str, address: SocketAddr) -> Self {
+        let destination: Arc<str> = format!("[{name}]:{}", address.port()).into();
+        Self {
+            transport: "smtp".into(),
+            site: destination.clone(),
+            destination,
+            hosts: Arc::new([NextHost { name: name.to_owned(), address: Some(address) }]),
+        }
+    }
 }

@@ -5,6 +5,8 @@
 //!   reply. **Limits**: each transport's own. **Panics**: caught by the runner; what was not reported is deferred.
 //! * **Spec**: RFC 5321 4.5.4.
 
+#[cfg(feature = "tokio")]
+mod direct;
 pub mod smtp;
 
 use std::sync::Arc;
@@ -16,6 +18,9 @@ use crate::content::Content;
 use crate::entry::QueueEntry;
 use crate::route::NextHop;
 use crate::status::{Outcome, Status};
+
+#[cfg(feature = "tokio")]
+pub use direct::Direct;
 
 /// Takes messages to a next hop, or into a mailbox.
 #[async_trait]
