@@ -108,3 +108,10 @@ impl Content {
         self.fields.len() as u64 + body
     }
 }
+
+/// Without fields of ours.
+impl From<String> for Content {
+    fn from(octets: String) -> Self {
+        Self { fields: Bytes::new(), body: ContentBody::Memory(octets.into()) }
+    }
+}

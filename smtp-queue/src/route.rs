@@ -5,14 +5,22 @@
 //!   router. **Panics**: never. **Spec**: RFC 5321 5.1.
 
 mod destination;
+#[cfg(feature = "dns")]
+mod dns_router;
+#[cfg(feature = "dns")]
+mod exchangers;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use smtp_proto::EnhancedCode;
 
-use crate::status::{NextHost, Outcome};
+use crate::status::{NextHost, Outcome, Status};
 
 pub use destination::{Destination, DestinationError};
+#[cfg(feature = "dns")]
+pub use dns_router::{AddressFamilies, DnsRouter, Route};
 
 /// Finds the next hop.
 #[async_trait]
@@ -22,6 +30,19 @@ pub trait Router: Send + Sync + 'static {
     /// # Errors
     /// [`Outcome::Deferred`] or [`Outcome::Failed`] for all of its recipients.
     async fn route(&self, domain: &str, is_local: bool) -> Result<NextHop, Outcome>;
+}
+
+/// Always here, for a client without a queue: see [`Direct`](crate::transport::Direct).
+#[async_trait]
+impl Router for NextHop {
+    async fn route(&self, _: &str, is_local: bool) -> Result<NextHop, Outcome> {
+        if is_local && !self.hosts.is_empty() {
+            let text = "a recipient of this host is not sent to another one".to_owned();
+            let code = EnhancedCode::new(5, 3, 5);
+            return Err(Outcome::Failed(Status { code, text, reply: None, remote: None }));
+        }
+        Ok(self.clone())
+    }
 }
 
 /// Where to, and how.
@@ -43,5 +64,17 @@ impl NextHop {
     pub fn on_this_host(transport: &str) -> Self {
         let transport: Arc<str> = transport.into();
         Self { site: transport.clone(), transport, destination: "".into(), hosts: [].into() }
+    }
+
+    /// One host, by the transport `smtp`.
+    #[must_use]
+    pub fn host(name: &str, address: SocketAddr) -> Self {
+        let destination: Arc<str> = format!("[{name}]:{}", address.port()).into();
+        Self {
+            transport: "smtp".into(),
+            site: destination.clone(),
+            destination,
+            hosts: Arc::new([NextHost { name: name.to_owned(), address: Some(address) }]),
+        }
     }
 }

@@ -5,6 +5,8 @@
 //!   reply. **Limits**: each transport's own. **Panics**: caught by the runner; what was not reported is deferred.
 //! * **Spec**: RFC 5321 4.5.4.
 
+#[cfg(feature = "tokio")]
+mod direct;
 mod discard;
 mod error;
 #[cfg(feature = "tokio")]
@@ -27,6 +29,8 @@ use crate::entry::QueueEntry;
 use crate::route::NextHop;
 use crate::status::{Outcome, Status};
 
+#[cfg(feature = "tokio")]
+pub use direct::Direct;
 pub use discard::Discard;
 pub use error::Refuse;
 #[cfg(feature = "tokio")]

@@ -22,7 +22,7 @@ impl Shared {
         delivery: DeliveryKey,
         key: RowKey,
         cause: ReturnCause,
-        status: Option<Status>,
+        status: Option<Box<Status>>,
     ) {
         let Ok(Opened { entry, content }) = self.spool.open(key.id).await else { return };
         let message = Loaded::new(entry, content);
@@ -31,8 +31,8 @@ impl Shared {
         }
         let failure = |state: &RecipientState| match (&cause, &status) {
             (ReturnCause::DeliverBy, _) => dsn::deadline_over(),
-            (ReturnCause::Unroutable(status), _) => status.clone(),
-            (_, Some(status)) if *state == RecipientState::Pending(None) => status.clone(),
+            (ReturnCause::Unroutable(status), _) => status.as_ref().clone(),
+            (_, Some(status)) if *state == RecipientState::Pending(None) => status.as_ref().clone(),
             _ => dsn::expired(state),
         };
         let mut states = Vec::new();
@@ -71,12 +71,11 @@ impl Shared {
     }
 
     /// Makes durable when a row is tried next, and why all of it was deferred.
-    pub(super) async fn reschedule(&self, schedule: Schedule, status: Option<Status>) {
+    pub(super) async fn reschedule(&self, schedule: Schedule, status: Option<Box<Status>>) {
         let mut changes = vec![Change::Schedule(schedule)];
         if let (Some(status), Ok(Opened { entry, content })) =
             (status, self.spool.open(schedule.key.id).await)
         {
-            let status = Box::new(status);
             let pending = Loaded::new(entry, content).pending(schedule.key.row);
             let state = |index| (index, RecipientState::Pending(Some(status.clone())));
             let states = pending.into_iter().map(state).collect();

@@ -1,5 +1,6 @@
 //! The integration tests of `smtp-queue`, in one binary: the queue against crashes, hostile hosts and its own promises.
 
+mod client;
 mod manager;
 mod postqueue;
 mod queue;

@@ -213,6 +213,8 @@ impl ClientSession {
         if code.is_intermediate() {
             return self.fail(Stage::EndOfData, Cause::OutOfSync);
         }
+        let is_failed_chunk =
+            running.transaction.chunk_bytes.is_some() && !code.is_positive_completion();
         match self.hello.protocol {
             Protocol::Smtp => self.tell_accepted(&reply, Stage::EndOfData),
             Protocol::Lmtp => {
@@ -222,8 +224,15 @@ impl ClientSession {
             }
         }
         if is_closing {
-            self.fail(Stage::EndOfData, Cause::Reply(reply));
-        } else if self.expected.is_empty() {
+            return self.fail(Stage::EndOfData, Cause::Reply(reply));
+        }
+        if !self.expected.is_empty() {
+            return;
+        }
+        if is_failed_chunk {
+            // RFC 3030 2: the next hop may still be waiting for more of them.
+            self.reset();
+        } else {
             self.state = State::Ready;
         }
     }
