@@ -42,7 +42,7 @@ pub enum QueueEvent<'a> {
     Accepted {
         /// The message.
         entry: &'a QueueEntry,
-        /// What its header calls it; see [`message_id`].
+        /// What its header calls it; see [`message_id()`].
         message_id: Option<&'a str>,
     },
     /// Some of its recipients are due, and it is scheduled.

@@ -96,23 +96,23 @@ pub(super) fn final_fields(entry: &QueueEntry, recipient: &QueuedRecipient) -> S
 /// # Errors
 /// What the storage reports.
 pub(super) fn is_loop(content: &Content, address: &str) -> io::Result<bool> {
-    let mut header = content.fields.to_vec();
-    let mut first = vec![0; HEADER_BYTES_MAX];
-    let length = match &content.body {
-        ContentBody::Memory(body) => {
-            let length = body.len().min(first.len());
-            first[..length].copy_from_slice(&body[..length]);
-            length
-        }
-        ContentBody::Stored(body) => fill(&**body, &mut first, 0)?,
-    };
-    header.extend_from_slice(first.get(..length).unwrap_or_default());
     let wanted = format!("Delivered-To: {address}");
-    let mut lines = header.split(|octet| *octet == b'\n').map(<[u8]>::trim_ascii_end);
-    Ok(lines
-        .by_ref()
-        .take_while(|line| !line.is_empty())
-        .any(|line| line.eq_ignore_ascii_case(wanted.as_bytes())))
+    let is_in = |octets: &[u8]| {
+        let lines = octets.split(|octet| *octet == b'\n').map(<[u8]>::trim_ascii_end);
+        let mut header = lines.take_while(|line| !line.is_empty());
+        header.any(|line| line.eq_ignore_ascii_case(wanted.as_bytes()))
+    };
+    if is_in(&content.fields) {
+        return Ok(true);
+    }
+    match &content.body {
+        ContentBody::Memory(body) => Ok(is_in(body.get(..HEADER_BYTES_MAX).unwrap_or(body))),
+        ContentBody::Stored(body) => {
+            let mut header = vec![0; HEADER_BYTES_MAX];
+            let length = fill(&**body, &mut header, 0)?;
+            Ok(is_in(header.get(..length).unwrap_or_default()))
+        }
+    }
 }
 
 /// Hands over the whole content, fields first.

@@ -112,7 +112,8 @@ impl Stage<'_> {
     }
 
     /// The envelope, where there is one.
-    pub(crate) fn envelope(&self) -> Option<&Envelope> {
+    #[must_use]
+    pub fn envelope(&self) -> Option<&Envelope> {
         match self {
             Self::Sender { envelope, .. }
             | Self::Recipient { envelope, .. }

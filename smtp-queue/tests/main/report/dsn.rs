@@ -348,3 +348,36 @@ fn eight_bit_content_comes_back_as_it_was() {
         assert!(text(&headers).contains("Content-Type: text/rfc822-headers\r\n"));
     }
 }
+
+proptest::proptest! {
+    /// Whatever a next hop says and a message holds, a report is three parts of lines that may be sent.
+    #[test]
+    fn any_reply_and_any_content_make_a_report_that_can_be_sent(
+        said_text in "\\PC{0,80}|[ -~\r\n\t\u{1b}]{0,3000}|(a{1,900} ){0,8}",
+        body in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..3000),
+        utf8 in proptest::prelude::any::<bool>(),
+    ) {
+        let mail = if utf8 { "MAIL FROM:<a@b.example> SMTPUTF8" } else { MAIL };
+        let entry = entry(mail, &[RCPT]);
+        let mut status = said(550, "5.0.0", "");
+        let code = smtp_proto::ReplyCode::new(550).unwrap();
+        status.reply = Some(smtp_proto::Reply::new(code, None, said_text.clone()));
+        status.text = said_text;
+        let reporter = reporter();
+        let reported = reporter.outcome(&entry, 0, &Outcome::Failed(status)).unwrap();
+        let report = compose(&reporter, &entry, &[reported], body).unwrap();
+        let octets = octets(&report);
+        let mut lines = octets.split(|octet| *octet == b'\n');
+        proptest::prop_assert_eq!(lines.next_back(), Some(&b""[..]));
+        for line in lines {
+            let line = line.strip_suffix(b"\r").unwrap();
+            proptest::prop_assert!(line.len() <= 998 && !line.contains(&b'\r') && !line.contains(&0));
+        }
+        proptest::prop_assert!(octets.ends_with(b"--\r\n"));
+        let is_eight_bit = report.entry.params.body == Some(BodyType::EightBitMime);
+        proptest::prop_assert!(octets.is_ascii() || is_eight_bit);
+        let text = String::from_utf8_lossy(&octets);
+        let boundary = text.split_once("boundary=\"").unwrap().1.split_once('"').unwrap().0;
+        proptest::prop_assert_eq!(text.matches(boundary).count(), 5);
+    }
+}
