@@ -23,6 +23,10 @@ pub mod memory;
 mod stage;
 mod store;
 
+// For asynchronous callers.
+#[cfg(feature = "tokio")]
+mod threaded;
+
 use std::io;
 
 use async_trait::async_trait;
@@ -32,7 +36,10 @@ use smtp_server::{QueueId, Rejection, UnixMillis};
 use crate::content::{Content, StagedContent};
 use crate::entry::{QueueEntry, RecipientState, RowKey};
 
+pub use stage::Staging;
 pub use store::{Options, Store};
+#[cfg(feature = "tokio")]
+pub use threaded::ThreadedSpool;
 
 /// Keeps messages.
 ///

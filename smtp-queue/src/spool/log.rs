@@ -241,7 +241,9 @@ impl Store for LogStore {
         }
         // A segment that could not be begun for one set of them ends all.
         if self.poison.check().is_err() {
-            answers.iter_mut().for_each(|answer| *answer = self.poison.check());
+            for answer in answers.iter_mut().filter(|answer| answer.is_ok()) {
+                *answer = self.poison.check();
+            }
         } else if let Err(error) = self.write(&mut writer, batch) {
             self.poison.set(&error);
             for answer in answers.iter_mut().filter(|answer| answer.is_ok()) {

@@ -244,9 +244,24 @@ fn k08_no_crash_of_a_short_history_loses_what_the_log_promised() {
 // rows: 5321-6.1-a
 #[test]
 fn k08_no_crash_of_a_short_history_loses_what_the_files_promised() {
-    let explored = short(Backend::Files, 64);
+    let explored = short(Backend::Files, 16);
     println!("{explored} crash states of the files");
     assert!(10_000 < explored, "{explored}");
+}
+
+/// As many histories as `SPOOL_CRASH_HISTORIES` says, from the seed `SPOOL_CRASH_SEED` on, of both spools:
+///
+/// ```text
+/// SPOOL_CRASH_HISTORIES=10000 cargo test -p smtp-queue --test main any_number -- --nocapture
+/// ```
+#[test]
+fn any_number_of_crashes_from_a_seed() {
+    let number = |name| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let first = number("SPOOL_CRASH_SEED").unwrap_or(1000);
+    let seeds = first..first + number("SPOOL_CRASH_HISTORIES").unwrap_or(1);
+    let (log, files) = (long(Backend::Log, seeds.clone(), 64), long(Backend::Files, seeds, 64));
+    println!("{log} crash states of the log, {files} of the files");
+    assert!(0 < log && 0 < files);
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! The spools: what they keep, through crashes and failures.
 
 mod crash;
+mod damage;
 mod faults;
+mod room;
+#[cfg(feature = "tokio")]
+mod threaded;
 mod world;
