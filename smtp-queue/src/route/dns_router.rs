@@ -30,8 +30,8 @@ const ADDRESSES_MAX: usize = 5;
 /// # fn example(dns: Dns) -> Result<(), Box<dyn std::error::Error>> {
 /// let router = DnsRouter::new(dns, "mx.example.org")
 ///     .own_address("192.0.2.1:25".parse()?)
-///     .route("partner.example", Route::Host("[mail.partner.example]:587".parse()?))
-///     .route(".invalid", Route::Transport("error".into()))
+///     .with_route("partner.example", Route::Host("[mail.partner.example]:587".parse()?))
+///     .with_route(".invalid", Route::Transport("error".into()))
 ///     .address_families(AddressFamilies::Ipv4First);
 /// # let _ = router;
 /// # Ok(())
@@ -113,7 +113,7 @@ impl DnsRouter {
 
     /// Sends mail for `domain` elsewhere; `.example.org` stands for all domains below, `*` for all.
     #[must_use]
-    pub fn route(mut self, domain: &str, route: Route) -> Self {
+    pub fn with_route(mut self, domain: &str, route: Route) -> Self {
         self.routes.insert(domain.to_ascii_lowercase(), route);
         self
     }

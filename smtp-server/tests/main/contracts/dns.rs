@@ -22,6 +22,7 @@ fn answers_are_typed_and_errors_say_whether_to_ask_again() {
             .exchange("both.test", 20, "B.test")
             .exchange("both.test", 10, "a.test")
             .exchange("null.test", 0, ".")
+            .alias("alias.test", "both.test")
             .pointer("192.0.2.1", "Both.test")
             .pointer("2001:db8::1", "both.test")
             .failing("broken.test");
@@ -45,6 +46,7 @@ fn answers_are_typed_and_errors_say_whether_to_ask_again() {
         let exchange = |preference, host: &str| MailExchange { preference, host: host.to_owned() };
         let both = vec![exchange(10, "a.test"), exchange(20, "b.test")];
         assert_eq!(dns.mail_exchanges("both.test").await, Ok(both));
+        assert_eq!(dns.mail_exchanges("alias.test").await, dns.mail_exchanges("both.test").await);
         assert_eq!(dns.mail_exchanges("null.test").await, Ok(vec![exchange(0, "")]));
         let name = vec![Domain::parse("both.test").unwrap()];
         for ip in ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1"] {

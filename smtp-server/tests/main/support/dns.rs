@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use hickory_resolver::proto::op::{Message, MessageType, Query, ResponseCode};
-use hickory_resolver::proto::rr::rdata::{A, AAAA, MX, PTR, SOA, TXT};
+use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX, PTR, SOA, TXT};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use smtp_server::dns::Dns;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -62,6 +62,11 @@ impl Zone {
         self.with(name(at), RData::MX(MX::new(preference, host)))
     }
 
+    /// Another name for what stands there, which an answer gives along, as a resolver does.
+    pub(crate) fn alias(self, at: &str, to: &str) -> Self {
+        self.with(name(at), RData::CNAME(CNAME(name(to))))
+    }
+
     /// Questions about this name get SERVFAIL.
     pub(crate) fn failing(mut self, at: &str) -> Self {
         self.faults.push((name(at), Fault::Fails));
@@ -95,10 +100,15 @@ impl Zone {
     }
 
     fn look_up(&self, query: &Query, answer: &mut Message) {
-        let known = self.records.iter().filter(|(at, _)| covers(at, query.name()));
-        let known = known.map(|(_, data)| data).collect::<Vec<_>>();
+        let mut owner = query.name().clone();
+        let mut known = self.known(&owner);
+        if let [RData::CNAME(to)] = &*known {
+            let to = to.0.clone();
+            answer.add_answer(Record::from_rdata(owner, 300, known[0].clone()));
+            (known, owner) = (self.known(&to), to);
+        }
         for data in known.iter().filter(|data| data.record_type() == query.query_type()) {
-            answer.add_answer(Record::from_rdata(query.name().clone(), 300, (*data).clone()));
+            answer.add_answer(Record::from_rdata(owner.clone(), 300, (*data).clone()));
         }
         if answer.answers.is_empty() {
             let soa = SOA::new(name("ns.test"), name("root.test"), 1, 300, 300, 300, 300);
@@ -108,6 +118,11 @@ impl Zone {
                 answer.metadata.response_code = ResponseCode::NXDomain;
             }
         }
+    }
+
+    fn known(&self, asked: &Name) -> Vec<&RData> {
+        let known = self.records.iter().filter(|(at, _)| covers(at, asked));
+        known.map(|(_, data)| data).collect()
     }
 }
 
