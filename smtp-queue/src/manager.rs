@@ -48,7 +48,7 @@
 //! manager.insert(Row::new(key, "example.net", 1, now), now).unwrap();
 //!
 //! assert_eq!(manager.poll(), Some(Effect::Route { domain: "example.net".into(), is_local: false }));
-//! let next_hop = NextHop { transport: "smtp".into(), site: "mx.example.net".into(), hosts: [].into() };
+//! let next_hop = NextHop::host("mx.example.net", "192.0.2.1:25".parse().unwrap());
 //! manager.handle_routed("example.net", false, Ok(next_hop), now, Duration::from_secs(3600));
 //!
 //! let Some(Effect::Deliver { delivery, recipients, .. }) = manager.poll() else { panic!() };

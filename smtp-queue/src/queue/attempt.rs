@@ -33,7 +33,7 @@ impl Shared {
     /// Tries once and tells the manager.
     pub(super) async fn attempt(&self, task: Task) {
         let begins = task.recipients.start == 0;
-        let round = self.messages.round(&*self.spool, task.key, begins).await;
+        let round = self.messages.round(&*self.spool, task.key, begins, self.now()).await;
         let (deferred, feedback) = match &round {
             Ok((round, is_first)) => {
                 if *is_first {
@@ -44,7 +44,7 @@ impl Shared {
             // What cannot be read stays in the spool for whoever mends it.
             Err(_) => (task.recipients.end - task.recipients.start, Feedback::Reached),
         };
-        self.manager().handle_finished(task.delivery, deferred, &feedback, UnixMillis::system());
+        self.manager().handle_finished(task.delivery, deferred, &feedback, self.now());
         self.wake.notify_one();
     }
 
@@ -57,7 +57,7 @@ impl Shared {
             next_hop: task.next_hop.clone(),
         };
         let entry = &*job.entry;
-        let begun = UnixMillis::system();
+        let begun = self.now();
         let mut reports = Reports::default();
         let feedback = self.try_once(&job, &mut reports).await;
         let reports = reports.complete(&job);

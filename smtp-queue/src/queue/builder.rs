@@ -30,6 +30,7 @@ pub struct QueueBuilder {
     config: ManagerConfig,
     local_domains: Arc<dyn Fn(&Domain<'_>) -> bool + Send + Sync>,
     observers: Vec<Arc<dyn QueueObserver>>,
+    clock: Arc<dyn Fn() -> UnixMillis + Send + Sync>,
 }
 
 /// The host's name cannot stand in a report.
@@ -51,6 +52,7 @@ impl Queue {
             config: ManagerConfig::default(),
             local_domains: Arc::new(|_| false),
             observers: Vec::new(),
+            clock: Arc::new(UnixMillis::system),
         })
     }
 }
@@ -101,6 +103,14 @@ impl QueueBuilder {
         self
     }
 
+    /// Asks this for the time in place of the system, so that a test makes days pass. The runner sleeps by tokio's
+    /// clock, which the two have to agree with.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Fn() -> UnixMillis + Send + Sync + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
     /// The queue over a spool that `open` opens: it hands over the rows that are there, and returns the largest queue
     /// id that was ever used.
     ///
@@ -110,7 +120,7 @@ impl QueueBuilder {
         self,
         open: impl FnOnce(&mut dyn FnMut(Row<'_>)) -> Result<(S, QueueId), E>,
     ) -> Result<Queue, E> {
-        let now = UnixMillis::system();
+        let now = (self.clock)();
         let mut manager = QueueManager::new(self.config.clone(), now.0);
         let mut finished = Vec::new();
         let (spool, last) = open(&mut |row| {
@@ -128,6 +138,7 @@ impl QueueBuilder {
             local_domains: self.local_domains,
             ids: Arc::new(IdSource::after(last)),
             observers: self.observers,
+            clock: self.clock,
             manager: Mutex::new(manager),
             wake: Notify::new(),
             messages: Messages::default(),

@@ -4,7 +4,7 @@
 //!   report of it are one change set. **Limits**: none of its own. **Panics**: never.
 //! * **Spec**: RFC 3461 5.2.3 and 5.2.8; RFC 2852 4.1.3.
 
-use smtp_server::{QueueId, UnixMillis};
+use smtp_server::QueueId;
 
 use super::messages::Loaded;
 use super::shared::Shared;
@@ -48,7 +48,7 @@ impl Shared {
         let change = Change::Recipients { id: key.id, states };
         // Not durable, not told: the next start returns it.
         if self.apply(vec![change], arrivals).await.is_ok() {
-            self.manager().handle_returned(delivery, UnixMillis::system());
+            self.manager().handle_returned(delivery, self.now());
             self.wake.notify_one();
         }
     }

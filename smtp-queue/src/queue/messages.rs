@@ -94,6 +94,7 @@ impl Messages {
         spool: &dyn Spool,
         key: RowKey,
         begins: bool,
+        now: UnixMillis,
     ) -> Result<(Arc<Round>, bool), SpoolError> {
         let known = match begins {
             true => self.state().take_fresh(key),
@@ -110,7 +111,7 @@ impl Messages {
             }
         };
         let pending = message.pending(key.row);
-        let round = Arc::new(Round { message, pending, begun: UnixMillis::system() });
+        let round = Arc::new(Round { message, pending, begun: now });
         let all_of_it = RowKey { id: key.id, row: 0 }..=RowKey { id: key.id, row: u32::MAX };
         let mut state = self.state();
         let is_first = state.rounds.range(all_of_it).next().is_none();

@@ -128,7 +128,7 @@ impl Queue {
     }
 
     fn tell<T>(&self, tell: impl FnOnce(&mut QueueManager, UnixMillis) -> T) -> T {
-        let answer = tell(&mut self.shared.manager(), UnixMillis::system());
+        let answer = tell(&mut self.shared.manager(), self.shared.now());
         self.shared.wake.notify_one();
         answer
     }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use smtp_proto::EnhancedCode;
-use smtp_server::UnixMillis;
 use tokio::task::JoinSet;
 
 use super::Queue;
@@ -53,7 +52,7 @@ impl Queue {
     fn begin_all(&self, tasks: &mut JoinSet<()>) -> Duration {
         while tasks.try_join_next().is_some() {}
         let mut manager = self.shared.manager();
-        let now = UnixMillis::system();
+        let now = self.shared.now();
         manager.handle_timeout(now);
         while let Some(effect) = manager.poll() {
             let shared = self.shared.clone();
@@ -102,7 +101,7 @@ impl Shared {
                 remote: None,
             })),
         };
-        let now = UnixMillis::system();
+        let now = self.now();
         self.manager().handle_routed(&domain, is_local, answer, now, ROUTE_VALID);
         self.wake.notify_one();
     }

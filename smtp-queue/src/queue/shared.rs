@@ -33,6 +33,7 @@ pub(super) struct Shared {
     pub(super) local_domains: Arc<dyn Fn(&Domain<'_>) -> bool + Send + Sync>,
     pub(super) ids: Arc<IdSource>,
     pub(super) observers: Vec<Arc<dyn QueueObserver>>,
+    pub(super) clock: Arc<dyn Fn() -> UnixMillis + Send + Sync>,
     pub(super) manager: Mutex<QueueManager>,
     /// Something was told to the manager that it may have effects for.
     pub(super) wake: Notify,
@@ -52,6 +53,10 @@ pub(super) struct Arrival {
 impl Shared {
     pub(super) fn manager(&self) -> MutexGuard<'_, QueueManager> {
         self.manager.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now(&self) -> UnixMillis {
+        (self.clock)()
     }
 
     /// Tells the observers; what one of them does wrong is not ours.
@@ -89,7 +94,7 @@ impl Shared {
     }
 
     fn adopt(&self, loaded: &Loaded, due: &[UnixMillis]) {
-        let now = UnixMillis::system();
+        let now = self.now();
         let mut manager = self.manager();
         loaded.entry.each_row(&loaded.rows, due, &mut |row| {
             // The id is new, so the row is, and all recipients are pending.
@@ -109,7 +114,7 @@ impl Shared {
         if reported.is_empty() {
             return Vec::new();
         }
-        let now = UnixMillis::system();
+        let now = self.now();
         let original = match &content.body {
             ContentBody::Memory(_) => self.reporter.original(content),
             ContentBody::Stored(_) => {

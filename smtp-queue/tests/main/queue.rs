@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use smtp_queue::spool::memory::MemorySpool;
 use smtp_queue::{
-    ContentBody, Feedback, Filter, Job, NextHop, NextHost, Outcome, Outcomes, Queue, Report,
-    Router, SpoolError, Status, Transport, async_trait,
+    ContentBody, Feedback, Filter, Job, NextHop, NextHost, Outcome, Outcomes, Queue, QueueEvent,
+    QueueObserver, Report, Router, SpoolError, Status, Transport, async_trait,
 };
 use smtp_server::proto::{EnhancedCode, ForwardPath, RcptParams, ReversePath};
 use smtp_server::{
@@ -49,7 +49,17 @@ struct Mailboxes(Arc<Mutex<State>>);
 struct State {
     delivered: HashMap<String, Vec<String>>,
     attempts: u32,
+    /// Recipients that an attempt ended for, whether the transport was asked or not.
+    attempted: u32,
     is_open: bool,
+}
+
+impl QueueObserver for Mailboxes {
+    fn on_queue_event(&self, event: &QueueEvent<'_>) {
+        if let QueueEvent::Attempted { .. } = event {
+            self.state().attempted += 1;
+        }
+    }
 }
 
 #[async_trait]
@@ -100,6 +110,7 @@ fn queue(mailboxes: &Mailboxes) -> Queue {
         .unwrap()
         .router(OneWay)
         .transport("test", mailboxes.clone())
+        .observer(mailboxes.clone())
         .local_domains(|domain| domain.as_str() == "local.test")
         .open(|rows| {
             let last = spool.rows(rows);
@@ -131,6 +142,12 @@ async fn submit(queue: &Queue, envelope: Envelope) {
     let mut body = Body::new(&mut content, Vec::new());
     let info = SessionInfo::new("mx.example.org", Service::Smtp, Peer::default());
     queue.deliver(envelope, &mut body, &info).await.unwrap();
+}
+
+/// Waits until attempts for so many recipients ended, and so many rows wait for the next one.
+async fn deferred(queue: &Queue, mailboxes: &Mailboxes, attempted: u32, rows: u64) {
+    let waits = || mailboxes.state().attempted == attempted && queue.counts().deferred == rows;
+    until(queue, waits).await;
 }
 
 /// Waits until the condition holds, while the queue runs; panics if it does not within ten seconds.
@@ -167,7 +184,7 @@ async fn what_is_deferred_is_tried_again_and_nothing_else_is() {
     let envelope = envelope(&queue, "<a@b.test>", &["<late@local.test>", "<kim@local.test>"]);
     let id = envelope.queue_id.unwrap();
     submit(&queue, envelope).await;
-    until(&queue, || queue.counts().deferred == 1).await;
+    deferred(&queue, &mailboxes, 2, 1).await;
     let shown = queue.show(id).await.unwrap().entry;
     let states: Vec<_> = shown.recipients.iter().map(|one| one.state.is_pending()).collect();
     assert_eq!(states, [true, false]);
@@ -210,7 +227,7 @@ async fn a_transport_that_panics_or_says_nothing_loses_no_mail() {
     submit(&queue, envelope(&queue, "<a@b.test>", &["<panic@local.test>", "<kim@local.test>"]))
         .await;
     submit(&queue, envelope(&queue, "<a@b.test>", &["<silent@other.test>"])).await;
-    until(&queue, || queue.counts().deferred == 2).await;
+    deferred(&queue, &mailboxes, 3, 2).await;
     assert_eq!(mailboxes.of("kim@local.test").len(), 0);
 }
 
@@ -222,7 +239,7 @@ async fn a_local_recipient_never_leaves_whatever_the_router_says() {
     envelope.recipients[0].class = RecipientClass::Local;
     let id = envelope.queue_id.unwrap();
     submit(&queue, envelope).await;
-    until(&queue, || queue.counts().deferred == 1).await;
+    deferred(&queue, &mailboxes, 1, 1).await;
     let shown = queue.show(id).await.unwrap().entry;
     let smtp_queue::RecipientState::Pending(Some(status)) = &shown.recipients[0].state else {
         panic!("{shown:?}")
@@ -242,7 +259,8 @@ async fn an_operator_holds_releases_and_deletes() {
     let other = envelope(&queue, "<a@b.test>", &["<late@local.test>"]);
     let late = other.queue_id.unwrap();
     submit(&queue, other).await;
-    until(&queue, || queue.counts().deferred == 1 && queue.counts().hold == 1).await;
+    deferred(&queue, &mailboxes, 1, 1).await;
+    assert_eq!(queue.counts().hold, 1);
     assert_eq!(queue.release(id).await.unwrap(), 1);
     assert_eq!(queue.delete(late).await.unwrap(), 1);
     until(&queue, || queue.counts().total() == 0).await;
@@ -261,7 +279,7 @@ async fn an_expired_message_goes_back_at_once() {
     let envelope = envelope(&queue, "<kim@local.test>", &["<late@other.test>"]);
     let id = envelope.queue_id.unwrap();
     submit(&queue, envelope).await;
-    until(&queue, || queue.counts().deferred == 1).await;
+    deferred(&queue, &mailboxes, 1, 1).await;
     assert_eq!(queue.expire(id).await.unwrap(), 1);
     until(&queue, || queue.counts().total() == 0 && !mailboxes.of("kim@local.test").is_empty())
         .await;

@@ -32,7 +32,7 @@ pub(super) fn unreachable() -> Feedback {
 }
 
 pub(super) fn next_hop(site: &str) -> NextHop {
-    NextHop { transport: "smtp".into(), site: site.into(), hosts: [].into() }
+    NextHop { site: site.into(), ..NextHop::on_this_host("smtp") }
 }
 
 impl World {
