@@ -42,6 +42,16 @@ pub(super) struct Attempt<'a> {
     /// What no host could do so far.
     refusal: Option<Status>,
     is_reached: bool,
+    progress: Progress,
+}
+
+/// How long the last connection took to do what.
+struct Progress {
+    /// The beginning of what is going on.
+    since: Instant,
+    /// How long it took until a transaction could begin.
+    set_up: Option<Duration>,
+    uses: u32,
 }
 
 /// What came of one host.
@@ -84,6 +94,7 @@ impl<'a> Attempt<'a> {
             deferral: None,
             refusal: None,
             is_reached: false,
+            progress: Progress::new(),
         }
     }
 
@@ -117,6 +128,7 @@ impl<'a> Attempt<'a> {
         // Ends: a stale connection and a retreat from TLS come once each, and a transaction that made no
         // progress is never followed by another.
         loop {
+            self.progress = Progress::new();
             let waiting = self.link.key(level, host);
             let waiting =
                 may_reuse.then(|| self.link.transport.pool.take(&waiting, host)).flatten();
@@ -156,6 +168,7 @@ impl<'a> Attempt<'a> {
         if !is_reused {
             connection.set_up = now().duration_since(connection.since);
         }
+        self.progress.set_up = Some(connection.set_up);
         match self.send_all(&mut connection, is_reused).await {
             Sent::All => {}
             Sent::UpToTheLimit => {
@@ -192,6 +205,8 @@ impl<'a> Attempt<'a> {
                 continue;
             }
             connection.uses += 1;
+            self.progress.uses = connection.uses;
+            self.progress.since = now();
             connection.session.begin(transaction);
             let mut round = self.carry_out(connection).await;
             if let Some(failure) = round.failure {
@@ -227,7 +242,6 @@ impl<'a> Attempt<'a> {
 
     /// One transaction, to the last reply.
     async fn carry_out(&mut self, connection: &mut Connection) -> Round {
-        let began = now();
         let mut round = Round::default();
         // Ends with the transaction: the driver gives each step a time.
         loop {
@@ -242,7 +256,7 @@ impl<'a> Attempt<'a> {
                     let outcome =
                         outcome(&answer, &connection.host, self.link.transport.protocol, reports);
                     self.is_reached = true;
-                    self.report(recipient, outcome, connection, began);
+                    self.report(recipient, outcome);
                 }
                 Action::Failed(failure) => {
                     round.failure = Some(failure);
@@ -254,22 +268,9 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn report(
-        &mut self,
-        recipient: u32,
-        outcome: Outcome,
-        connection: &Connection,
-        began: Instant,
-    ) {
+    fn report(&mut self, recipient: u32, outcome: Outcome) {
         self.pending.retain(|pending| *pending != recipient);
-        let is_fresh = connection.uses == 1;
-        self.outcomes.report(Report {
-            recipient,
-            outcome,
-            set_up: if is_fresh { connection.set_up } else { Duration::ZERO },
-            transmission: now().duration_since(began),
-            connection_uses: connection.uses,
-        });
+        self.outcomes.report(self.progress.report(recipient, outcome));
     }
 
     fn handle_failure(
@@ -301,7 +302,9 @@ impl<'a> Attempt<'a> {
 
     /// Reports what no host did.
     fn finish(self) -> Feedback {
-        let Self { job, outcomes, pending, refusals, deferral, refusal, is_reached, .. } = self;
+        let Self {
+            job, outcomes, pending, refusals, deferral, refusal, is_reached, progress, ..
+        } = self;
         let nobody = || Status {
             code: EnhancedCode::new(4, 4, 1),
             text: "there is no host to connect to".to_owned(),
@@ -315,18 +318,29 @@ impl<'a> Attempt<'a> {
                 (None, Some(status)) => Outcome::Failed(status.clone()),
                 (None, None) => Outcome::Deferred(nobody()),
             };
-            outcomes.report(Report {
-                recipient: *recipient,
-                outcome,
-                set_up: Duration::ZERO,
-                transmission: Duration::ZERO,
-                connection_uses: 0,
-            });
+            outcomes.report(progress.report(*recipient, outcome));
         }
         match deferral {
             Some(status) if !is_reached => Feedback::Unreachable(status),
             _ => Feedback::Reached,
         }
+    }
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self { since: now(), set_up: None, uses: 0 }
+    }
+
+    /// Set-up counts for the first message on a connection alone.
+    fn report(&self, recipient: u32, outcome: Outcome) -> Report {
+        let elapsed = now().duration_since(self.since);
+        let (set_up, transmission) = match self.set_up {
+            None => (elapsed, Duration::ZERO),
+            Some(_) if self.uses > 1 => (Duration::ZERO, elapsed),
+            Some(set_up) => (set_up, elapsed),
+        };
+        Report { recipient, outcome, set_up, transmission, connection_uses: self.uses }
     }
 }
 
