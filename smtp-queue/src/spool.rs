@@ -15,8 +15,8 @@ mod message;
 mod text;
 
 // The spools.
-pub mod log;
 pub mod files;
+pub mod log;
 pub mod memory;
 
 // What they share: content on its way in, and the calls that block.

@@ -18,7 +18,7 @@ use smtp_server::QueueId;
 use self::format::Parts;
 use self::plan::Step;
 use super::message::{Message, Summary, check_known, id_of, lines_of};
-use super::stage::{Staging, Stages};
+use super::stage::{Stages, Staging};
 use super::store::{self, Options, Poison, Store, refusal};
 use super::vfs::{self, Vfs};
 use super::{Change, Damage, Opened, SpoolError, open_format};
@@ -66,6 +66,8 @@ impl FileStore {
         }
         vfs.sync_dir("")?;
         plan::repeat(&*vfs)?;
+        // What is shown is what is durable, also after the death of a process that had not synced it.
+        vfs.sync_dir("queue")?;
         let ids = scan(&*vfs, give, damaged)?;
         let promised = vfs.list("last")?.iter().filter_map(|name| text_id(name)).max();
         let largest = ids.last().copied().max(promised).unwrap_or(QueueId(0));
@@ -139,7 +141,9 @@ impl FileStore {
     /// A message before a set, or as the set accepts it.
     fn before(&self, set: &[Change], id: QueueId) -> Result<Message, SpoolError> {
         let accepted = set.iter().find_map(|change| match change {
-            Change::Accept(new) if new.entry.id == id => Some(Message::accepted(new.entry.clone(), &new.due)),
+            Change::Accept(new) if new.entry.id == id => {
+                Some(Message::accepted(new.entry.clone(), &new.due))
+            }
             _ => None,
         });
         match accepted {

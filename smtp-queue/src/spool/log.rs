@@ -26,7 +26,7 @@ use self::batch::{Batch, Effect};
 use self::frame::{SEGMENT_HEADER, SegmentHeader};
 use self::index::{Index, Place};
 use super::message::check_known;
-use super::stage::{self, Staging, Stages};
+use super::stage::{self, Stages, Staging};
 use super::store::{self, Options, Poison, Store, refusal};
 use super::vfs::{self, Vfs, VfsFile};
 use super::{Change, Damage, Opened, SpoolError};

@@ -31,7 +31,6 @@ struct State {
     last: u64,
 }
 
-
 impl MemorySpool {
     /// Keeps at most `bytes_max` octets of content.
     #[must_use]

@@ -8,9 +8,9 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::SpoolError;
 use super::store::{Options, Poison, check_room, refusal};
 use super::vfs::{self, Vfs, VfsFile};
-use super::SpoolError;
 use crate::content::{StagedBody, StagedGuard};
 
 /// So many octets are written between syncs, so that the last one is short.

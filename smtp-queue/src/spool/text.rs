@@ -25,8 +25,15 @@ pub(super) struct BodyRef {
 /// One line of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Line {
-    Row { row: u32, due: UnixMillis, attempts: u16 },
-    Recipient { index: u32, state: RecipientState },
+    Row {
+        row: u32,
+        due: UnixMillis,
+        attempts: u16,
+    },
+    Recipient {
+        index: u32,
+        state: RecipientState,
+    },
     Hold(String),
     Release,
     Expire,
@@ -269,8 +276,7 @@ fn read_status(text: &str) -> Option<Status> {
     let remote = match name.strip_prefix('=') {
         None => None,
         Some(name) => {
-            let address =
-                if address.is_empty() { None } else { Some(address.parse().ok()?) };
+            let address = if address.is_empty() { None } else { Some(address.parse().ok()?) };
             Some(NextHost { name: unescape(name), address })
         }
     };
@@ -345,7 +351,8 @@ mod tests {
 
     #[test]
     fn text_of_any_kind_stays_on_its_line() {
-        for text in ["", "plain", "a\\b", "\\n", "line\nline\r\n\ttab\0\u{85}", "\\d;", "ümläut"] {
+        for text in ["", "plain", "a\\b", "\\n", "line\nline\r\n\ttab\0\u{85}", "\\d;", "ümläut"]
+        {
             let line = Escaped(text).to_string();
             assert!(!line.chars().any(char::is_control), "{line:?}");
             assert_eq!(unescape(&line), text);

@@ -193,7 +193,8 @@ impl Vfs for Disk {
         for entry in fs::read_dir(self.root.join(dir))? {
             let entry = entry?;
             // No name of ours is anything but ASCII.
-            if let (true, Ok(name)) = (entry.file_type()?.is_file(), entry.file_name().into_string())
+            if let (true, Ok(name)) =
+                (entry.file_type()?.is_file(), entry.file_name().into_string())
             {
                 names.push(name);
             }

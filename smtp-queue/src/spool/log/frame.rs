@@ -87,8 +87,8 @@ impl SegmentHeader {
 
     pub(super) fn read(octets: &[u8]) -> Option<Self> {
         let checked = octets.get(..44)?;
-        let whole = checked.starts_with(&SEGMENT_MAGIC)
-            && u32_at(octets, 44)? == crc32c::crc32c(checked);
+        let whole =
+            checked.starts_with(&SEGMENT_MAGIC) && u32_at(octets, 44)? == crc32c::crc32c(checked);
         whole.then_some(Self {
             in_states: u32_at(octets, 12)? != 0,
             segment: u32_at(octets, 16)?,

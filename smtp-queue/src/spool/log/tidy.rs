@@ -139,9 +139,16 @@ impl LogStore {
                         states.extend(self.whole_state(slot)?);
                     }
                     (ItemKind::Remove, None) if self.is_needed(Place(item.link)) => {
-                        states.push(Copy::plain(ItemKind::Remove, item.id, item.link, Bytes::new()));
+                        states.push(Copy::plain(
+                            ItemKind::Remove,
+                            item.id,
+                            item.link,
+                            Bytes::new(),
+                        ));
                     }
-                    (ItemKind::Unknown(_), Some(_)) => states.push(Copy::of_unknown(&payload, item)),
+                    (ItemKind::Unknown(_), Some(_)) => {
+                        states.push(Copy::of_unknown(&payload, item))
+                    }
                     _ => {}
                 }
             }

@@ -24,14 +24,8 @@ enum Fate {
     Zeros,
 }
 
-const FATES: [Fate; 6] = [
-    Fate::Lost,
-    Fate::Made,
-    Fate::Head(SECTOR),
-    Fate::Head(PAGE),
-    Fate::Tail(SECTOR),
-    Fate::Zeros,
-];
+const FATES: [Fate; 6] =
+    [Fate::Lost, Fate::Made, Fate::Head(SECTOR), Fate::Head(PAGE), Fate::Tail(SECTOR), Fate::Zeros];
 
 impl SimVfs {
     /// Disks that a crash now may leave: all of them if there are at most `images_max`, otherwise so many by

@@ -131,7 +131,9 @@ fn a_damaged_file_is_told_and_the_others_are_read() {
 fn a_format_of_another_version_is_refused() {
     let disk = SimVfs::with_files([("FORMAT", &b"smtp-queue 2 log\n"[..])]);
     let error = World::open(Backend::Log, &disk, small()).err().unwrap();
-    assert!(matches!(&error, SpoolError::Io(error) if error.kind() == std::io::ErrorKind::Unsupported));
+    assert!(
+        matches!(&error, SpoolError::Io(error) if error.kind() == std::io::ErrorKind::Unsupported)
+    );
 }
 
 /// Appends a frame with one item to a segment, by the book.

@@ -131,7 +131,8 @@ async fn content_of_any_length_comes_back_and_leaves_no_trace_unless_committed()
         for piece in body.chunks(700) {
             writer.write(piece).await.unwrap();
         }
-        let StagedContent { fields, body: staged } = writer.finish("X: y\r\n".into()).await.unwrap();
+        let StagedContent { fields, body: staged } =
+            writer.finish("X: y\r\n".into()).await.unwrap();
         assert_eq!(matches!(staged, StagedBody::Inline(_)), length <= 1000);
         assert_eq!(&*fields, b"X: y\r\n");
         spool.apply(vec![accept(number, staged)]).await.unwrap();

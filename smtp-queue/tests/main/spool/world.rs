@@ -61,7 +61,11 @@ pub(crate) fn small() -> Options {
 }
 
 impl World {
-    pub(crate) fn open(backend: Backend, disk: &SimVfs, options: Options) -> Result<Self, SpoolError> {
+    pub(crate) fn open(
+        backend: Backend,
+        disk: &SimVfs,
+        options: Options,
+    ) -> Result<Self, SpoolError> {
         let (mut rows, mut damage) = (Vec::new(), Vec::new());
         let vfs = Arc::new(disk.clone());
         let mut give = |row: Row<'_>| rows.push(format!("{row:?}"));
