@@ -36,7 +36,7 @@ fn crash(backend: Backend, history: &[Batch], effort: Effort, explored: &mut Exp
         let legal = legal(&done, open);
         for image in disk.images(effort.images_max, effort.seed ^ cut) {
             explored.0 += 1;
-            let twice = explored.0 % 8 == 0;
+            let twice = explored.0.is_multiple_of(8);
             check(backend, &image, &legal, &done, twice, || {
                 format!("{backend:?} {history:?} cut at {cut}, seed {}", effort.seed)
             });
