@@ -43,9 +43,12 @@ pub(crate) struct Log {
 
 /// Observes the server and the queue.
 pub(crate) enum LogObserver {
-    Postfix(PostfixLog<Box<dyn Fn(&LogLine<'_>) + Send + Sync>>),
-    Json(JsonLog<fn() -> UnixMillis, fn(&str)>),
+    Postfix(PostfixLog<PostfixSink>),
+    Json(JsonLog<Clock, fn(&str)>),
 }
+
+type PostfixSink = Box<dyn Fn(&LogLine<'_>) + Send + Sync>;
+type Clock = fn() -> UnixMillis;
 
 impl Log {
     pub(crate) fn new(format: LogFormat, host_name: &str) -> Self {
