@@ -1,13 +1,9 @@
 //! Messages to a next hop, as it received them.
 
-use std::net::{Ipv4Addr, SocketAddr};
-
 use smtp_queue::transport::smtp::{TlsLevel, TlsPolicy};
 use smtp_queue::{Feedback, NextHop, Outcome};
 use smtp_server::ServiceConfig;
 use smtp_server::delivery::Memory;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpSocket;
 
 use super::certificates::Authority;
 use super::mail::entry;
@@ -179,44 +175,4 @@ async fn a_next_hop_that_takes_over_reports_says_so() {
         let Outcome::Relayed { reports, .. } = &reports[0].outcome else { panic!() };
         assert_eq!(*reports, expected);
     }
-}
-
-// rows: 2920-3.1-g
-#[tokio::test]
-async fn replies_are_read_while_commands_are_written() {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(2048).unwrap();
-    socket.set_send_buffer_size(2048).unwrap();
-    socket.bind(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0)).unwrap();
-    let listener = socket.listen(1).unwrap();
-    let address = listener.local_addr().unwrap();
-    // It reads one line and writes its long reply before it reads the next.
-    let peer = tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        let (reader, mut writer) = stream.into_split();
-        let mut lines = BufReader::with_capacity(512, reader).lines();
-        let long = format!("250-{}\r\n", "x".repeat(1000)).repeat(60) + "250 Ok\r\n";
-        writer.write_all(b"220 mx.test\r\n").await.unwrap();
-        let mut is_content = false;
-        while let Some(line) = lines.next_line().await.unwrap() {
-            let reply = match line.get(..4) {
-                _ if line == "." => "250 2.0.0 Taken\r\n",
-                _ if is_content => continue,
-                Some("EHLO") => "250-mx.test\r\n250-DSN\r\n250 PIPELINING\r\n",
-                Some("DATA") => "354 Go on\r\n",
-                _ => &long,
-            };
-            is_content = reply.starts_with("354");
-            writer.write_all(reply.as_bytes()).await.unwrap();
-        }
-    });
-    let recipient = |number| format!("<u{number}@d.test> ORCPT=rfc822;{}", "y".repeat(480));
-    let recipients = (0..100).map(recipient).collect::<Vec<_>>();
-    let recipients = recipients.iter().map(String::as_str).collect::<Vec<_>>();
-    let job = job(entry("<a@client.test>", &recipients), NextHop::host("mx.test", address));
-    let transport = client();
-    let (_, reports) = attempt(&transport, &job).await;
-    assert!(reports.iter().all(|report| short(report) == "relayed 2.0.0"));
-    transport.close_idle().await;
-    peer.abort();
 }
