@@ -64,6 +64,8 @@ async fn i04_hosts_are_those_of_the_dns_in_its_order() {
         .exchange("literal.test", 10, "192.0.2.5")
         .exchange("aliased.test", 10, "other.b.test")
         .alias("other.b.test", "b.test")
+        .exchange("odd.test", 10, "a b.test")
+        .address("odd.test", "192.0.2.9")
         .failing("fails.test")
         .failing("host.fails.test")
         .exchange("hostfails.test", 10, "host.fails.test")
@@ -82,6 +84,7 @@ async fn i04_hosts_are_those_of_the_dns_in_its_order() {
         ("halfgone.test", "b.test 192.0.2.3"),
         ("literal.test", "failed 5.4.4"),
         ("aliased.test", "other.b.test 192.0.2.3"),
+        ("odd.test", "failed 5.4.4"),
         ("nowhere.test", "failed 5.4.4"),
         ("empty.test", "failed 5.4.4"),
         ("fails.test", "deferred 4.4.3"),
