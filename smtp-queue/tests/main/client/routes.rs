@@ -275,3 +275,13 @@ async fn domains_with_the_same_hosts_share_a_site() {
     assert_eq!(sites[0], sites[1]);
     assert_ne!(sites[0], sites[2]);
 }
+
+#[tokio::test]
+async fn a_content_filter_is_a_transport_and_a_destination() {
+    let (_server, router) = router(Zone::default()).await;
+    let next_hop = route(&router, "scan:[192.0.2.7]:10025").await.unwrap();
+    assert_eq!((&*next_hop.transport, &*next_hop.destination), ("scan", "[192.0.2.7]:10025"));
+    assert_eq!(next_hop.hosts[0].address, Some("192.0.2.7:10025".parse().unwrap()));
+    assert_eq!(told(&router, "scan:[").await, "deferred 4.3.5", "the operator mends it");
+    assert_eq!(told(&router, "[IPv6:2001:db8::7]").await, "2001:db8::7 2001:db8::7");
+}
