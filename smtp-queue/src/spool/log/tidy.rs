@@ -18,8 +18,8 @@ use crate::spool::SpoolError;
 use crate::spool::message::Summary;
 use crate::spool::vfs;
 
-/// A frame of copies is ended after so many octets.
-const COPY_BYTES: usize = 1 << 20;
+/// A frame of copies is ended after so many octets, or a quarter of a segment.
+const COPY_BYTES: u64 = 1 << 20;
 
 /// A message's part that is to be written again.
 struct Copy {
@@ -256,12 +256,13 @@ impl LogStore {
         }
         self.prepare(writer, in_states)?;
         let mut batch = Batch::default();
+        let bytes_max = COPY_BYTES.min(self.options.segment_bytes / 4);
         let mut rest = copies.as_slice();
         while !rest.is_empty() {
             let mut bytes = 0;
             let count = rest.iter().take_while(|copy| {
-                let room = bytes < COPY_BYTES;
-                bytes += copy.head.len() + copy.body.len();
+                let room = bytes == 0 || bytes < bytes_max;
+                bytes += (copy.head.len() + copy.body.len()) as u64;
                 room
             });
             let (now, later) = rest.split_at(count.count());
