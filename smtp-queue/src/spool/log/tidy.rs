@@ -18,7 +18,7 @@ use crate::spool::SpoolError;
 use crate::spool::message::Summary;
 use crate::spool::vfs;
 
-/// A frame of copies is ended after so many octets, or a quarter of a segment.
+/// A frame of copies is ended after so many octets, or a sixteenth of a segment.
 const COPY_BYTES: u64 = 1 << 20;
 
 /// A message's part that is to be written again.
@@ -256,7 +256,7 @@ impl LogStore {
         }
         self.prepare(writer, in_states)?;
         let mut batch = Batch::default();
-        let bytes_max = COPY_BYTES.min(self.options.segment_bytes / 4);
+        let bytes_max = COPY_BYTES.min(self.options.segment_bytes / 16);
         let mut rest = copies.as_slice();
         while !rest.is_empty() {
             let mut bytes = 0;

@@ -38,7 +38,7 @@ pub(crate) enum Op {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backend {
     Log,
-    /// The log with room for four messages in a segment.
+    /// The log with room for eight messages in a segment.
     WideLog,
     Files,
 }
@@ -76,7 +76,7 @@ impl World {
             Backend::Log | Backend::WideLog => {
                 let mut options = options;
                 if backend == Backend::WideLog {
-                    options.segment_bytes = 3000;
+                    options.segment_bytes = 6000;
                 }
                 let (store, id) = LogStore::open(vfs, options, &mut give, &mut damaged)?;
                 (Box::new(store), id)
