@@ -190,7 +190,7 @@ pub struct Effects {
     /// Told to the observers ([`Event::Noted`](crate::hooks::Event::Noted)), and nothing else.
     pub notes: Vec<Note>,
     /// What refuses in the end, if nothing else does before: see [`defer_if_permit`](Self::defer_if_permit).
-    pub deferral: Option<Rejection>,
+    pub deferral: Option<Box<Rejection>>,
 }
 
 /// A remark of access control about what it let pass: for logs.
@@ -285,7 +285,7 @@ impl Effects {
     /// first one counts.
     #[must_use]
     pub fn defer_if_permit(mut self, rejection: Rejection) -> Self {
-        self.deferral.get_or_insert(rejection);
+        self.deferral.get_or_insert_with(|| Box::new(rejection));
         self
     }
 

@@ -152,7 +152,7 @@ impl Answer {
             Self::Refuses(rejection) => Self::Refuses(word(rejection)),
             Self::DefersIfRefused(rejection) => Self::DefersIfRefused(word(rejection)),
             Self::GoesOn(effects) => {
-                let deferral = effects.deferral.map(word);
+                let deferral = effects.deferral.map(|deferral| Box::new(word(*deferral)));
                 Self::GoesOn(Effects { deferral, ..effects })
             }
             Self::Ends(_) => self,

@@ -118,7 +118,7 @@ impl Restrictions {
             }
             let facts = Facts { stage, info, parameters: &self.parameters };
             let refused = match check.answer(&facts).await {
-                Ok(Answer::GoesOn(Effects { deferral: Some(deferral), .. })) if *warns => deferral,
+                Ok(Answer::GoesOn(Effects { deferral: Some(deferral), .. })) if *warns => *deferral,
                 Ok(Answer::GoesOn(more)) => {
                     if more.deferral.is_some() {
                         info.note(|| {

@@ -12,12 +12,12 @@ use crate::verdict::{Effects, Rejection, Verdict};
 /// Of the session: kept among its values.
 #[derive(Clone, Default)]
 struct OfSession {
-    client: Option<Rejection>,
-    hello: Option<Rejection>,
+    client: Option<Box<Rejection>>,
+    hello: Option<Box<Rejection>>,
 }
 
 /// Of the transaction.
-struct OfSender(Rejection);
+struct OfSender(Box<Rejection>);
 
 /// Keeps the deferral of an early stage for the recipients.
 pub(super) fn keep(verdict: Verdict, stage: StageKind, info: &SessionInfo) -> Verdict {
@@ -53,7 +53,7 @@ pub(super) fn due(
     let early = session.and_then(|kept| kept.client.as_ref().or(kept.hello.as_ref()));
     let sender = || envelope.extensions.find::<OfSender>().map(|OfSender(deferral)| deferral);
     let last = effects.deferral.take();
-    early.or_else(sender).cloned().or(last)
+    early.or_else(sender).cloned().or(last).map(|deferral| *deferral)
 }
 
 /// A stage behind the recipients is the last one for its deferral.
@@ -64,7 +64,7 @@ pub(super) fn apply(verdict: Verdict, stage: StageKind) -> Verdict {
             if !matches!(stage, Client | Hello | Sender | Recipient) =>
         {
             match effects.deferral.take() {
-                Some(deferral) => Verdict::Reject(deferral),
+                Some(deferral) => Verdict::Reject(*deferral),
                 None => Verdict::AcceptWith(effects),
             }
         }

@@ -246,13 +246,13 @@ async fn table_decision(
         Ok(Answer::Ends(_)) => {
             RelayDecision::Relay { because: RelayReason::Other(format!("{word} says OK").into()) }
         }
-        Ok(Answer::GoesOn(Effects { deferral: None, .. })) => RelayDecision::Deny,
-        Ok(
-            Answer::GoesOn(Effects { deferral: Some(rejection), .. })
-            | Answer::Refuses(rejection)
-            | Answer::DefersIfRefused(rejection),
-        )
-        | Err(rejection) => RelayDecision::Defer(rejection),
+        Ok(Answer::GoesOn(Effects { deferral: Some(rejection), .. })) => {
+            RelayDecision::Defer(*rejection)
+        }
+        Ok(Answer::GoesOn(_)) => RelayDecision::Deny,
+        Ok(Answer::Refuses(rejection) | Answer::DefersIfRefused(rejection)) | Err(rejection) => {
+            RelayDecision::Defer(rejection)
+        }
     }
 }
 
