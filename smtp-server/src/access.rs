@@ -38,6 +38,7 @@ mod memory;
 pub(crate) mod sendmail;
 mod table;
 
+mod client_host;
 mod greylist;
 mod greylist_store;
 mod hello_checks;
@@ -48,7 +49,7 @@ mod rates;
 mod sender_login;
 
 #[cfg(feature = "dns")]
-mod client_host;
+mod confirmed_host;
 #[cfg(feature = "dns")]
 mod dns_list;
 #[cfg(feature = "dns")]
@@ -69,6 +70,7 @@ pub use maps::{AccessMap, AccessMaps, KeyStyle};
 pub use memory::MemoryMap;
 pub use table::{AccessTable, TableType};
 
+pub use client_host::ClientHost;
 pub use greylist::{Greylist, GreylistDecision, GreylistTimes};
 pub use greylist_store::{GreylistEntry, GreylistKey, GreylistStore, MemoryGreylist};
 pub use hello_checks::HelloChecks;
@@ -79,7 +81,7 @@ pub use rates::Rates;
 pub use sender_login::{SenderLogin, SenderOwners};
 
 #[cfg(feature = "dns")]
-pub use client_host::{ClientHost, ConfirmedHost};
+pub use confirmed_host::ConfirmedHost;
 #[cfg(feature = "dns")]
 pub use dns_list::{DnsList, DnsListError};
 #[cfg(feature = "dns")]

@@ -10,6 +10,7 @@
 mod admission;
 mod buffers;
 mod content;
+mod deferral;
 mod end_of_data;
 mod explain;
 mod hook_clock;

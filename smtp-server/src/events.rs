@@ -57,16 +57,17 @@ impl Observer for TracingObserver {
             Event::Closed { reason, lasted, .. } => {
                 tracing::info!(target: "smtp", service, client, ?reason, ?lasted, "disconnect");
             }
-            message => message_event(message, service, &client),
+            message => message_event(message, service, &client, info),
         }
     }
 }
 
-fn message_event(event: &Event<'_>, service: &str, client: &str) {
+fn message_event(event: &Event<'_>, service: &str, client: &str, info: &SessionInfo) {
+    let host = info.client_name().map(tracing::field::display);
     match event {
         Event::Refused { stage, rejection, .. } => {
             let (reply, detail) = (text(rejection.reply()), rejection.detail());
-            tracing::info!(target: "smtp", service, client, ?stage, reply, detail, "refused");
+            tracing::info!(target: "smtp", service, client, host, ?stage, reply, detail, "refused");
         }
         Event::Noted { stage, note: Note::Info(note) } => {
             tracing::info!(target: "smtp", service, client, ?stage, ?note, "access");
@@ -76,7 +77,7 @@ fn message_event(event: &Event<'_>, service: &str, client: &str) {
         }
         Event::RecipientRefused { to, rejection, .. } => {
             let (to, reply, detail) = (to.to_string(), text(rejection.reply()), rejection.detail());
-            tracing::info!(target: "smtp", service, client, ?to, reply, detail, "recipient refused");
+            tracing::info!(target: "smtp", service, client, host, ?to, reply, detail, "recipient refused");
         }
         Event::RecipientAccepted { to, class, queue_id } => {
             let (id, to) = (id(*queue_id), to.to_string());
@@ -86,7 +87,7 @@ fn message_event(event: &Event<'_>, service: &str, client: &str) {
             let (id, from) = (id(envelope.queue_id), envelope.reverse_path.to_string());
             let recipients = envelope.recipients.len();
             let forwarded = envelope.forwarded.as_ref().map(tracing::field::debug);
-            tracing::info!(target: "smtp", service, client, id, ?from, recipients, forwarded, "message");
+            tracing::info!(target: "smtp", service, client, host, id, ?from, recipients, forwarded, "message");
         }
         Event::MessageRefused { queue_id, rejection } => {
             let (reply, detail) = (text(rejection.reply()), rejection.detail());

@@ -61,6 +61,9 @@ pub(crate) fn decision_words(decision: &RelayDecision) -> String {
 /// A verdict in words.
 pub(crate) fn verdict_words(verdict: &Verdict) -> String {
     match verdict {
+        Verdict::AcceptWith(effects) if effects.deferral.is_some() => {
+            "deferred unless it is refused".to_owned()
+        }
         Verdict::Accept | Verdict::AcceptWith(_) => "nothing against it".to_owned(),
         Verdict::Reject(rejection) => rejection_words(rejection),
     }

@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use smtp_proto::{ClientName, Domain};
 
+use crate::access::ClientHost;
+
 /// What a listener serves; it decides the protocol's variant and its defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -289,6 +291,13 @@ impl SessionInfo {
             mechanism: None,
             extensions: Extensions::default(),
         }
+    }
+
+    /// The client's name, if the DNS confirmed it ([`ClientHost`]) or an authorised client told it.
+    #[must_use]
+    pub fn client_name(&self) -> Option<&Domain<'static>> {
+        let confirmed = || self.extensions.find::<ClientHost>().and_then(ClientHost::confirmed);
+        self.reverse_name.as_ref().or_else(confirmed)
     }
 
     /// Says in words what a hook found, for whoever asks why; evaluated only while somebody does.

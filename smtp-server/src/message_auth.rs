@@ -33,6 +33,7 @@ use crate::dns::Dns;
 use crate::envelope::{Envelope, Recipient};
 use crate::hooks::{Capabilities, Delivery, EtrnAnswer};
 use crate::info::SessionInfo;
+use crate::relay::Networks;
 use crate::signing::DkimKeys;
 use crate::verdict::{Delivered, Verdict};
 
@@ -72,13 +73,15 @@ pub const SIGNATURES_MAX: usize = 10;
 pub struct MessageAuth<D> {
     delivery: D,
     options: Options,
+    exempt: Networks,
 }
 
 impl<D: Delivery> MessageAuth<D> {
     /// Asks `dns` about what `delivery` gets.
     #[must_use]
     pub fn new(delivery: D, dns: Dns) -> Self {
-        Self { delivery, options: Options { dns, rejects: false, seal: None } }
+        let options = Options { dns, rejects: false, seal: None };
+        Self { delivery, options, exempt: Networks::default() }
     }
 
     /// Refuses messages that fail DMARC where their author's domain asks for it (`p=reject`). Without this they
@@ -89,6 +92,13 @@ impl<D: Delivery> MessageAuth<D> {
     #[must_use]
     pub fn reject_on_dmarc(mut self) -> Self {
         self.options.rejects = true;
+        self
+    }
+
+    /// Messages of clients in these networks are not checked: they are our own.
+    #[must_use]
+    pub fn exempt(mut self, networks: Networks) -> Self {
+        self.exempt = networks;
         self
     }
 
@@ -121,7 +131,8 @@ impl<D: Delivery> Delivery for MessageAuth<D> {
         info: &SessionInfo,
     ) -> Delivered {
         let server_name = info.server_name.clone();
-        let evaluation = if is_foreign_host(info) {
+        let is_ours = self.exempt.network_of(&info.peer).is_some();
+        let evaluation = if is_foreign_host(info) && !is_ours {
             let results = PendingResults::default();
             envelope.extensions.insert(results.clone());
             Some(Evaluation::begin(self.options.clone(), results, &envelope, info).await)

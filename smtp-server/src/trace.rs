@@ -13,6 +13,7 @@ use smtp_proto::{ForwardPath, ReversePath};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
+use crate::access::ClientHost;
 use crate::envelope::{Envelope, QueueId};
 use crate::header::HeaderField;
 use crate::info::{Service, SessionInfo};
@@ -29,7 +30,7 @@ pub fn received(info: &SessionInfo, envelope: &Envelope, now: UnixMillis) -> Hea
     value.push_str("from ");
     let claimed = info.hello.as_ref().map_or("unknown", |hello| hello.name.as_str());
     push_claim(&mut value, claimed, envelope.params.smtputf8);
-    push_address(&mut value, info.peer.ip());
+    push_client(&mut value, info, envelope.params.smtputf8);
     for text in ["\r\n\tby ", &info.server_name, " with ", protocol(info, envelope)] {
         value.push_str(text);
     }
@@ -106,11 +107,20 @@ fn push_claim(value: &mut String, claimed: &str, utf8: bool) {
     }
 }
 
-/// The client's address as a literal in a comment (RFC 5321 4.4).
-fn push_address(value: &mut String, address: Option<IpAddr>) {
+/// The client's address as a literal in a comment, and before it the name that was confirmed, or `unknown` if none
+/// could be (RFC 5321 4.4, `TCP-info`).
+fn push_client(value: &mut String, info: &SessionInfo, utf8: bool) {
+    let Some(address) = info.peer.ip() else { return };
+    value.push_str(" (");
+    if let Some(name) = info.client_name() {
+        push_claim(value, name.as_str(), utf8);
+        value.push(' ');
+    } else if info.extensions.find::<ClientHost>().is_some() {
+        value.push_str("unknown ");
+    }
     match address {
-        Some(IpAddr::V4(ip)) => {
-            let mut before = " ([";
+        IpAddr::V4(ip) => {
+            let mut before = "[";
             for octet in ip.octets() {
                 value.push_str(before);
                 push_decimal(value, octet);
@@ -118,11 +128,10 @@ fn push_address(value: &mut String, address: Option<IpAddr>) {
             }
             value.push_str("])");
         }
-        Some(IpAddr::V6(ip)) => {
+        IpAddr::V6(ip) => {
             // Writing to a string cannot fail.
-            let _ = write!(value, " ([IPv6:{ip}])");
+            let _ = write!(value, "[IPv6:{ip}])");
         }
-        None => {}
     }
 }
 

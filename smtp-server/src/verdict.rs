@@ -189,6 +189,8 @@ pub struct Effects {
     pub mt_priority: Option<MtPriority>,
     /// Told to the observers ([`Event::Noted`](crate::hooks::Event::Noted)), and nothing else.
     pub notes: Vec<Note>,
+    /// What refuses in the end, if nothing else does before: see [`defer_if_permit`](Self::defer_if_permit).
+    pub deferral: Option<Box<Rejection>>,
 }
 
 /// A remark of access control about what it let pass: for logs.
@@ -275,12 +277,24 @@ impl Effects {
         self
     }
 
+    /// Refuses in the end, if nothing refuses before (Postfix's `defer_if_permit`): for a question that got no
+    /// answer, where a later one may still refuse for good.
+    ///
+    /// What client, hello, sender or recipient left refuses each recipient, once access control was asked of it
+    /// and before [`Delivery::verify`](crate::hooks::Delivery::verify). At a later stage it refuses there. The
+    /// first one counts.
+    #[must_use]
+    pub fn defer_if_permit(mut self, rejection: Rejection) -> Self {
+        self.deferral.get_or_insert_with(|| Box::new(rejection));
+        self
+    }
+
     /// Whether nothing would change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { session, transaction, handling, mt_priority, notes } = self;
+        let Self { session, transaction, handling, mt_priority, notes, deferral } = self;
         let asks_nothing = handling.is_empty() && mt_priority.is_none() && notes.is_empty();
-        session.is_empty() && transaction.is_empty() && asks_nothing
+        session.is_empty() && transaction.is_empty() && asks_nothing && deferral.is_none()
     }
 
     /// Adds the effects of a later hook.
@@ -293,6 +307,7 @@ impl Effects {
         self.handling.merge(later.handling);
         self.mt_priority = later.mt_priority.or(self.mt_priority);
         self.notes.append(&mut later.notes);
+        self.deferral = self.deferral.take().or(later.deferral);
     }
 }
 

@@ -4,7 +4,6 @@
 //! * **Promises**: nothing is asked that no list and no rate asks for. **Limits**: none. **Panics**: never.
 //! * **Spec**: Postfix postconf(5), `smtpd_client_restrictions` and its siblings; anvil(8).
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use smtp_server::access::{
     AccessMaps, AccessTable, Rate, Rates, RestrictionParameters, Restrictions,
 };
 use smtp_server::dns::Dns;
+use smtp_server::message_auth::Spf;
 use smtp_server::relay::{Networks, RelayParameters};
 use smtp_server::{ConfigError, EvaluateAt, Ready, ServerBuilder, StageKind};
 
@@ -39,18 +39,14 @@ impl Access {
         parameters: &Parameters,
         relay: RelayParameters,
         exempt: Networks,
-        dns: Option<SocketAddr>,
+        dns: Option<Dns>,
     ) -> Result<Self, Failure> {
         let sender_logins = parameters.smtpd_sender_login_maps.clone();
         let sender_logins = sender_logins.map(SenderLogins::load).transpose()?.map(Arc::new);
-        let dns = match dns {
-            Some(address) => Dns::with_name_servers([address]),
-            None => Dns::from_system(),
-        };
         let all = RestrictionParameters {
             relay,
             // A word that needs it says so.
-            dns: dns.ok(),
+            dns,
             sender_owners: sender_logins.clone().map(|logins| logins as _),
             recipient_delimiter: DELIMITER.to_owned(),
         };
@@ -75,10 +71,14 @@ impl Access {
         self.sender_logins.clone()
     }
 
-    /// A server with it.
-    pub(crate) fn add_to(self, server: ServerBuilder<Ready>) -> ServerBuilder<Ready> {
+    /// A server with it, and with what asks about SPF behind it.
+    pub(crate) fn add_to(
+        self,
+        server: ServerBuilder<Ready>,
+        spf: Option<Spf>,
+    ) -> ServerBuilder<Ready> {
         let mut server = server.evaluate_at(self.evaluate_at);
-        if self.rates.is_none() && self.restrictions.is_none() {
+        if self.rates.is_none() && self.restrictions.is_none() && spf.is_none() {
             return server;
         }
         let mut access = AccessMaps::default();
@@ -88,6 +88,9 @@ impl Access {
         }
         if let Some(restrictions) = self.restrictions {
             access = access.then(restrictions);
+        }
+        if let Some(spf) = spf {
+            access = access.then(spf);
         }
         server.access(access)
     }

@@ -125,9 +125,10 @@ pub(crate) fn builder(
     let Settings { host_name, relay, access, accounts, transport, default_transport, .. } =
         settings;
     let delivery = Intake::new(accounts, &transport, &default_transport, queue);
+    let (spf, seal) = (settings.checks.spf(), settings.signing.seal());
     let server = Server::builder(host_name)
         .relay_policy(relay)
-        .shared_delivery(settings.signing.sign(delivery))
+        .shared_delivery(settings.checks.check(settings.signing.sign(delivery), seal))
         .authenticator(authentication)
         .auth_in_clear(settings.auth_in_clear)
         .observer(settings.log.observer())
@@ -136,7 +137,7 @@ pub(crate) fn builder(
         .xclient_clients(settings.xclient_clients)
         .xforward_clients(settings.xforward_clients)
         .address_syntax(settings.address_syntax);
-    access.add_to(server)
+    access.add_to(server, spf)
 }
 
 fn add(server: &mut Server, listener: Listener) -> Result<(), ConfigError> {
@@ -156,7 +157,11 @@ fn certificate(
     if let Some(certificate) = settings.certificate.take() {
         return Ok(certificate);
     }
-    let certificate = Certificate::self_signed(data.path(), &settings.host_name)?;
+    let certificate = Certificate::self_signed(
+        data.path(),
+        &settings.host_name,
+        settings.client_authorities.take(),
+    )?;
     notices.push(format!(
         "no certificate was given, so clients are shown a self-signed one: {} (see -o smtpd_tls_cert_file)",
         certificate.chain().display()
@@ -164,7 +169,7 @@ fn certificate(
     Ok(certificate)
 }
 
-fn config_of(service: Service) -> ServiceConfig {
+pub(crate) fn config_of(service: Service) -> ServiceConfig {
     match service {
         Service::Submission => ServiceConfig::submission(),
         Service::Submissions => ServiceConfig::submissions(),

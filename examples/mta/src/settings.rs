@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use smtp_server::dns::Dns;
 use smtp_server::proto::AddressSyntax;
 use smtp_server::relay::{
     LocalDomains, Networks, RelayDomains, RelayParameters, RelayRestrictions,
@@ -21,9 +22,11 @@ use smtp_server::{BareNewline, ConfigError, Limits, Service};
 
 use crate::access::{self, Access};
 use crate::accounts::Accounts;
+use crate::client_certificates::{self, ClientAuthorities};
 use crate::delivery::LocalTransport;
 use crate::failure::Failure;
 use crate::log::Log;
+use crate::message_checks::MessageChecks;
 use crate::options::Options;
 use crate::options::parameters::Parameters;
 use crate::options::parameters::outbound::OutboundParameters;
@@ -46,6 +49,7 @@ pub(crate) struct Settings {
     pub(crate) relay: RelayRestrictions,
     pub(crate) access: Access,
     pub(crate) signing: SigningKeys,
+    pub(crate) checks: MessageChecks,
     pub(crate) xclient_clients: Networks,
     pub(crate) xforward_clients: Networks,
     pub(crate) accounts: Arc<Accounts>,
@@ -58,6 +62,8 @@ pub(crate) struct Settings {
     pub(crate) auth_in_clear: bool,
     /// `None` if one has to be made.
     pub(crate) certificate: Option<Certificate>,
+    /// Who vouches for clients, if they are asked for certificates; in a given certificate already.
+    pub(crate) client_authorities: Option<ClientAuthorities>,
     pub(crate) users: PasswordFile,
     /// Dovecot's socket, if it checks logins.
     pub(crate) dovecot: Option<PathBuf>,
@@ -80,6 +86,12 @@ impl Settings {
             "smtpd_client_event_limit_exceptions",
             exempt.unwrap_or(&parameters.mynetworks),
         )?;
+        let dns = resolver(dns);
+        let checks = MessageChecks::load(
+            parameters.message_authentication,
+            dns.as_ref(),
+            &meaning.networks,
+        )?;
         let access = Access::load(&parameters, meaning.clone(), exempt, dns)?;
         let relay = RelayRestrictions::parse(&parameters.smtpd_relay_restrictions, meaning)
             .map_err(|error| access::failure("relay", &error))?;
@@ -91,7 +103,8 @@ impl Settings {
             "smtpd_authorized_xforward_hosts",
             &parameters.smtpd_authorized_xforward_hosts,
         )?;
-        let certificate = certificate(&parameters)?;
+        let client_authorities = ClientAuthorities::load(&parameters)?;
+        let certificate = certificate(&parameters, client_authorities.as_ref())?;
         let known = KnownRecipients::load(&parameters.local_recipient_maps)?;
         let users = users.as_deref().map(passwd::load).transpose()?.unwrap_or_default();
 
@@ -108,6 +121,7 @@ impl Settings {
             relay,
             access,
             signing,
+            checks,
             xclient_clients,
             xforward_clients,
             accounts: Arc::new(Accounts::new(spool, home_domain, known)),
@@ -123,6 +137,7 @@ impl Settings {
             },
             auth_in_clear: !parameters.smtpd_tls_auth_only,
             certificate,
+            client_authorities,
             users,
             dovecot,
             metrics,
@@ -188,8 +203,16 @@ fn relay_parameters(
         local_domains: LocalDomains::new(local_domains).map_err(|error| from_config(&error))?,
         relay_domains,
         networks: networks("mynetworks", &parameters.mynetworks)?,
-        ..RelayParameters::default()
+        certificates: client_certificates::holders(parameters.relay_clientcerts.as_deref())?,
     })
+}
+
+/// What needs it says so if there is none.
+fn resolver(dns: Option<SocketAddr>) -> Option<Dns> {
+    match dns {
+        Some(address) => Dns::with_name_servers([address]).ok(),
+        None => Dns::from_system().ok(),
+    }
 }
 
 /// The socket, if the type says so.
@@ -218,10 +241,15 @@ fn networks(name: &str, value: &str) -> Result<Networks, Failure> {
     })
 }
 
-fn certificate(parameters: &Parameters) -> Result<Option<Certificate>, Failure> {
+fn certificate(
+    parameters: &Parameters,
+    authorities: Option<&ClientAuthorities>,
+) -> Result<Option<Certificate>, Failure> {
     match (&parameters.smtpd_tls_cert_file, &parameters.smtpd_tls_key_file) {
         (None, None) => Ok(None),
-        (Some(chain), Some(key)) => Certificate::load(chain.clone(), key.clone()).map(Some),
+        (Some(chain), Some(key)) => {
+            Certificate::load(chain.clone(), key.clone(), authorities.cloned()).map(Some)
+        }
         (Some(_), None) => Err(Failure::configuration(
             "-o smtpd_tls_cert_file without -o smtpd_tls_key_file: name the key's file, too, also if \
              it is the same one",

@@ -56,6 +56,12 @@ impl SigningKeys {
         Ok(())
     }
 
+    /// What seals what others sent: the keys, of which the first one's domain counts.
+    pub(crate) fn seal(&self) -> Option<(String, DkimKeys)> {
+        let first = self.files.first()?;
+        Some((first.domain.clone(), self.keys.clone()))
+    }
+
     /// The delivery that signs, if there is a key.
     pub(crate) fn sign(self, delivery: Intake) -> Arc<dyn Delivery> {
         if self.files.is_empty() {

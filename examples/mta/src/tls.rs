@@ -1,6 +1,7 @@
 //! The certificate: the user's, or one of our own.
 //!
-//! * **In**: files in PEM, or a directory to keep a self-signed certificate in. **Out**: a [`TlsConfig`].
+//! * **In**: files in PEM, or a directory to keep a self-signed certificate in; who vouches for clients. **Out**: a
+//!   [`TlsConfig`].
 //! * **Promises**: files that do not fit never take the place of what is in use. The self-signed one stays the same from start to start, so that a client may pin it; the key
 //!   can be read by its owner alone, which the process's umask sees to. **Limits**: none. **Panics**: never.
 //! * **Spec**: RFC 7468 (PEM), RFC 6125 (names), Postfix `smtpd_tls_cert_file`.
@@ -10,8 +11,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use rcgen::{CertificateParams, DnType, KeyPair};
-use smtp_server::{TlsConfig, TlsConfigError};
+use smtp_server::{Certificates, TlsConfig, TlsConfigError};
 
+use crate::client_certificates::ClientAuthorities;
 use crate::failure::Failure;
 
 /// A certificate in use, and the files that it came from.
@@ -19,16 +21,26 @@ pub(crate) struct Certificate {
     config: TlsConfig,
     chain: PathBuf,
     key: PathBuf,
+    authorities: Option<ClientAuthorities>,
 }
 
 impl Certificate {
-    /// From a chain and a key in PEM.
-    pub(crate) fn load(chain: PathBuf, key: PathBuf) -> Result<Self, Failure> {
-        Ok(Self { config: from_files(&chain, &key)?, chain, key })
+    /// From a chain and a key in PEM; clients are asked for a certificate if there are authorities for them.
+    pub(crate) fn load(
+        chain: PathBuf,
+        key: PathBuf,
+        authorities: Option<ClientAuthorities>,
+    ) -> Result<Self, Failure> {
+        let config = from_files(&chain, &key, authorities.as_ref())?;
+        Ok(Self { config, chain, key, authorities })
     }
 
     /// The one kept in `data`, which no authority vouches for, made if there is none for `host_name`.
-    pub(crate) fn self_signed(data: &Path, host_name: &str) -> Result<Self, Failure> {
+    pub(crate) fn self_signed(
+        data: &Path,
+        host_name: &str,
+        authorities: Option<ClientAuthorities>,
+    ) -> Result<Self, Failure> {
         let directory = data.join("tls");
         let certificate = directory.join(format!("{host_name}.crt"));
         let key = directory.join(format!("{host_name}.key"));
@@ -40,7 +52,7 @@ impl Certificate {
                 ))
             })?;
         }
-        Self::load(certificate, key)
+        Self::load(certificate, key, authorities)
     }
 
     /// What the server is given; it changes with [`reload`](Self::reload).
@@ -55,18 +67,35 @@ impl Certificate {
 
     /// Reads the files again; what was in use stays in use if they do not fit.
     pub(crate) fn reload(&self) -> Result<(), Failure> {
-        self.config.replace(&from_files(&self.chain, &self.key)?);
+        self.config.replace(&from_files(&self.chain, &self.key, self.authorities.as_ref())?);
         Ok(())
     }
 }
 
-fn from_files(chain: &Path, key: &Path) -> Result<TlsConfig, Failure> {
+fn from_files(
+    chain: &Path,
+    key: &Path,
+    authorities: Option<&ClientAuthorities>,
+) -> Result<TlsConfig, Failure> {
     let read = |path: &Path| {
         fs::read(path).map_err(|error| {
             Failure::unreadable(format!("cannot read {}: {error}", path.display()))
         })
     };
-    TlsConfig::from_pem(&read(chain)?, &read(key)?).map_err(|error| match error {
+    let certificates = Certificates::from_pem(&read(chain)?, &read(key)?);
+    let config = match authorities {
+        None => certificates.and_then(TlsConfig::new),
+        Some(ClientAuthorities { file, wanted }) => {
+            let pem = read(file)?;
+            certificates.and_then(|all| TlsConfig::with_client_certificates(all, &pem, *wanted))
+        }
+    };
+    config.map_err(|error| match error {
+        TlsConfigError::Authorities => {
+            let file = authorities.map(|authorities| authorities.file.display().to_string());
+            let file = file.unwrap_or_default();
+            Failure::unreadable(format!("{file} holds no certificate of an authority in PEM"))
+        }
         TlsConfigError::Certificate => {
             Failure::unreadable(format!("{} holds no certificate in PEM", chain.display()))
         }
@@ -116,20 +145,20 @@ mod tests {
     #[test]
     fn a_self_signed_certificate_is_kept() {
         let data = tempfile::tempdir().unwrap();
-        let first = Certificate::self_signed(data.path(), "mx.example.org").unwrap();
+        let first = Certificate::self_signed(data.path(), "mx.example.org", None).unwrap();
         let kept = fs::read(first.chain()).unwrap();
-        let second = Certificate::self_signed(data.path(), "mx.example.org").unwrap();
+        let second = Certificate::self_signed(data.path(), "mx.example.org", None).unwrap();
         assert_eq!(fs::read(second.chain()).unwrap(), kept);
-        let other = Certificate::self_signed(data.path(), "mx.example.net").unwrap();
+        let other = Certificate::self_signed(data.path(), "mx.example.net", None).unwrap();
         assert_ne!(fs::read(other.chain()).unwrap(), kept);
     }
 
     #[test]
     fn a_pair_that_lost_a_half_is_made_anew() {
         let data = tempfile::tempdir().unwrap();
-        let first = Certificate::self_signed(data.path(), "mx.example.org").unwrap();
+        let first = Certificate::self_signed(data.path(), "mx.example.org", None).unwrap();
         fs::remove_file(first.chain().with_extension("key")).unwrap();
-        assert!(Certificate::self_signed(data.path(), "mx.example.org").is_ok());
+        assert!(Certificate::self_signed(data.path(), "mx.example.org", None).is_ok());
     }
 
     #[test]
@@ -152,7 +181,7 @@ mod tests {
             ("missing", "key", Some("(66)")),
         ] {
             let code =
-                from_files(&path(chain), &path(key)).err().map(|failure| failure.to_string());
+                from_files(&path(chain), &path(key), None).err().map(|failure| failure.to_string());
             assert_eq!(
                 code.as_deref().map(|text| &text[text.len() - 4..]),
                 expected,

@@ -24,6 +24,7 @@ mod mutt;
 mod nodemailer;
 mod openssl;
 mod postfix;
+mod prometheus;
 mod reload;
 mod s_nail;
 mod sasl;

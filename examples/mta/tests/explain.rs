@@ -135,7 +135,7 @@ fn a_wrong_question_is_64() {
     for (words, part) in [
         (&["explain"][..], "say to whom with to=ADDRESS"),
         (&["explain", "to=v"], "to: 'v'"),
-        (&["explain", "sender=a@b.test"], "none of client="),
+        (&["explain", "sender=a@b.test"], "none of service="),
         (&["explain", "--unknown"], "--unknown"),
         (&["explain", "to=v@b.test", "-o", "smtpd_relay_restrictions=permit"], "everybody"),
         (&["explain", "to=v@b.test", "-o", "mynetworks=10.0.0.0/8 !10.0.0.1"], "in front of"),

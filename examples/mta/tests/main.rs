@@ -3,12 +3,15 @@
 
 mod client;
 mod harness;
+mod name_server;
 
 mod accounts;
+mod client_certificates;
 mod exit_codes;
 mod explain;
 mod hostile;
 mod listening;
+mod message_checks;
 mod metrics;
 mod parameters;
 mod passwd;

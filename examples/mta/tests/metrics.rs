@@ -23,6 +23,11 @@ fn ask(address: SocketAddr, request: &str) -> (String, String) {
     (head.to_owned(), body.to_owned())
 }
 
+/// All metrics.
+pub(crate) fn body(mta: &Mta) -> String {
+    ask(address(mta), "GET /metrics").1
+}
+
 #[test]
 fn every_decision_is_counted() {
     let list = "smtpd_sender_restrictions=check_sender_access inline:{ {spam.test = REJECT} }, \

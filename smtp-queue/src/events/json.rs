@@ -126,7 +126,7 @@ where
     fn on_event(&self, event: &Event<'_>, info: &SessionInfo) {
         let Some((name, mut fields)) = session_event(event) else { return };
         fields["client"] = info.peer.ip().map(|ip| ip.to_string()).into();
-        fields["client_name"] = info.reverse_name.as_ref().map(|name| name.as_str()).into();
+        fields["client_name"] = info.client_name().map(|name| name.as_str()).into();
         fields["hello"] = info.hello.as_ref().map(|hello| hello.name.as_str()).into();
         fields["login"] = match (&info.identity, fields.get("login")) {
             (Some(identity), None) => identity.authcid.as_str().into(),

@@ -77,7 +77,7 @@ pub(super) fn write<F: Fn(&LogLine<'_>) + Send + Sync + 'static>(
 
 /// `name[address]`
 fn client(info: &SessionInfo) -> String {
-    let name = info.reverse_name.as_ref().map_or("unknown", |name| name.as_str());
+    let name = info.client_name().map_or("unknown", |name| name.as_str());
     let address = info.peer.ip().map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
     format!("{name}[{address}]")
 }

@@ -25,6 +25,10 @@ pub enum AccessAction {
     Dunno,
     /// Refuse.
     Reject(Rejection),
+    /// Refuse in the end, if nothing else does (Postfix's `DEFER_IF_PERMIT`).
+    DeferIfPermit(Rejection),
+    /// If a later table of this stage refuses for good, refuse with this in its place (Postfix's `DEFER_IF_REJECT`).
+    DeferIfReject(Rejection),
     /// Accept the message and deliver it nowhere, with a remark for the log. This stage asks no further table.
     Discard(String),
     /// Put a field on top of the message.
@@ -67,8 +71,7 @@ impl AccessAction {
 
     /// A right-hand side of Postfix's access(5). An action's name is known in upper and lower case.
     ///
-    /// Restrictions and their classes (`reject_unauth_destination`) are no actions here, and neither are
-    /// `DEFER_IF_REJECT` and `DEFER_IF_PERMIT`, which speak of restrictions.
+    /// Restrictions and their classes (`reject_unauth_destination`) are no actions here.
     ///
     /// # Errors
     /// [`ActionError`] for anything else.
@@ -86,6 +89,8 @@ impl AccessAction {
                 let (code, text) = words.enhanced_code(EnhancedCode::new(4, 7, 1));
                 refusal(ReplyCode::MAILBOX_BUSY, code, text)
             }
+            "DEFER_IF_PERMIT" => Self::DeferIfPermit(words.deferral()),
+            "DEFER_IF_REJECT" => Self::DeferIfReject(words.deferral()),
             "DISCARD" => Self::Discard(argument.to_owned()),
             "HOLD" => Self::Hold(argument.to_owned()),
             "REDIRECT" => Self::Redirect(words.mailbox()?),
@@ -98,8 +103,8 @@ impl AccessAction {
             _ if words.is_number() => Self::Ok,
             verb => words.refusal(verb, EnhancedCode::new(5, 7, 1)).ok_or_else(|| {
                 words.at_verb(
-                    "OK, DUNNO, REJECT, DEFER, DISCARD, HOLD, REDIRECT, BCC, FILTER, PREPEND, WARN, INFO, or \
-                     a reply code from 400 to 599 and a text",
+                    "OK, DUNNO, REJECT, DEFER, DEFER_IF_PERMIT, DEFER_IF_REJECT, DISCARD, HOLD, REDIRECT, BCC, \
+                     FILTER, PREPEND, WARN, INFO, or a reply code from 400 to 599 and a text",
                 )
             })?,
         };
@@ -151,10 +156,17 @@ fn sendmail_error(text: &str, rest: &str) -> Result<AccessAction, ActionError> {
 }
 
 fn refusal(code: ReplyCode, enhanced: EnhancedCode, text: &str) -> AccessAction {
-    let text = if text.is_empty() { "Access denied" } else { text };
+    AccessAction::Reject(rejection(
+        code,
+        enhanced,
+        if text.is_empty() { "Access denied" } else { text },
+    ))
+}
+
+fn rejection(code: ReplyCode, enhanced: EnhancedCode, text: &str) -> Rejection {
     let reply = Reply::new(code, Some(enhanced), text.to_owned());
-    // Which both callers made sure of: a code that is no refusal never gets here.
-    AccessAction::Reject(Rejection::from_reply(reply).unwrap_or_else(Rejection::local_error))
+    // Which all callers made sure of: a code that is no refusal never gets here.
+    Rejection::from_reply(reply).unwrap_or_else(Rejection::local_error)
 }
 
 /// A right-hand side: a word, and what follows it.
@@ -183,6 +195,13 @@ impl<'a> Words<'a> {
         let code = verb.parse().ok().filter(|_| is_code).and_then(ReplyCode::new)?;
         let (enhanced, text) = self.enhanced_code(default);
         (!self.argument.is_empty()).then(|| refusal(code, enhanced, text))
+    }
+
+    /// What to say later, as `4.7.1 text`.
+    fn deferral(&self) -> Rejection {
+        let (enhanced, text) = self.enhanced_code(EnhancedCode::new(4, 7, 1));
+        let text = if text.is_empty() { "Service unavailable" } else { text };
+        rejection(ReplyCode::MAILBOX_BUSY, enhanced, text)
     }
 
     /// The enhanced code at the start of the argument, and the text behind it. [`Reply`] sees to its class.

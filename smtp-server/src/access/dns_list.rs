@@ -12,7 +12,7 @@ use std::ops::RangeInclusive;
 
 use smtp_proto::Domain;
 
-use crate::dns::Dns;
+use crate::dns::{Dns, DnsError};
 
 /// Characters of a list's reason that reach the client.
 const REASON_CHARS_MAX: usize = 200;
@@ -84,21 +84,26 @@ impl DnsList {
         is_answer(answer) && self.filter.as_ref().is_none_or(passes)
     }
 
-    /// Whether `subject` is listed. `never_listed` is what the list must not list.
-    pub(super) async fn lists(&self, dns: &Dns, subject: &str, never_listed: &str) -> bool {
-        let answers = self.ask(dns, subject).await;
+    /// Whether `subject` is listed. `never_listed` is what the list must not list. An error if there is no answer.
+    pub(super) async fn lists(
+        &self,
+        dns: &Dns,
+        subject: &str,
+        never_listed: &str,
+    ) -> Result<bool, DnsError> {
+        let answers = self.ask(dns, subject).await?;
         if let Some(strange) = answers.iter().find(|answer| !is_answer(**answer)) {
             warn(&self.domain, &format!("it answers {strange}"));
-            return false;
+            return Ok(false);
         }
         if !answers.into_iter().any(|answer| self.counts(answer)) {
-            return false;
+            return Ok(false);
         }
-        let wildcard = !self.ask(dns, never_listed).await.is_empty();
+        let wildcard = self.ask(dns, never_listed).await.is_ok_and(|answers| !answers.is_empty());
         if wildcard {
             warn(&self.domain, "it lists everything");
         }
-        !wildcard
+        Ok(!wildcard)
     }
 
     /// What the list says of `subject`, as one line.
@@ -108,9 +113,12 @@ impl DnsList {
         Some(texts.into_iter().next()?.chars().take(REASON_CHARS_MAX).map(printable).collect())
     }
 
-    async fn ask(&self, dns: &Dns, subject: &str) -> Vec<Ipv4Addr> {
+    async fn ask(&self, dns: &Dns, subject: &str) -> Result<Vec<Ipv4Addr>, DnsError> {
         let question = format!("{subject}.{}", self.domain);
-        dns.ipv4_addresses(&question).await.unwrap_or_default()
+        match dns.ipv4_addresses(&question).await {
+            Err(error) if error.is_definite() => Ok(Vec::new()),
+            answer => answer,
+        }
     }
 }
 

@@ -101,7 +101,7 @@ impl Subject<'_> {
     pub(super) async fn judge(&self, dns: &Dns, lists: &[DnsList]) -> Verdict {
         let asked = lists.iter().map(|list| list.lists(dns, self.asked, self.never_listed));
         let hits = join_all(asked).await;
-        match lists.iter().zip(hits).find(|(_, hit)| *hit) {
+        match lists.iter().zip(hits).find(|(_, hit)| *hit == Ok(true)) {
             Some((list, _)) => self.refuse(list, list.reason(dns, self.asked).await).into(),
             None => Verdict::Accept,
         }

@@ -3,7 +3,8 @@
 //! * **In**: a stage's facts. **Out**: the verdict of the first entry that decides.
 //! * **Promises**: within a table the most specific key wins, and an entry that says [`Dunno`](AccessAction::Dunno) hides
 //!   the less specific ones; tables of a stage are asked in order; `Ok` and `Discard` end this stage's tables and
-//!   nothing else. A table that cannot be asked is a 451, never a pass.
+//!   nothing else. What was deferred takes the place of a later refusal for good, or of the permission, as its entry
+//!   says. A table that cannot be asked is a 451, never a pass.
 //! * **Limits**: one look-up per key of the ladder. **Panics**: never. **Spec**: Postfix access(5).
 
 use std::sync::Arc;
@@ -114,14 +115,19 @@ impl AccessMaps {
         info: &SessionInfo,
     ) -> Result<Effects, Rejection> {
         let mut effects = Effects::default();
+        let mut if_reject = None;
         for (_, map) in self.maps.iter().filter(|(kind, _)| *kind == stage.kind()) {
             match ask(map.as_ref(), &self.ladder, stage, info).await? {
                 Answer::GoesOn(more) => effects.merge(more),
+                Answer::DefersIfRefused(rejection) => if_reject = if_reject.or(Some(rejection)),
                 Answer::Ends(more) => {
                     effects.merge(more);
                     return Ok(effects);
                 }
-                Answer::Refuses(rejection) => return Err(with_notes(rejection, &effects.notes)),
+                Answer::Refuses(rejection) => {
+                    let rejection = softened(rejection, &mut if_reject);
+                    return Err(with_notes(rejection, &effects.notes));
+                }
             }
         }
         Ok(effects)
@@ -135,6 +141,31 @@ pub(crate) enum Answer {
     /// No other one is asked at this stage.
     Ends(Effects),
     Refuses(Rejection),
+    /// As the first, but a later refusal for good becomes this one.
+    DefersIfRefused(Rejection),
+}
+
+impl Answer {
+    /// The same, with another wording of whatever it refuses with, now or later.
+    pub(crate) fn map_rejection(self, word: impl FnOnce(Rejection) -> Rejection) -> Self {
+        match self {
+            Self::Refuses(rejection) => Self::Refuses(word(rejection)),
+            Self::DefersIfRefused(rejection) => Self::DefersIfRefused(word(rejection)),
+            Self::GoesOn(effects) => {
+                let deferral = effects.deferral.map(|deferral| Box::new(word(*deferral)));
+                Self::GoesOn(Effects { deferral, ..effects })
+            }
+            Self::Ends(_) => self,
+        }
+    }
+}
+
+/// The refusal, or what was remembered to take its place (Postfix's `defer_if_reject`).
+pub(super) fn softened(rejection: Rejection, if_reject: &mut Option<Rejection>) -> Rejection {
+    match if_reject.take() {
+        Some(deferral) if rejection.is_permanent() => deferral,
+        _ => rejection,
+    }
 }
 
 /// What one table says at a stage.
@@ -155,12 +186,11 @@ pub(crate) async fn ask(
         let Some((key, action)) = first_entry(map, &keys).await? else { continue };
         info.note(|| format!("access table ({:?}): the entry for {key} counts", stage.kind()));
         match Answer::from(action) {
-            Answer::Refuses(rejection) => {
-                return Ok(Answer::Refuses(fit(rejection, stage.kind(), style)));
-            }
             // For Postfix, which has one group, this is the table's last word.
             Answer::GoesOn(effects) if effects.is_empty() => {}
-            answer => return Ok(answer),
+            answer => {
+                return Ok(answer.map_rejection(|rejection| fit(rejection, stage.kind(), style)));
+            }
         }
     }
     Ok(Answer::GoesOn(Effects::default()))
@@ -173,6 +203,7 @@ impl From<AccessAction> for Answer {
             AccessAction::Ok | AccessAction::Relay => Self::Ends(effects),
             AccessAction::Discard(text) => Self::Ends(discarded(effects, text)),
             AccessAction::Reject(rejection) => Self::Refuses(rejection),
+            AccessAction::DeferIfReject(rejection) => Self::DefersIfRefused(rejection),
             other => Self::GoesOn(with_action(effects, other)),
         }
     }
@@ -243,6 +274,8 @@ impl From<AccessAction> for Verdict {
         match Answer::from(action) {
             Answer::Refuses(rejection) => Self::Reject(rejection),
             Answer::GoesOn(effects) | Answer::Ends(effects) => Self::with(effects),
+            // Nothing follows that could refuse.
+            Answer::DefersIfRefused(_) => Self::Accept,
         }
     }
 }
@@ -261,6 +294,7 @@ fn with_action(effects: Effects, action: AccessAction) -> Effects {
         AccessAction::Bcc(mailbox) => effects.bcc(mailbox),
         AccessAction::Filter(route) => effects.filter(route),
         AccessAction::Note(note) => effects.note(note),
+        AccessAction::DeferIfPermit(rejection) => effects.defer_if_permit(rejection),
         _ => effects,
     }
 }

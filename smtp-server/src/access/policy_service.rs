@@ -174,18 +174,12 @@ fn unusable(detail: String) -> Rejection {
         .with_detail(detail)
 }
 
-/// An action of access(5). What can only be said of a list of restrictions (`DEFER_IF_PERMIT`) is said of this one.
+/// An action of access(5).
 fn parse_action(text: &str) -> Option<AccessAction> {
-    const DEFER_IF_PERMIT: &str = "DEFER_IF_PERMIT";
     if text.contains(char::is_control) {
         return None;
     }
-    match text.split_at_checked(DEFER_IF_PERMIT.len()) {
-        Some((verb, text)) if verb.eq_ignore_ascii_case(DEFER_IF_PERMIT) => {
-            Some(AccessAction::defer(text.trim()))
-        }
-        _ => AccessAction::parse(text).ok(),
-    }
+    AccessAction::parse(text).ok()
 }
 
 /// All attributes that this server knows of; the others are left out, as the protocol allows.

@@ -5,8 +5,9 @@
 //!   one that refuses ends all; a list that comes to its end permits. **None grants relaying**: that is for the
 //!   [`RelayPolicy`](crate::hooks::RelayPolicy) alone. A word that is unknown, or speaks of what is not known at its
 //!   list, is an error before the first connection. Replies have Postfix's codes and texts.
-//! * **Limits**: one look-up per word. What Postfix would only defer if nothing else refused (`defer_if_permit`: a DNS
-//!   that does not answer) is deferred at once. Words about hosts (their address, their name, HELO) leave users alone:
+//!   A DNS that does not answer defers only whom no later word refuses or permits, as
+//!   [`Effects::defer_if_permit`] says.
+//! * **Limits**: one look-up per word. Words about hosts (their address, their name, HELO) leave users alone:
 //!   whoever logged in, and all clients of the services for users. **Panics**: never.
 //! * **Spec**: Postfix postconf(5), `smtpd_client_restrictions` to `smtpd_end_of_data_restrictions`,
 //!   `SMTPD_ACCESS_README`.
@@ -23,7 +24,7 @@ use async_trait::async_trait;
 
 use self::check::Check;
 use self::facts::Facts;
-use super::maps::{Answer, with_notes};
+use super::maps::{Answer, softened, with_notes};
 use super::{AccessTable, ClientHost, SenderOwners};
 use crate::dns::Dns;
 use crate::error::ConfigError;
@@ -109,11 +110,32 @@ impl Restrictions {
         info: &SessionInfo,
     ) -> Result<Effects, Rejection> {
         let mut effects = Effects::default();
+        let mut if_reject = None;
         for Restriction { text, check, warns } in list {
+            // Whatever follows, this is deferred.
+            if if_reject.is_some() && effects.deferral.is_some() {
+                break;
+            }
             let facts = Facts { stage, info, parameters: &self.parameters };
             let refused = match check.answer(&facts).await {
+                Ok(Answer::GoesOn(Effects { deferral: Some(deferral), .. })) if *warns => *deferral,
                 Ok(Answer::GoesOn(more)) => {
+                    if more.deferral.is_some() {
+                        info.note(|| {
+                            format!(
+                                "{:?} restrictions: {text} defers if nothing refuses",
+                                stage.kind()
+                            )
+                        });
+                    }
                     effects.merge(more);
+                    continue;
+                }
+                Ok(Answer::DefersIfRefused(rejection)) => {
+                    info.note(|| {
+                        format!("{:?} restrictions: {text} defers if one refuses", stage.kind())
+                    });
+                    if_reject = if_reject.or(Some(rejection));
                     continue;
                 }
                 Ok(Answer::Ends(more)) => {
@@ -125,7 +147,7 @@ impl Restrictions {
             };
             if !warns {
                 info.note(|| format!("{:?} restrictions: {text} decides", stage.kind()));
-                return Err(with_notes(refused, &effects.notes));
+                return Err(with_notes(softened(refused, &mut if_reject), &effects.notes));
             }
             let warning = format!("warn_if_reject {text}: {}", refused.reply());
             info.note(|| warning.clone());

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use smtp_proto::{EtrnArgument, ForwardPath, RcptParams, Reply, ServiceExtension, replies};
 
+use super::deferral;
 use super::hook_clock::{self, Turn};
 use crate::config::{EvaluateAt, Timeouts};
 use crate::envelope::{Envelope, Recipient, RecipientClass};
@@ -152,6 +153,10 @@ impl Hooks {
         };
         let stage = Stage::Recipient { now, to, envelope };
         effects.merge(self.check(stage, info).await.into_result()?);
+        if let Some(rejection) = deferral::due(&mut effects, envelope, info) {
+            info.note(|| "nothing refuses, so what was deferred counts".to_owned());
+            return Err(rejection);
+        }
         let recipient = Recipient { path: to.clone(), params: params.clone(), class };
         let verify = async { self.delivery.verify(&recipient, info).await };
         let verdict = self.call(HookKind::Verify, info, verify).await?;
@@ -179,7 +184,9 @@ impl Hooks {
     /// Client, hello or sender at its own stage, unless RCPT is their place.
     async fn check_early(&self, stage: Stage<'_>, info: &SessionInfo) -> Verdict {
         match self.evaluate_at {
-            EvaluateAt::OwnStage => self.check(stage, info).await,
+            EvaluateAt::OwnStage => {
+                deferral::keep(self.check(stage, info).await, stage.kind(), info)
+            }
             EvaluateAt::Recipient => Verdict::Accept,
         }
     }
@@ -200,6 +207,7 @@ impl Hooks {
         let Some(access) = self.access_at(stage.kind()) else { return Verdict::Accept };
         let check = async { access.check(stage, info).await };
         let verdict = self.call(HookKind::Access, info, check).await;
+        let verdict = verdict.map(|verdict| deferral::apply(verdict, stage.kind()));
         if let Ok(verdict) = &verdict {
             info.note(|| {
                 format!("access control ({:?}): {}", stage.kind(), verdict_words(verdict))

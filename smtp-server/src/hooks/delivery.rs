@@ -6,6 +6,8 @@
 //!   answered with 451. **Limits**: the hook timeout while the client sends, the commit timeout after
 //!   the end. **Panics**: caught, 451. **Spec**: RFC 5321 4.2.5, 6.1.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use smtp_proto::EtrnArgument;
 
@@ -52,6 +54,30 @@ pub trait Delivery: Send + Sync + 'static {
         body: &mut Body<'_>,
         info: &SessionInfo,
     ) -> Delivered;
+}
+
+#[async_trait]
+impl<D: Delivery + ?Sized> Delivery for Arc<D> {
+    fn capabilities(&self) -> Capabilities {
+        (**self).capabilities()
+    }
+
+    async fn verify(&self, recipient: &Recipient, info: &SessionInfo) -> Verdict {
+        (**self).verify(recipient, info).await
+    }
+
+    async fn etrn(&self, argument: &EtrnArgument<'_>, info: &SessionInfo) -> EtrnAnswer {
+        (**self).etrn(argument, info).await
+    }
+
+    async fn deliver(
+        &self,
+        envelope: Envelope,
+        body: &mut Body<'_>,
+        info: &SessionInfo,
+    ) -> Delivered {
+        (**self).deliver(envelope, body, info).await
+    }
 }
 
 /// What a delivery honours; EHLO offers no more than that.

@@ -20,6 +20,7 @@ use crate::envelope::Envelope;
 use crate::header::HeaderField;
 use crate::hooks::{AccessControl, Stage, StageKind};
 use crate::info::SessionInfo;
+use crate::relay::Networks;
 use crate::verdict::{Effects, Rejection, Verdict};
 
 /// Checks SPF at MAIL and leaves a [`SpfOutcome`] in the transaction; refuses nobody unless told to.
@@ -41,13 +42,14 @@ use crate::verdict::{Effects, Rejection, Verdict};
 pub struct Spf {
     dns: Dns,
     required: bool,
+    exempt: Networks,
 }
 
 impl Spf {
     /// Asks `dns`.
     #[must_use]
     pub fn new(dns: Dns) -> Self {
-        Self { dns, required: false }
+        Self { dns, required: false, exempt: Networks::default() }
     }
 
     /// Hosts that may not send for the domain of either name are refused: `550 5.7.23`, or `451 4.7.24` if the DNS does
@@ -56,6 +58,17 @@ impl Spf {
     pub fn required(mut self) -> Self {
         self.required = true;
         self
+    }
+
+    /// Clients in these networks are not judged.
+    #[must_use]
+    pub fn exempt(mut self, networks: Networks) -> Self {
+        self.exempt = networks;
+        self
+    }
+
+    fn judges(&self, info: &SessionInfo) -> bool {
+        is_foreign_host(info) && self.exempt.network_of(&info.peer).is_none()
     }
 
     fn judge(&self, outcome: &SpfOutcome) -> Result<(), Rejection> {
@@ -80,7 +93,7 @@ impl AccessControl for Spf {
 
     async fn check(&self, stage: Stage<'_>, info: &SessionInfo) -> Verdict {
         let Stage::Sender { envelope, .. } = stage else { return Verdict::Accept };
-        let Some(ip) = info.peer.ip().filter(|_| is_foreign_host(info)) else {
+        let Some(ip) = info.peer.ip().filter(|_| self.judges(info)) else {
             return Verdict::Accept;
         };
         let outcome = outcome(&self.dns, ip, envelope, info).await;

@@ -24,6 +24,9 @@ use crate::verdict::{Rejection, RelayDecision};
 /// `To:example.net RELAY`, which is about what is below that domain, too. An entry without a tag is about both.
 ///
 /// Access control reads the same table for its refusals.
+///
+/// A table of one's own ([`AccessMap`]) cannot be asked whom it lets out altogether, so nothing finds out that it lets
+/// out everybody: that is for whoever writes it. `RelayRestrictions` checks the tables that it reads.
 #[derive(Clone)]
 pub struct AccessRelay {
     table: Arc<dyn AccessMap>,

@@ -5,7 +5,8 @@
 //!   nobody out, and a list that does not end by refusing are errors, so that no list can be written that relays for
 //!   everybody. A recipient of ours is local whoever is permitted. Names of clients and senders grant nothing, since
 //!   anybody can claim them.
-//! * **Limits**: one look-up per word. **Panics**: never.
+//! * **Limits**: one look-up per word. A table's `DEFER_IF_PERMIT` and `DEFER_IF_REJECT` defer at once here. **Panics**:
+//!   never.
 //! * **Spec**: Postfix postconf(5) `smtpd_relay_restrictions`, `smtpd_recipient_restrictions`.
 
 use std::borrow::Cow;
@@ -24,7 +25,7 @@ use crate::envelope::{Envelope, RelayReason};
 use crate::error::ConfigError;
 use crate::hooks::{RelayPolicy, Stage};
 use crate::info::SessionInfo;
-use crate::verdict::{Rejection, RelayDecision};
+use crate::verdict::{Effects, Rejection, RelayDecision};
 use crate::words::words;
 
 /// What the words of a list stand for.
@@ -245,8 +246,13 @@ async fn table_decision(
         Ok(Answer::Ends(_)) => {
             RelayDecision::Relay { because: RelayReason::Other(format!("{word} says OK").into()) }
         }
+        Ok(Answer::GoesOn(Effects { deferral: Some(rejection), .. })) => {
+            RelayDecision::Defer(*rejection)
+        }
         Ok(Answer::GoesOn(_)) => RelayDecision::Deny,
-        Ok(Answer::Refuses(rejection)) | Err(rejection) => RelayDecision::Defer(rejection),
+        Ok(Answer::Refuses(rejection) | Answer::DefersIfRefused(rejection)) | Err(rejection) => {
+            RelayDecision::Defer(rejection)
+        }
     }
 }
 

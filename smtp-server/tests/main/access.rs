@@ -5,6 +5,8 @@
 //!   Sendmail's cf/README.
 
 mod actions;
+#[cfg(feature = "dns")]
+mod deferral;
 mod files;
 mod handling;
 mod inline;

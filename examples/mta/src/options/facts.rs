@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 
+use smtp_server::Service;
 use smtp_server::proto::{ClientName, ForwardPath, ReversePath};
 
 use super::values::Wrong;
@@ -13,9 +14,12 @@ use super::values::Wrong;
 /// A session that did not happen.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
+    pub(crate) service: Service,
     pub(crate) client: Option<IpAddr>,
     pub(crate) helo: Option<ClientName<'static>>,
     pub(crate) login: Option<String>,
+    /// The SHA-256 fingerprint of the certificate that the client shows.
+    pub(crate) certificate: Option<String>,
     pub(crate) from: ReversePath<'static>,
     pub(crate) to: ForwardPath<'static>,
 }
@@ -23,24 +27,45 @@ pub(crate) struct Facts {
 impl Facts {
     /// Reads the words, the last of each name; `to=` must be among them.
     pub(crate) fn parse(words: &[String]) -> Result<Self, Wrong> {
-        let (mut client, mut helo, mut login) = (None, None, None);
+        let mut service = Service::Smtp;
+        let (mut client, mut helo, mut login, mut certificate) = (None, None, None, None);
         let (mut from, mut to) = (ReversePath::Null, None);
         for word in words {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
             match name {
+                "service" => service = service_named(value)?,
                 "client" => client = Some(address(value)?),
                 "helo" => helo = Some(client_name(value)?),
                 "login" => login = Some(value.to_owned()),
+                "certificate" => certificate = Some(fingerprint(value)?),
                 "from" => from = reverse_path(value)?,
                 "to" => to = Some(forward_path(value)?),
                 _ => {
-                    return Err(format!("'{word}' is none of client=, helo=, login=, from=, to="));
+                    return Err(format!(
+                        "'{word}' is none of service=, client=, helo=, login=, certificate=, from=, to="
+                    ));
                 }
             }
         }
         let to = to.ok_or("say to whom with to=ADDRESS")?;
-        Ok(Self { client, helo, login, from, to })
+        Ok(Self { service, client, helo, login, certificate, from, to })
     }
+}
+
+fn service_named(value: &str) -> Result<Service, Wrong> {
+    let all = [Service::Smtp, Service::Submission, Service::Submissions, Service::Lmtp];
+    all.into_iter()
+        .find(|service| service.as_str() == value)
+        .ok_or_else(|| format!("service: '{value}' is none of smtp, submission, submissions, lmtp"))
+}
+
+/// In lower case and without colons, as certificates have it.
+fn fingerprint(value: &str) -> Result<String, Wrong> {
+    let digits = value.replace(':', "").to_ascii_lowercase();
+    let is_sha256 = digits.len() == 64 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    is_sha256.then_some(digits).ok_or_else(|| {
+        format!("certificate: '{value}' is no SHA-256 fingerprint, 64 hexadecimal digits")
+    })
 }
 
 fn address(value: &str) -> Result<IpAddr, Wrong> {
@@ -99,8 +124,10 @@ mod tests {
             (&["to="], "to: ''"),
             (&["to=v@ext.test@b.test"], "to: 'v@ext.test@b.test'"),
             (&["from=a", "to=a@b.test"], "from: 'a'"),
-            (&["sender=a@b.test"], "none of client="),
-            (&["kim@example.org"], "none of client="),
+            (&["service=pop3", "to=a@b.test"], "'pop3' is none of smtp"),
+            (&["certificate=ab:cd", "to=a@b.test"], "64 hexadecimal digits"),
+            (&["sender=a@b.test"], "none of service="),
+            (&["kim@example.org"], "none of service="),
         ] {
             let message = parse(words).expect_err("wrong");
             assert!(message.contains(part), "{words:?}: {message}");

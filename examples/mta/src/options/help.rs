@@ -16,8 +16,9 @@ usage: mta [--data DIR] [--smtp ADDR] [--submission ADDR] [--submissions ADDR] [
        mta passwd [--scram] FILE USER
                             store a password, which is read from standard input; with --scram so that
                             clients need not send it, if all users of the file are stored so
-       mta explain [client=IP] [helo=NAME] [login=USER] [from=ADDRESS] to=ADDRESS [option]...
-                            say what --smtp would answer to a recipient, and which rule decides
+       mta explain [service=NAME] [client=IP] [helo=NAME] [login=USER] [certificate=SHA256]
+                   [from=ADDRESS] to=ADDRESS [option]...
+                            say what a service (smtp) would answer to a recipient, and which rule decides
 
   --data DIR           where everything is kept (./mta-data)
   --smtp ADDR          mail from other hosts (127.0.0.1:2525)

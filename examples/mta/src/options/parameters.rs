@@ -16,6 +16,7 @@ use outbound::OutboundParameters;
 use super::values::{self, Wrong};
 use crate::delivery::LocalTransport;
 use crate::failure::Failure;
+use crate::message_checks::MessageAuthentication;
 use crate::recipients::RecipientMaps;
 use crate::settings::names;
 use crate::signing::KeyFile;
@@ -58,6 +59,7 @@ pub(crate) struct Parameters {
     pub(crate) smtpd_sasl_type_is_dovecot: bool,
     pub(crate) smtpd_sasl_path: Option<PathBuf>,
     pub(crate) dkim_keys: Vec<KeyFile>,
+    pub(crate) message_authentication: MessageAuthentication,
     /// Networks in CIDR form, not yet read.
     pub(crate) smtpd_authorized_xclient_hosts: String,
     /// The same.
@@ -67,6 +69,10 @@ pub(crate) struct Parameters {
     pub(crate) smtpd_client_connection_count_limit: Option<usize>,
     pub(crate) smtpd_tls_cert_file: Option<PathBuf>,
     pub(crate) smtpd_tls_key_file: Option<PathBuf>,
+    pub(crate) smtpd_tls_ca_file: Option<PathBuf>,
+    pub(crate) smtpd_tls_ask_ccert: bool,
+    pub(crate) smtpd_tls_req_ccert: bool,
+    pub(crate) relay_clientcerts: Option<PathBuf>,
     pub(crate) smtpd_tls_auth_only: bool,
     pub(crate) smtpd_forbid_bare_newline: BareNewline,
     pub(crate) strict_rfc821_envelopes: bool,
@@ -208,7 +214,7 @@ static TABLE: &[Parameter] = &[
     },
     Parameter {
         name: "smtpd_client_auth_rate_limit",
-        meaning: "failed logins of one client in a minute (0)",
+        meaning: "failed logins of one client in a minute; Postfix counts the others, too (0)",
         set: |all, value| {
             values::limit(value).map(|limit| all.smtpd_client_auth_rate_limit = limit)
         },
@@ -255,6 +261,15 @@ static TABLE: &[Parameter] = &[
         },
     },
     Parameter {
+        name: "message_authentication",
+        meaning: "SPF, DKIM, DMARC and ARC of what other hosts send: none; add: checked, told in \
+                  Authentication-Results and sealed with the first of dkim_keys; reject: also refused if DMARC asks \
+                  for it; not of Postfix (none)",
+        set: |all, value| {
+            MessageAuthentication::parse(value).map(|wanted| all.message_authentication = wanted)
+        },
+    },
+    Parameter {
         name: "smtpd_authorized_xclient_hosts",
         meaning: "networks of proxies, which may claim any client and any login (none)",
         set: |all, value| {
@@ -296,6 +311,27 @@ static TABLE: &[Parameter] = &[
         name: "smtpd_tls_key_file",
         meaning: "its private key in PEM",
         set: |all, value| values::path(value).map(|path| all.smtpd_tls_key_file = path),
+    },
+    Parameter {
+        name: "smtpd_tls_CAfile",
+        meaning: "authorities in PEM that vouch for certificates of clients (none)",
+        set: |all, value| values::path(value).map(|path| all.smtpd_tls_ca_file = path),
+    },
+    Parameter {
+        name: "smtpd_tls_ask_ccert",
+        meaning: "yes: clients are asked for a certificate; one that nobody vouches for ends TLS (no)",
+        set: |all, value| values::yes_or_no(value).map(|yes| all.smtpd_tls_ask_ccert = yes),
+    },
+    Parameter {
+        name: "smtpd_tls_req_ccert",
+        meaning: "yes: clients without a certificate get no TLS, on any service (no)",
+        set: |all, value| values::yes_or_no(value).map(|yes| all.smtpd_tls_req_ccert = yes),
+    },
+    Parameter {
+        name: "relay_clientcerts",
+        meaning: "texthash:FILE, the SHA-256 fingerprint of a certificate first on each line: whom \
+                  permit_tls_clientcerts means (none)",
+        set: |all, value| values::text_table(value).map(|file| all.relay_clientcerts = file),
     },
     Parameter {
         name: "smtpd_tls_auth_only",
@@ -360,6 +396,7 @@ impl Default for Parameters {
             smtpd_sasl_type_is_dovecot: false,
             smtpd_sasl_path: None,
             dkim_keys: Vec::new(),
+            message_authentication: MessageAuthentication::None,
             smtpd_authorized_xclient_hosts: String::new(),
             smtpd_authorized_xforward_hosts: String::new(),
             message_size_limit: limits.message_bytes_max,
@@ -367,6 +404,10 @@ impl Default for Parameters {
             smtpd_client_connection_count_limit: limits.connections_per_client_max,
             smtpd_tls_cert_file: None,
             smtpd_tls_key_file: None,
+            smtpd_tls_ca_file: None,
+            smtpd_tls_ask_ccert: false,
+            smtpd_tls_req_ccert: false,
+            relay_clientcerts: None,
             smtpd_tls_auth_only: true,
             smtpd_forbid_bare_newline: BareNewline::default(),
             strict_rfc821_envelopes: false,
@@ -512,6 +553,8 @@ mod tests {
             ("smtpd_sender_login_maps=/etc/x", "texthash:FILE"),
             ("smtpd_sender_login_maps=hash:/etc/x", "texthash:FILE"),
             ("smtpd_sasl_type=cyrus", "dovecot"),
+            ("message_authentication=yes", "none of none, add, reject"),
+            ("relay_clientcerts=/etc/x", "texthash:FILE"),
             ("dkim_keys=example.org", "DOMAIN:SELECTOR:FILE"),
             ("smtpd_client_message_rate_limit=x", "not a number"),
             ("myhostname=", "host name"),

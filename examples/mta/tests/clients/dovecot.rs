@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use super::sasl::{PASSWORD, Service};
 use super::{text, tool};
+use crate::harness::Mta;
 
 #[test]
 fn users_of_dovecot_log_in_with_its_mechanisms() {
@@ -36,6 +37,28 @@ fn users_of_dovecot_log_in_with_its_mechanisms() {
     }
     drop(dovecot);
     service.swaks("PLAIN", PASSWORD).expect_code(28).expect_said("454 4.7.0");
+}
+
+#[test]
+fn users_of_dovecot_log_in_to_mta() {
+    let dovecot = Process::start();
+    let path = format!("smtpd_sasl_path={}", text(&dovecot.socket()));
+    let options = ["smtpd_sasl_type=dovecot", &path, "smtpd_tls_auth_only=no"];
+    let options: Vec<&str> = options.iter().flat_map(|option| ["-o", option]).collect();
+    let mta = Mta::start(&options);
+    let log_in = |password: &str| {
+        let mut command = tool::installed("swaks");
+        command.args(["--server", &mta.submission().to_string(), "--ehlo", "client.example.org"]);
+        command.args(["--from", "kim@localhost", "--to", "kim@localhost", "--auth", "CRAM-MD5"]);
+        command.args(["--auth-user", "kim", "--auth-password", password]);
+        tool::run(&mut command)
+    };
+    log_in(PASSWORD).expect_code(0).expect_said("235 2.7.0");
+    assert_eq!(mta.messages("localhost", "kim").len(), 1);
+    log_in("not-it").expect_code(28).expect_said("535 5.7.8");
+    drop(dovecot);
+    log_in(PASSWORD).expect_code(28).expect_said("454 4.7.0");
+    assert_eq!(mta.messages("localhost", "kim").len(), 1);
 }
 
 /// Its master process.

@@ -32,6 +32,8 @@ pub(super) enum Check {
     PermitDestination,
     Reject,
     Defer,
+    DeferIfPermit,
+    DeferIfReject,
     RefuseForeignDestination {
         code: ReplyCode,
     },
@@ -96,19 +98,24 @@ impl Check {
                 let code = ReplyCode::MAILBOX_BUSY;
                 Answer::Refuses(facts.refuse(list, code, (4, 3, 2), "Try again later"))
             }
+            Self::DeferIfPermit => defers_if_permit(deferral(facts, "defer_if_permit requested")),
+            Self::DeferIfReject => {
+                Answer::DefersIfRefused(deferral(facts, "defer_if_reject requested"))
+            }
             Self::Table { about, table } => match facts.at(*about) {
                 Some(stage) => ask_table(table.as_ref(), *about, &stage, facts).await?,
                 None => goes_on(),
             },
             Self::Policy(service) => {
-                match Answer::from(service.action(&facts.stage, facts.info).await?) {
-                    Answer::Refuses(rejection) => Answer::Refuses(facts.worded(list, &rejection)),
-                    answer => answer,
-                }
+                let answer = Answer::from(service.action(&facts.stage, facts.info).await?);
+                answer.map_rejection(|rejection| facts.worded(list, &rejection))
             }
             Self::SenderLogin(rule) => check_login(*rule, facts).await?,
-            Self::PermitListed(dns, list) => ends(dns::lists_client(dns, list, facts).await),
-            Self::Dns(check) => refused(check.refusal(facts).await),
+            Self::PermitListed(dns, list) => match dns::lists_client(dns, list, facts).await {
+                Ok(listed) => ends(listed),
+                Err(deferral) => Answer::DefersIfRefused(deferral),
+            },
+            Self::Dns(check) => check.answer(facts).await.unwrap_or_else(goes_on),
             Self::InvalidHelo | Self::UnqualifiedHelo => refused(self.helo_refusal(facts)),
             Self::UnqualifiedAddress(about) => refused(address_refusal(*about, facts)),
             Self::MultiRecipientBounce => refused(bounce_refusal(facts)),
@@ -143,6 +150,14 @@ fn ends(applies: bool) -> Answer {
     if applies { Answer::Ends(Effects::default()) } else { goes_on() }
 }
 
+pub(super) fn defers_if_permit(rejection: Rejection) -> Answer {
+    Answer::GoesOn(Effects::default().defer_if_permit(rejection))
+}
+
+fn deferral(facts: &Facts<'_>, text: &str) -> Rejection {
+    facts.refuse(facts.stage.kind(), ReplyCode::MAILBOX_BUSY, (4, 7, 0), text)
+}
+
 fn refused(rejection: Option<Rejection>) -> Answer {
     rejection.map_or_else(goes_on, Answer::Refuses)
 }
@@ -172,13 +187,12 @@ async fn ask_table(
 ) -> Result<Answer, Rejection> {
     let ladder =
         Ladder { delimiters: facts.parameters.recipient_delimiter.clone(), ..Ladder::default() };
-    Ok(match maps::ask(table, &ladder, stage, facts.info).await? {
-        // Sendmail's texts stand as they are.
-        Answer::Refuses(rejection) if table.key_style() != KeyStyle::Sendmail => {
-            Answer::Refuses(facts.worded(about, &rejection))
-        }
-        answer => answer,
-    })
+    let answer = maps::ask(table, &ladder, stage, facts.info).await?;
+    // Sendmail's texts stand as they are.
+    if table.key_style() == KeyStyle::Sendmail {
+        return Ok(answer);
+    }
+    Ok(answer.map_rejection(|rejection| facts.worded(about, &rejection)))
 }
 
 /// The null reverse-path belongs to everybody; `<postmaster>` needs no domain.

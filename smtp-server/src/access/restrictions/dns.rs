@@ -1,17 +1,20 @@
 //! What a word asks the DNS.
 //!
-//! * **In**: [`Facts`]. **Out**: a refusal, if there is one. **Promises**: a list that does not answer lists nobody; any
-//!   other question without an answer costs the client another try. **Limits**: those of [`Dns`]. **Panics**: never.
+//! * **In**: [`Facts`]. **Out**: a refusal, if there is one, now or in the end. **Promises**: a list that does not answer
+//!   refuses nobody, and one that permits lets no other word refuse for good then; the name of a client is deferred at
+//!   once, every other question without an answer in the end. **Limits**: those of [`Dns`]. **Panics**: never.
 //! * **Spec**: Postfix postconf(5), smtpd(8) for codes and texts; RFC 5782; RFC 7505.
 
 use smtp_proto::{Domain, ReplyCode};
 
+use super::check::defers_if_permit;
 use super::facts::Facts;
 use crate::access::client_host::ClientHost;
 use crate::access::common::{is_foreign_host, refusal};
 use crate::access::dns_list::DnsList;
 use crate::access::dnsbl::{never_listed, reversed};
 use crate::access::mail_domains::{Route, route};
+use crate::access::maps::Answer;
 use crate::access::rhsbl::NEVER_LISTED;
 use crate::dns::Dns;
 use crate::hooks::StageKind;
@@ -56,17 +59,27 @@ impl DnsCheck {
         }
     }
 
-    pub(super) async fn refusal(&self, facts: &Facts<'_>) -> Option<Rejection> {
+    /// `None` if there is nothing against it.
+    pub(super) async fn answer(&self, facts: &Facts<'_>) -> Option<Answer> {
         match &self.question {
-            DnsQuestion::UnknownDomain(about) => self.domain_refusal(*about, facts).await,
+            DnsQuestion::UnknownDomain(about) => self.domain_answer(*about, facts).await,
+            // Users come from addresses and under names that no other host could have.
+            DnsQuestion::UnknownHelo if is_foreign_host(facts.info) => {
+                self.helo_answer(facts).await
+            }
+            DnsQuestion::UnknownHelo => None,
+            _ => self.refusal(facts).await.map(Answer::Refuses),
+        }
+    }
+
+    async fn refusal(&self, facts: &Facts<'_>) -> Option<Rejection> {
+        match &self.question {
             DnsQuestion::ListedDomain(about @ (StageKind::Sender | StageKind::Recipient), list) => {
                 self.list_refusal(list, address_subject(*about, facts)?).await
             }
-            // Users come from addresses and under names that no other host could have.
             _ if !is_foreign_host(facts.info) => None,
             DnsQuestion::UnknownClient => self.client_refusal(facts).await,
             DnsQuestion::UnknownReverseClient => self.reverse_refusal(facts).await,
-            DnsQuestion::UnknownHelo => self.helo_refusal(facts).await,
             DnsQuestion::ListedClient(list) => {
                 self.list_refusal(list, client_subject(facts)?).await
             }
@@ -85,12 +98,13 @@ impl DnsCheck {
                 };
                 self.list_refusal(list, name_subject("Unverified Client host", Some(name))?).await
             }
+            DnsQuestion::UnknownDomain(_) | DnsQuestion::UnknownHelo => None,
         }
     }
 
     async fn list_refusal(&self, list: &DnsList, subject: Subject) -> Option<Rejection> {
         let Subject { class, shown, asked, never_listed } = subject;
-        if !list.lists(&self.dns, &asked, never_listed).await {
+        if list.lists(&self.dns, &asked, never_listed).await != Ok(true) {
             return None;
         }
         let mut text =
@@ -117,7 +131,7 @@ impl DnsCheck {
         (!is_named).then(|| refusal(ReplyCode::MAILBOX_BUSY, (4, 7, 1), text))
     }
 
-    async fn helo_refusal(&self, facts: &Facts<'_>) -> Option<Rejection> {
+    async fn helo_answer(&self, facts: &Facts<'_>) -> Option<Answer> {
         let name = &facts.hello()?.name;
         if name.as_str().starts_with('[') {
             return None;
@@ -127,12 +141,14 @@ impl DnsCheck {
         let asked = ascii.as_deref().unwrap_or(name.as_str());
         let (addresses, exchanges) =
             tokio::join!(self.dns.addresses(asked), self.dns.mail_exchanges(asked));
-        let is_unknown = addresses.is_err() && exchanges.is_err();
+        let (Err(address), Err(exchange)) = (addresses, exchanges) else { return None };
         let code = ReplyCode::MAILBOX_BUSY;
-        is_unknown.then(|| facts.refuse(StageKind::Hello, code, (4, 7, 1), "Host not found"))
+        let rejection = facts.refuse(StageKind::Hello, code, (4, 7, 1), "Host not found");
+        let is_definite = address.is_definite() && exchange.is_definite();
+        Some(if is_definite { Answer::Refuses(rejection) } else { defers_if_permit(rejection) })
     }
 
-    async fn domain_refusal(&self, about: StageKind, facts: &Facts<'_>) -> Option<Rejection> {
+    async fn domain_answer(&self, about: StageKind, facts: &Facts<'_>) -> Option<Answer> {
         let is_sender = about == StageKind::Sender;
         let domain = match about {
             StageKind::Sender => facts.envelope()?.reverse_path.domain()?,
@@ -151,23 +167,34 @@ impl DnsCheck {
                 } else {
                     (ReplyCode::DOMAIN_TAKES_NO_MAIL, (5, 1, 10))
                 };
-                Some(facts.refuse(about, code, enhanced, &text))
+                Some(Answer::Refuses(facts.refuse(about, code, enhanced, &text)))
             }
-            Ok(Route::Unknown) | Err(_) => {
+            unknown => {
                 let enhanced = if is_sender { (4, 1, 8) } else { (4, 1, 2) };
                 let code = ReplyCode::MAILBOX_BUSY;
-                Some(facts.refuse(about, code, enhanced, "Domain not found"))
+                let rejection = facts.refuse(about, code, enhanced, "Domain not found");
+                let is_definite = unknown.is_ok();
+                Some(if is_definite {
+                    Answer::Refuses(rejection)
+                } else {
+                    defers_if_permit(rejection)
+                })
             }
         }
     }
 }
 
-/// Whether the client is on the list.
-pub(super) async fn lists_client(dns: &Dns, list: &DnsList, facts: &Facts<'_>) -> bool {
-    match client_subject(facts) {
-        Some(subject) => list.lists(dns, &subject.asked, subject.never_listed).await,
-        None => false,
-    }
+/// Whether the client is on the list; if the list does not answer, what to tell whoever is refused after all.
+pub(super) async fn lists_client(
+    dns: &Dns,
+    list: &DnsList,
+    facts: &Facts<'_>,
+) -> Result<bool, Rejection> {
+    let Some(subject) = client_subject(facts) else { return Ok(false) };
+    list.lists(dns, &subject.asked, subject.never_listed).await.map_err(|_| {
+        let text = format!("<{}>: Client host rejected: Service unavailable", subject.shown);
+        refusal(ReplyCode::MAILBOX_BUSY, (4, 7, 1), text)
+    })
 }
 
 fn client_subject(facts: &Facts<'_>) -> Option<Subject> {

@@ -48,10 +48,12 @@ const LIST: &str = "a DNS list, as zone.example or zone.example=127.0.0.[2;4..11
 const SERVICE: &str = "a policy service, as inet:HOST:PORT or unix:PATH";
 
 /// Every word but `warn_if_reject`.
-static WORDS: [Word; 42] = [
+static WORDS: [Word; 44] = [
     Word("permit", None, Plain(|_| Ok(Check::Permit))),
     Word("reject", None, Plain(|_| Ok(Check::Reject))),
     Word("defer", None, Plain(|_| Ok(Check::Defer))),
+    Word("defer_if_permit", None, Plain(|_| Ok(Check::DeferIfPermit))),
+    Word("defer_if_reject", None, Plain(|_| Ok(Check::DeferIfReject))),
     Word("permit_mynetworks", None, Plain(|_| Ok(Check::PermitNetworks))),
     Word("permit_sasl_authenticated", None, Plain(|_| Ok(Check::PermitAuthenticated))),
     Word("permit_tls_clientcerts", None, Plain(|_| Ok(Check::PermitCertificates { all: false }))),

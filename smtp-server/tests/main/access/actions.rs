@@ -28,7 +28,6 @@ fn what_is_no_action_of_access_5_says_what_was_expected() {
             ("4500 text", 1, "400 to 599"),
             ("550-text", 1, "400 to 599"),
             ("reject_unauth_destination", 1, "REJECT"),
-            ("DEFER_IF_PERMIT text", 1, "DEFER"),
             ("REDIRECT", 9, "user@domain"),
             ("REDIRECT kim", 10, "user@domain"),
             ("REDIRECT kim@", 10, "user@domain"),

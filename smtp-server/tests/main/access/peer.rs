@@ -79,6 +79,30 @@ fn a_real_postfix_says_the_same_of_each_restriction() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
+/// Several lists together.
+#[cfg(feature = "dns")]
+#[test]
+fn a_real_postfix_defers_the_same() {
+    use super::deferral::ROWS;
+    let stages = ["client", "helo", "sender", "recipient"];
+    let options: Vec<Vec<String>> = ROWS
+        .iter()
+        .map(|(lists, _)| {
+            let lists = stages.iter().zip(lists);
+            lists.map(|(stage, list)| format!("smtpd_{stage}_restrictions = {list}")).collect()
+        })
+        .collect();
+    let postfix = Postfix::start(&options);
+    let mut differences = Vec::new();
+    for (at, (lists, expected)) in ROWS.iter().enumerate() {
+        let got = postfix.answer_to(at, super::restrictions::NOTHING, false);
+        if got != *expected {
+            differences.push(format!("{lists:?}: {got:?}, not {expected:?}"));
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
 struct Postfix {
     process: Child,
     /// One for each service.

@@ -28,7 +28,8 @@ pub(super) struct Does {
     pub(super) to: &'static str,
 }
 
-const NOTHING: Does = Does { client: "", name: "", login: "", hello: "", from: "-", to: "" };
+pub(super) const NOTHING: Does =
+    Does { client: "", name: "", login: "", hello: "", from: "-", to: "" };
 
 const fn client(client: &'static str) -> Does {
     Does { client, ..NOTHING }
@@ -52,6 +53,9 @@ const fn login(login: &'static str, from: &'static str) -> Does {
 
 /// A list's stage, its words, what a client does, and the reply.
 pub(super) type Row = (StageKind, &'static str, Does, &'static str);
+
+const DEFERRED: &str =
+    "450 4.7.0 <nobody@local.test>: Recipient address rejected: defer_if_permit requested";
 
 pub(super) const MYNETWORKS: &str = "10.7.0.0/16";
 const OWNERS: [(&str, &str); 2] = [("kim@local.test", "kim"), ("lee@local.test", "lee")];
@@ -98,6 +102,48 @@ pub(super) const ROWS: &[Row] = &[
         "450 4.3.2 <nobody@local.test>: Recipient address rejected: Try again later",
     ),
     (Rcpt, "warn_if_reject reject, permit", NOTHING, "ok"),
+    // A deferral that waits for the others.
+    (Rcpt, "defer_if_permit, permit", NOTHING, DEFERRED),
+    (Rcpt, "defer_if_permit", NOTHING, DEFERRED),
+    (
+        Rcpt,
+        "defer_if_permit, reject",
+        NOTHING,
+        "554 5.7.1 <nobody@local.test>: Recipient address rejected: Access denied",
+    ),
+    (Rcpt, "defer_if_permit, defer_if_reject, reject", NOTHING, DEFERRED),
+    (
+        Rcpt,
+        "defer_if_reject, reject",
+        NOTHING,
+        "450 4.7.0 <nobody@local.test>: Recipient address rejected: defer_if_reject requested",
+    ),
+    (Rcpt, "defer_if_reject, warn_if_reject reject, permit", NOTHING, "ok"),
+    (
+        Rcpt,
+        "defer_if_reject, defer",
+        NOTHING,
+        "450 4.3.2 <nobody@local.test>: Recipient address rejected: Try again later",
+    ),
+    (Rcpt, "warn_if_reject defer_if_permit", NOTHING, "ok"),
+    (
+        Data,
+        "defer_if_permit",
+        NOTHING,
+        "450 4.7.0 <DATA>: Data command rejected: defer_if_permit requested",
+    ),
+    (
+        Rcpt,
+        "check_client_access inline:{ {203 = DEFER_IF_REJECT}, {10 = REJECT} } reject",
+        NOTHING,
+        "450 4.7.1 <unknown[203.0.113.9]>: Client host rejected: Service unavailable",
+    ),
+    (
+        Rcpt,
+        "check_recipient_access inline:{ {nobody@ = defer_if_permit 4.1.7 Later} } permit",
+        NOTHING,
+        "450 4.1.3 <nobody@local.test>: Recipient address rejected: Later",
+    ),
     (Rcpt, "permit_auth_destination, reject", NOTHING, "ok"),
     (Rcpt, "permit_auth_destination, reject", to("kim@relay.test"), "ok"),
     (Rcpt, "reject_unauth_destination", NOTHING, "ok"),
@@ -417,7 +463,11 @@ async fn verdict(access: &Restrictions, stage: StageKind, does: Does) -> Verdict
 async fn answer(access: &Restrictions, stage: StageKind, does: Does) -> String {
     match verdict(access, stage, does).await {
         Verdict::Reject(rejection) => super::refusal_line(&rejection),
-        _ => "ok".to_owned(),
+        // No other list refuses.
+        Verdict::AcceptWith(effects) => {
+            effects.deferral.map_or("ok".to_owned(), |deferral| super::refusal_line(&deferral))
+        }
+        Verdict::Accept => "ok".to_owned(),
     }
 }
 
@@ -452,15 +502,55 @@ async fn a_list_ends_alone_and_a_warning_refuses_nobody() {
     assert!(!access.checks(Helo) && access.checks(Client));
 }
 
-/// A DNS that does not answer costs another try, and a DNS list that does not, nothing.
+/// A DNS that does not answer decides nothing: who is refused otherwise stays refused, who is permitted tries again. A
+/// list of whom to refuse is left out, and without one of whom to permit nobody is refused for good.
 #[tokio::test]
 async fn a_dns_that_fails_defers() {
     let server = NameServer::start(Zone::default().failing("*.test").failing("test")).await;
-    let access = Restrictions::new(parameters(&server))
-        .with(Sender, "reject_rhsbl_sender bl.test, reject_unknown_sender_domain")
-        .unwrap();
-    let got = answer(&access, Sender, from("ann@good.test")).await;
-    assert!(got.starts_with("450 4.1.8 "), "{got}");
+    let parameters = parameters(&server);
+    for (stage, list, does, expected) in [
+        (Sender, "reject_rhsbl_sender bl.test", from("ann@good.test"), "ok"),
+        (
+            Sender,
+            "reject_unknown_sender_domain, permit",
+            from("ann@good.test"),
+            "450 4.1.8 <ann@good.test>: Sender address rejected: Domain not found",
+        ),
+        (
+            Sender,
+            "reject_unknown_sender_domain, reject",
+            from("ann@good.test"),
+            "554 5.7.1 <ann@good.test>: Sender address rejected: Access denied",
+        ),
+        (
+            Rcpt,
+            "reject_unknown_recipient_domain",
+            to("kim@good.test"),
+            "450 4.1.2 <kim@good.test>: Recipient address rejected: Domain not found",
+        ),
+        (
+            Helo,
+            "reject_unknown_helo_hostname, reject_rhsbl_helo bl.test",
+            hello("good.test"),
+            "450 4.7.1 <good.test>: Helo command rejected: Host not found",
+        ),
+        (
+            Helo,
+            "reject_unknown_helo_hostname, check_helo_access inline:{ {good.test = REJECT} }",
+            hello("good.test"),
+            "554 5.7.1 <good.test>: Helo command rejected: Access denied",
+        ),
+        (Client, "permit_dnswl_client bl.test", NOTHING, "ok"),
+        (
+            Client,
+            "permit_dnswl_client bl.test, reject",
+            NOTHING,
+            "450 4.7.1 <203.0.113.9>: Client host rejected: Service unavailable",
+        ),
+    ] {
+        let access = Restrictions::new(parameters.clone()).with(stage, list).unwrap();
+        assert_eq!(answer(&access, stage, does).await, expected, "{list}");
+    }
 }
 
 #[test]

@@ -123,7 +123,7 @@ fn j11_a_service_that_is_away_or_silent_is_a_451() {
 
 #[test]
 fn the_actions_of_a_service_are_done() {
-    let rows: [(&[u8], &str); 14] = [
+    let rows: [(&[u8], &str); 15] = [
         (b"action=DUNNO\n\n", "-"),
         (b"action=dunno\n\n", "-"),
         (b"action=OK\n\n", "-"),
@@ -132,7 +132,8 @@ fn the_actions_of_a_service_are_done() {
         (b"action=REJECT\n\n", "554 5.7.1 Access denied"),
         (b"action=REJECT go away\n\n", "554 5.7.1 go away"),
         (b"action=DEFER\n\n", "450 4.7.1 Access denied"),
-        (b"action=DEFER_IF_PERMIT Greylisted\n\n", "450 4.7.1 Greylisted"),
+        (b"action=DEFER_IF_PERMIT Greylisted\n\n", "450 4.7.1 Greylisted in the end"),
+        (b"action=DEFER_IF_REJECT Later\n\n", "-"),
         (b"action=450 4.2.0 Later\n\n", "450 4.2.0 Later"),
         (b"action=550 No\n\n", "550 5.7.1 No"),
         (b"action=450\n\n", "-"),

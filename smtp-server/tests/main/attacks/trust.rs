@@ -195,7 +195,7 @@ fn j04_nothing_of_the_proxy_is_left_but_tls() {
         "[\"10.0.0.1:40000\", \"198.51.100.25:25\"] None Some(10.0.0.1) false \
          | from proxy.test ([10.0.0.1]) by mx.test with ESMTPS",
         "[\"[2001:db8::9]:7\", \"203.0.113.1:587\"] Some(\"c.example\") Some(2001:db8::9) true \
-         | from said.example ([IPv6:2001:db8::9]) by mx.test with ESMTPSA",
+         | from said.example (c.example [IPv6:2001:db8::9]) by mx.test with ESMTPSA",
         "[\"[2001:db8::9]:7\", \"203.0.113.1:587\"] None Some(2001:db8::9) false \
          | from b.test ([IPv6:2001:db8::9]) by mx.test with SMTP",
         "[\"192.0.2.8:0\", \"203.0.113.1:587\"] None Some(192.0.2.8) false \
@@ -219,6 +219,6 @@ fn j04_starttls_after_xclient_keeps_the_client_and_no_login() {
     let expected = ["250 2.1.0", "554 5.7.1", "250 2.1.5", "250 2.0.0"];
     assert_eq!(codes(run.output.last().unwrap())[1..], expected);
     let expected = "[\"192.0.2.9:0\", \"198.51.100.25:25\"] Some(\"c.example\") Some(192.0.2.9) true \
-                    | from b.test ([192.0.2.9]) by mx.test with ESMTPS";
+                    | from b.test (c.example [192.0.2.9]) by mx.test with ESMTPS";
     assert_eq!(*facts.0.lock().unwrap(), [expected]);
 }

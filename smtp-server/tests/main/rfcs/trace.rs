@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use smtp_server::access::ClientHost;
 use smtp_server::delivery::Memory;
+use smtp_server::proto::{ClientName, Domain, ReversePath};
 use smtp_server::relay::Networks;
 use smtp_server::sasl::Passwords;
-use smtp_server::trace::{date, return_path};
-use smtp_server::{HeaderField, HeaderFieldError, Service, UnixMillis, proto::ReversePath};
+use smtp_server::trace::{date, received, return_path};
+use smtp_server::{
+    Envelope, HeaderField, HeaderFieldError, Hello, Peer, Service, SessionInfo, UnixMillis,
+};
 
 use crate::support::hooks::OneUser;
 use crate::support::pure::{self, Cuts, Turn};
@@ -77,6 +81,31 @@ fn with_tells_the_protocol_and_what_protected_it() {
 }
 
 // rows: 6531-3.7.3-a
+/// What the DNS says stands apart from what the client says of itself.
+#[test]
+fn a_name_stands_before_the_address_if_somebody_looked() {
+    let name = |name: &str| Domain::parse(name).unwrap().into_owned();
+    for (host, expected) in [
+        (None, "from said.example ([192.0.2.9])"),
+        (
+            Some(ClientHost::Confirmed(name("c.example"))),
+            "from said.example (c.example [192.0.2.9])",
+        ),
+        (Some(ClientHost::Claimed(name("c.example"))), "from said.example (unknown [192.0.2.9])"),
+        (Some(ClientHost::Unnamed), "from said.example (unknown [192.0.2.9])"),
+    ] {
+        let peer = Peer::new("192.0.2.9:1024".parse().unwrap(), "192.0.2.1:25".parse().unwrap());
+        let mut info = SessionInfo::new("mx.test", Service::Smtp, peer);
+        info.hello = Some(Hello { name: ClientName::new("said.example").unwrap(), extended: true });
+        if let Some(host) = host {
+            info.extensions.insert(host);
+        }
+        let envelope = Envelope::new(ReversePath::Null, UnixMillis(0));
+        let field = received(&info, &envelope, UnixMillis(0));
+        assert_eq!(field.value().split("\r\n").next(), Some(expected));
+    }
+}
+
 #[test]
 fn only_a_message_in_utf8_has_utf8_in_its_trace() {
     let way = |parameter| Way {

@@ -40,6 +40,9 @@ pub(crate) fn envelope(sender: &str, arrived: UnixMillis) -> Envelope {
 /// The reply to a refusal, or `-`.
 pub(crate) fn shown(verdict: Result<Effects, Rejection>) -> String {
     match verdict {
+        Ok(Effects { deferral: Some(rejection), .. }) => {
+            format!("{} in the end", rejection.reply())
+        }
         Ok(_) => "-".to_owned(),
         Err(rejection) => rejection.reply().to_string(),
     }
