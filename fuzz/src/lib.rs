@@ -20,6 +20,7 @@ mod data;
 mod line;
 mod reply;
 mod session;
+mod spool;
 
 pub use address::address;
 pub use command::command;
@@ -27,3 +28,4 @@ pub use data::data;
 pub use line::line;
 pub use reply::reply;
 pub use session::session;
+pub use spool::{spool_log, spool_text};

@@ -70,4 +70,14 @@ mod replay {
     fn session() {
         replay("session", smtp_fuzz::session);
     }
+
+    #[test]
+    fn spool_log() {
+        replay("spool_log", smtp_fuzz::spool_log);
+    }
+
+    #[test]
+    fn spool_text() {
+        replay("spool_text", smtp_fuzz::spool_text);
+    }
 }

@@ -204,7 +204,7 @@ impl Observer for Metrics {
             Event::CredentialsUnavailable { .. } => {
                 self.count_authentication("unavailable", service);
             }
-            Event::Refused { stage, rejection } => {
+            Event::Refused { stage, rejection, .. } => {
                 let labels = [("stage", stage_name(*stage)), ("reply", class(rejection.reply()))];
                 self.refusals.get_or_create(&labels).inc();
             }

@@ -1,22 +1,22 @@
-//! Where mail for local recipients goes: `local_transport`.
+//! Which recipients are taken, and the queue behind it: `local_transport`, `default_transport`.
 //!
-//! * **In**: recipients and messages. **Out**: files in Maildirs, nothing, or a refusal.
-//! * **Promises**: what the relay policy let out is refused with `554 5.7.1`, since there is no queue that
-//!   could send it on: no client is told 250 for mail that would go nowhere. An unknown user is refused
-//!   whatever the transport. **Limits**: those of [`Maildir`]. **Panics**: never.
+//! * **In**: recipients and messages. **Out**: messages in the queue, or a refusal.
+//! * **Promises**: an unknown user is refused whatever the transport; what would only be returned later is refused at
+//!   RCPT. **Limits**: the queue's. **Panics**: never.
 //! * **Spec**: Postfix postconf(5) `local_transport`, discard(8), error(8).
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use smtp_server::delivery::{Discard, Mailboxes, Maildir};
-use smtp_server::proto::{EnhancedCode, Reply, ReplyCode};
+use smtp_server::delivery::Mailboxes;
+use smtp_server::proto::{EnhancedCode, EtrnArgument};
 use smtp_server::{
-    Body, Capabilities, Delivery, Envelope, Receipt, Recipient, RecipientClass, Rejection,
-    SessionInfo, Verdict,
+    Body, Capabilities, Delivered, Delivery, Envelope, EtrnAnswer, Recipient, RecipientClass,
+    Rejection, SessionInfo, Verdict,
 };
 
 use crate::accounts::Accounts;
+use crate::outbound::DefaultTransport;
 
 /// The parameter's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,51 +37,56 @@ impl LocalTransport {
     }
 }
 
-/// Delivers to the accounts of this host and to nobody else.
-pub(crate) struct LocalDelivery {
+/// Takes messages for the accounts of this host and, from whom the relay policy lets, for others.
+pub(crate) struct Intake {
     accounts: Arc<Accounts>,
-    transport: Result<Arc<dyn Delivery>, Rejection>,
+    local_refusal: Option<Rejection>,
+    remote_refusal: Option<Rejection>,
+    queue: Arc<dyn Delivery>,
 }
 
-impl LocalDelivery {
-    /// `host_name` becomes part of the names of files.
-    pub(crate) fn new(host_name: &str, accounts: Accounts, transport: LocalTransport) -> Self {
-        let accounts = Arc::new(accounts);
-        let transport: Result<Arc<dyn Delivery>, Rejection> = match transport {
-            LocalTransport::Maildirs => {
-                let accounts = accounts.clone();
-                let directory = move |recipient: &Recipient| accounts.directory(recipient);
-                Ok(Arc::new(Maildir::new(host_name, directory)))
-            }
-            LocalTransport::Discard => Ok(Arc::new(Discard)),
-            LocalTransport::Error(rejection) => Err(rejection),
+impl Intake {
+    /// In front of `queue`.
+    pub(crate) fn new(
+        accounts: Arc<Accounts>,
+        local: &LocalTransport,
+        remote: &DefaultTransport,
+        queue: Arc<dyn Delivery>,
+    ) -> Self {
+        let local_refusal = match local {
+            LocalTransport::Error(rejection) => Some(rejection.clone()),
+            LocalTransport::Maildirs | LocalTransport::Discard => None,
         };
-        Self { accounts, transport }
+        let remote_refusal = match remote {
+            DefaultTransport::Error(rejection) => Some(rejection.clone()),
+            _ => None,
+        };
+        Self { accounts, local_refusal, remote_refusal, queue }
     }
 
-    fn check(&self, recipient: &Recipient) -> Result<&Arc<dyn Delivery>, Rejection> {
-        if recipient.class != RecipientClass::Local {
-            return Err(no_queue());
-        }
-        let transport = self.transport.as_ref().map_err(Clone::clone)?;
-        match self.accounts.directory(recipient) {
-            Some(_) => Ok(transport),
-            None => Err(Rejection::user_unknown()),
+    fn refusal(&self, recipient: &Recipient) -> Option<Rejection> {
+        match recipient.class {
+            RecipientClass::Local if self.local_refusal.is_some() => self.local_refusal.clone(),
+            RecipientClass::Local => {
+                self.accounts.directory(recipient).is_none().then(Rejection::user_unknown)
+            }
+            RecipientClass::Relay { .. } => self.remote_refusal.clone(),
         }
     }
 }
 
 #[async_trait]
-impl Delivery for LocalDelivery {
+impl Delivery for Intake {
     fn capabilities(&self) -> Capabilities {
-        self.transport.as_ref().map_or_else(|_| Capabilities::default(), |next| next.capabilities())
+        self.queue.capabilities()
     }
 
-    async fn verify(&self, recipient: &Recipient, info: &SessionInfo) -> Verdict {
-        match self.check(recipient) {
-            Ok(transport) => transport.verify(recipient, info).await,
-            Err(rejection) => Verdict::Reject(rejection),
-        }
+    async fn verify(&self, recipient: &Recipient, _info: &SessionInfo) -> Verdict {
+        self.refusal(recipient).map_or(Verdict::Accept, Verdict::Reject)
+    }
+
+    async fn etrn(&self, argument: &EtrnArgument<'_>, info: &SessionInfo) -> EtrnAnswer {
+        self.queue.etrn(argument, info).await
     }
 
     async fn deliver(
@@ -89,17 +94,7 @@ impl Delivery for LocalDelivery {
         envelope: Envelope,
         body: &mut Body<'_>,
         info: &SessionInfo,
-    ) -> Result<Receipt, Rejection> {
-        for recipient in &envelope.recipients {
-            self.check(recipient)?;
-        }
-        self.transport.as_ref().map_err(Clone::clone)?.deliver(envelope, body, info).await
+    ) -> Delivered {
+        self.queue.deliver(envelope, body, info).await
     }
-}
-
-/// The client may relay, but nothing here could.
-fn no_queue() -> Rejection {
-    const TEXT: &str = "Relaying is not possible: this server delivers only to its own domains";
-    let reply = Reply::new(ReplyCode::TRANSACTION_FAILED, Some(EnhancedCode::new(5, 7, 1)), TEXT);
-    Rejection::from_reply(reply).unwrap_or_else(Rejection::local_error)
 }

@@ -5,7 +5,9 @@
 //! * **Limits**: the service `smtp`. **Panics**: never. **Spec**: none.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use smtp_server::delivery::Discard;
 use smtp_server::{Explain, Hello, Identity, Peer, Service, ServiceConfig, SessionInfo};
 
 use crate::authentication::Authentication;
@@ -27,8 +29,9 @@ pub(crate) fn explain(mut settings: Settings, facts: Facts) -> Result<String, Fa
     info.hello = helo.map(|name| Hello { name, extended: true });
     info.identity = login.map(Identity::new);
     let authentication = Authentication::new(std::mem::take(&mut settings.users));
-    let server =
-        serve::builder(settings, authentication).build().map_err(|error| from_config(&error))?;
+    let server = serve::builder(settings, authentication, Arc::new(Discard))
+        .build()
+        .map_err(|error| from_config(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -1,19 +1,94 @@
 //! The log.
 //!
-//! * **In**: `tracing` records. **Out**: lines on standard error.
-//! * **Promises**: the program goes on when nobody reads them. **Limits**: `RUST_LOG`, else `info`.
-//! * **Panics**: never. **Spec**: the directives of tracing-subscriber's `EnvFilter`.
+//! * **In**: events of sessions and of the queue; `tracing` records of this program. **Out**: lines on standard error.
+//! * **Promises**: the program goes on when nobody reads them. **Limits**: `RUST_LOG`, else `info`, for the records.
+//! * **Panics**: never.
+//! * **Spec**: Postfix's log behind a date as RFC 3164 4.1.2 has it, in UTC; the directives of tracing-subscriber's
+//!   `EnvFilter`.
 
-use std::io;
+use std::io::{self, Write};
+use std::sync::Arc;
 
+use smtp_queue::events::{JsonLog, LogLine, PostfixLog};
+use smtp_queue::{QueueEvent, QueueObserver};
+use smtp_server::{Event, Observer, SessionInfo, UnixMillis};
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::failure::Failure;
 
 const VARIABLE: &str = "RUST_LOG";
+const DATE: &[BorrowedFormatItem<'_>] =
+    format_description!("[month repr:short] [day padding:space] [hour]:[minute]:[second]");
 
-/// Starts it.
+/// How events are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// As Postfix does.
+    #[default]
+    Postfix,
+    /// An object on each line.
+    Json,
+}
+
+/// Where events go.
+#[derive(Clone)]
+pub(crate) struct Log {
+    format: LogFormat,
+    host_name: Arc<str>,
+}
+
+/// Observes the server and the queue.
+pub(crate) enum LogObserver {
+    Postfix(PostfixLog<PostfixSink>),
+    Json(JsonLog<Clock, fn(&str)>),
+}
+
+type PostfixSink = Box<dyn Fn(&LogLine<'_>) + Send + Sync>;
+type Clock = fn() -> UnixMillis;
+
+impl Log {
+    pub(crate) fn new(format: LogFormat, host_name: &str) -> Self {
+        Self { format, host_name: host_name.into() }
+    }
+
+    pub(crate) fn observer(&self) -> LogObserver {
+        let host_name = self.host_name.clone();
+        match self.format {
+            LogFormat::Postfix => LogObserver::Postfix(PostfixLog::new(Box::new(move |line| {
+                write_line(&format!(
+                    "{} {host_name} {}",
+                    date(),
+                    line.tagged("postfix", std::process::id())
+                ));
+            }))),
+            LogFormat::Json => LogObserver::Json(JsonLog::new(UnixMillis::system, write_line)),
+        }
+    }
+}
+
+impl Observer for LogObserver {
+    fn on_event(&self, event: &Event<'_>, info: &SessionInfo) {
+        match self {
+            Self::Postfix(log) => log.on_event(event, info),
+            Self::Json(log) => log.on_event(event, info),
+        }
+    }
+}
+
+impl QueueObserver for LogObserver {
+    fn on_queue_event(&self, event: &QueueEvent<'_>) {
+        match self {
+            Self::Postfix(log) => log.on_queue_event(event),
+            Self::Json(log) => log.on_queue_event(event),
+        }
+    }
+}
+
+/// Starts the log of this program's own records.
 pub(crate) fn start() -> Result<(), Failure> {
     let directives = std::env::var(VARIABLE).unwrap_or_default();
     let filter = EnvFilter::builder()
@@ -28,4 +103,14 @@ pub(crate) fn start() -> Result<(), Failure> {
         .log_internal_errors(false)
         .try_init()
         .map_err(|error| Failure::configuration(format!("cannot start the log: {error}")))
+}
+
+fn date() -> String {
+    OffsetDateTime::now_utc().format(DATE).unwrap_or_default()
+}
+
+/// In one call, so that lines of several threads do not mix.
+fn write_line(line: &str) {
+    // Nobody is left to tell when it cannot be written.
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }

@@ -22,10 +22,13 @@ mod data_directory;
 mod delivery;
 mod explain;
 mod listeners;
+mod outbound;
 mod passwd;
+mod queue;
 mod recipients;
 mod sender_logins;
 mod signing;
+mod text_table;
 mod tls;
 mod unix_socket;
 
@@ -69,7 +72,8 @@ fn run(invocation: Invocation) -> Result<(), Failure> {
         }
         Invocation::Queue(asked) => return control::run(*asked),
         Invocation::Explain { options, facts } => {
-            print(&explain::explain(Settings::load(*options)?, *facts)?);
+            let (settings, _) = Settings::load(*options)?;
+            print(&explain::explain(settings, *facts)?);
         }
         Invocation::Serve(options) => return serve(*options),
     }
@@ -79,12 +83,12 @@ fn run(invocation: Invocation) -> Result<(), Failure> {
 fn serve(options: Options) -> Result<(), Failure> {
     /// For writing to disk that outlived its connection.
     const LAST_WRITES_MAX: Duration = Duration::from_secs(5);
-    let settings = Settings::load(options)?;
+    let (settings, queue) = Settings::load(options)?;
     log::start()?;
     raise_open_files();
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::temporary(format!("cannot start threads: {error}")))?;
-    let end = runtime.block_on(serve::serve(settings))?;
+    let end = runtime.block_on(serve::serve(settings, queue))?;
     match end {
         End::InPhases(ShutdownReport { finished, cut }) => {
             runtime.shutdown_timeout(LAST_WRITES_MAX);

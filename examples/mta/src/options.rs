@@ -21,6 +21,7 @@ use smtp_server::sasl::HashKind;
 
 use crate::control::Asked;
 use crate::failure::Failure;
+use crate::log::LogFormat;
 use facts::Facts;
 use parameters::Parameters;
 use values::Address;
@@ -55,6 +56,7 @@ pub(crate) struct Options {
     pub(crate) dns: Option<SocketAddr>,
     /// Where metrics are served, if they are.
     pub(crate) metrics: Option<SocketAddr>,
+    pub(crate) log: LogFormat,
     pub(crate) parameters: Parameters,
 }
 
@@ -96,6 +98,7 @@ impl Invocation {
                 Long("passwd") => options.passwd = Some(path(&mut parser, "--passwd")?),
                 Long("dns") => options.dns = Some(inet(&mut parser, "--dns")?),
                 Long("metrics") => options.metrics = Some(inet(&mut parser, "--metrics")?),
+                Long("log") => options.log = log_format(&mut parser)?,
                 Short('o') => options.parameters.set(&text(&mut parser)?)?,
                 Value(word) if explains => words.push(unicode(word)?),
                 unknown => return Err(wrong_syntax(unknown.unexpected())),
@@ -119,6 +122,7 @@ impl Default for Options {
             passwd: None,
             dns: None,
             metrics: None,
+            log: LogFormat::default(),
             parameters: Parameters::default(),
         }
     }
@@ -184,6 +188,14 @@ fn inet(parser: &mut Parser, option: &str) -> Result<SocketAddr, Failure> {
     match address(parser, option)? {
         Some(Address::Inet(address)) => Ok(address),
         _ => Err(Failure::usage(format!("{option}: write IP:PORT such as 127.0.0.1:9125"))),
+    }
+}
+
+fn log_format(parser: &mut Parser) -> Result<LogFormat, Failure> {
+    match text(parser)?.as_str() {
+        "postfix" => Ok(LogFormat::Postfix),
+        "json" => Ok(LogFormat::Json),
+        other => Err(Failure::usage(format!("--log: '{other}' is neither postfix nor json"))),
     }
 }
 
@@ -324,6 +336,6 @@ mod tests {
         assert!(matches!(parse("--help"), Ok(Invocation::Help)));
         assert!(matches!(parse("-V"), Ok(Invocation::Version)));
         let help = help::text();
-        assert!(parameters::TABLE.iter().all(|parameter| help.contains(parameter.name)));
+        assert!(parameters::table().all(|parameter| help.contains(parameter.name)));
     }
 }

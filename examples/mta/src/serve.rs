@@ -7,22 +7,33 @@
 //!   one without a 250 is still its sender's.
 //! * **Limits**: those of the settings. **Panics**: never. **Spec**: RFC 5321 3.8, 7.9.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
 use smtp_server::{
-    ConfigError, Metrics, Ready, Server, ServerBuilder, Service, ServiceConfig, ShutdownReport,
-    TracingObserver,
+    ConfigError, Delivery, Metrics, Ready, Server, ServerBuilder, Service, ServiceConfig,
+    ShutdownReport,
 };
+use tokio::sync::oneshot;
 
 use crate::authentication::Authentication;
+use crate::control;
 use crate::data_directory::DataDirectory;
-use crate::delivery::LocalDelivery;
+use crate::delivery::Intake;
 use crate::failure::{Failure, say};
 use crate::hint;
 use crate::listeners::{self, Listener, Socket};
 use crate::metrics;
+use crate::options::values::Address;
+use crate::queue::{self, QueueSettings};
 use crate::reload::Reloads;
 use crate::settings::{Settings, from_config};
 use crate::signals::{Hangups, Signals};
 use crate::tls::Certificate;
+
+/// What is being sent when the program is asked to end has so long.
+const LAST_DELIVERIES_MAX: Duration = Duration::from_secs(10);
 
 /// How the server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +45,7 @@ pub(crate) enum End {
 }
 
 /// Serves until a signal comes.
-pub(crate) async fn serve(mut settings: Settings) -> Result<End, Failure> {
+pub(crate) async fn serve(mut settings: Settings, queue: QueueSettings) -> Result<End, Failure> {
     let failed = |error| Failure::temporary(format!("cannot wait for signals: {error}"));
     let signals = Signals::install().map_err(failed)?;
     let hangups = Hangups::install().map_err(failed)?;
@@ -50,6 +61,7 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<End, Failure> {
         None => Authentication::new(std::mem::take(&mut settings.users)),
     };
     let listeners = listeners::bind(&settings.listeners).await?;
+    let control = control::listen(&data).await?;
     let metrics_listener = listeners::bind_metrics(settings.metrics).await?;
     let open: Vec<_> =
         listeners.iter().map(|listener| (listener.service, listener.address.clone())).collect();
@@ -61,7 +73,10 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<End, Failure> {
         certificate,
     };
     let metrics = Metrics::default();
-    let server = builder(settings, authentication).tls(reloads.certificate.config());
+    let own_addresses = listeners.iter().filter_map(smtp_address);
+    let queue = queue::open(queue, &settings, own_addresses)?;
+    let server = builder(settings, authentication, Arc::new(queue.clone()));
+    let server = server.queue_ids(queue.ids()).tls(reloads.certificate.config());
     let server = server.observer(metrics.clone()).build();
     let mut server = server.map_err(|error| from_config(&error))?;
     for listener in listeners {
@@ -73,26 +88,52 @@ pub(crate) async fn serve(mut settings: Settings) -> Result<End, Failure> {
     if let Some((listener, _)) = metrics_listener {
         tokio::spawn(metrics::serve(listener, metrics));
     }
+    tokio::spawn(control::serve(control, queue.clone()));
     listeners::announce(&open, metrics_address, &hint);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let deliveries = async move {
+        queue.run(async { stopped.await.unwrap_or_default() }, LAST_DELIVERIES_MAX).await;
+    };
+    let deliveries = tokio::spawn(deliveries);
     tokio::select! {
-        report = server.run(signals.clone().wait_for(1)) => match report {
-            Ok(report) => Ok(End::InPhases(report)),
-            Err(error) => Err(Failure::configuration(format!("cannot serve: {error}"))),
-        },
+        report = server.run(signals.clone().wait_for(1)) => {
+            // Nobody listens if it ended by itself.
+            let _ = stop.send(());
+            let _ = deliveries.await;
+            match report {
+                Ok(report) => Ok(End::InPhases(report)),
+                Err(error) => Err(Failure::configuration(format!("cannot serve: {error}"))),
+            }
+        }
         () = signals.wait_for(2) => Ok(End::AtOnce),
     }
 }
 
+/// Where mail from other hosts comes in.
+fn smtp_address(listener: &Listener) -> Option<SocketAddr> {
+    match &listener.address {
+        Address::Inet(address) if listener.service == Service::Smtp => Some(*address),
+        _ => None,
+    }
+}
+
 /// The server that these settings ask for, still without a certificate.
-pub(crate) fn builder(settings: Settings, authentication: Authentication) -> ServerBuilder<Ready> {
-    let Settings { host_name, relay, access, accounts, transport, .. } = settings;
-    let delivery = LocalDelivery::new(&host_name, accounts, transport);
+///
+/// What it accepts goes to `queue`.
+pub(crate) fn builder(
+    settings: Settings,
+    authentication: Authentication,
+    queue: Arc<dyn Delivery>,
+) -> ServerBuilder<Ready> {
+    let Settings { host_name, relay, access, accounts, transport, default_transport, .. } =
+        settings;
+    let delivery = Intake::new(accounts, &transport, &default_transport, queue);
     let server = Server::builder(host_name)
         .relay_policy(relay)
         .shared_delivery(settings.signing.sign(delivery))
         .authenticator(authentication)
         .auth_in_clear(settings.auth_in_clear)
-        .observer(TracingObserver)
+        .observer(settings.log.observer())
         .limits(settings.limits)
         .bare_newline(settings.bare_newline)
         .xclient_clients(settings.xclient_clients)

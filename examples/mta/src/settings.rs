@@ -9,7 +9,8 @@ pub(crate) mod names;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use smtp_server::proto::AddressSyntax;
 use smtp_server::relay::{
@@ -22,10 +23,14 @@ use crate::access::{self, Access};
 use crate::accounts::Accounts;
 use crate::delivery::LocalTransport;
 use crate::failure::Failure;
+use crate::log::Log;
 use crate::options::Options;
 use crate::options::parameters::Parameters;
+use crate::options::parameters::outbound::OutboundParameters;
 use crate::options::values::Address;
+use crate::outbound::{DefaultTransport, Outbound};
 use crate::passwd;
+use crate::queue::QueueSettings;
 use crate::recipients::KnownRecipients;
 use crate::signing::SigningKeys;
 use crate::tls::Certificate;
@@ -43,8 +48,10 @@ pub(crate) struct Settings {
     pub(crate) signing: SigningKeys,
     pub(crate) xclient_clients: Networks,
     pub(crate) xforward_clients: Networks,
-    pub(crate) accounts: Accounts,
+    pub(crate) accounts: Arc<Accounts>,
     pub(crate) transport: LocalTransport,
+    pub(crate) default_transport: DefaultTransport,
+    pub(crate) log: Log,
     pub(crate) limits: Limits,
     pub(crate) bare_newline: BareNewline,
     pub(crate) address_syntax: AddressSyntax,
@@ -59,9 +66,9 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Checks the options and reads the files they name.
-    pub(crate) fn load(options: Options) -> Result<Self, Failure> {
-        let Options { data, addresses, passwd: users, dns, metrics, parameters } = options;
+    /// Checks the options and reads the files they name, for what comes in and for the queue.
+    pub(crate) fn load(options: Options) -> Result<(Self, QueueSettings), Failure> {
+        let Options { data, addresses, passwd: users, dns, metrics, log, parameters } = options;
         let listeners = addresses.open();
         check_listeners(&listeners)?;
         let host_name = parameters.myhostname.clone().unwrap_or_else(names::system_host_name);
@@ -89,11 +96,12 @@ impl Settings {
         let users = users.as_deref().map(passwd::load).transpose()?.unwrap_or_default();
 
         let is_name = |domain: &&String| !domain.starts_with('[');
+        let queue = queue_settings(&parameters.outbound, &data, &host_name, &domains, dns)?;
         let home_domain = domains.iter().find(is_name).unwrap_or(&host_name).clone();
         let localhost = domains.iter().find(|domain| *domain == "localhost");
         let limits = limits(&parameters);
         let spool = parameters.mail_spool_directory.unwrap_or_else(|| data.join("Maildir"));
-        Ok(Self {
+        let settings = Self {
             data,
             listeners,
             example_domain: localhost.or(domains.iter().find(is_name)).cloned(),
@@ -102,8 +110,10 @@ impl Settings {
             signing,
             xclient_clients,
             xforward_clients,
-            accounts: Accounts::new(spool, home_domain, known),
+            accounts: Arc::new(Accounts::new(spool, home_domain, known)),
             transport: parameters.local_transport,
+            default_transport: parameters.outbound.default_transport,
+            log: Log::new(log, &host_name),
             limits,
             bare_newline: parameters.smtpd_forbid_bare_newline,
             address_syntax: if parameters.strict_rfc821_envelopes {
@@ -117,7 +127,8 @@ impl Settings {
             dovecot,
             metrics,
             host_name,
-        })
+        };
+        Ok((settings, queue))
     }
 }
 
@@ -149,6 +160,22 @@ fn check_listeners(listeners: &[(Service, Address)]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn queue_settings(
+    parameters: &OutboundParameters,
+    data: &Path,
+    host_name: &str,
+    local_domains: &[String],
+    dns: Option<SocketAddr>,
+) -> Result<QueueSettings, Failure> {
+    Ok(QueueSettings {
+        directory: parameters.queue_directory.clone().unwrap_or_else(|| data.join("queue")),
+        manager: parameters.manager.clone(),
+        bounce_bytes_max: parameters.bounce_size_limit,
+        outbound: Outbound::load(parameters, host_name, local_domains, dns)?,
+        local_domains: LocalDomains::new(local_domains).map_err(|error| from_config(&error))?,
+    })
 }
 
 fn relay_parameters(

@@ -11,7 +11,7 @@ use smtp_server::Delivery;
 use smtp_server::proto::Domain;
 use smtp_server::signing::{DkimKey, DkimKeys, Sign};
 
-use crate::delivery::LocalDelivery;
+use crate::delivery::Intake;
 use crate::failure::Failure;
 use crate::options::values::Wrong;
 
@@ -57,7 +57,7 @@ impl SigningKeys {
     }
 
     /// The delivery that signs, if there is a key.
-    pub(crate) fn sign(self, delivery: LocalDelivery) -> Arc<dyn Delivery> {
+    pub(crate) fn sign(self, delivery: Intake) -> Arc<dyn Delivery> {
         if self.files.is_empty() {
             return Arc::new(delivery);
         }

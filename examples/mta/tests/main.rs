@@ -12,6 +12,7 @@ mod listening;
 mod metrics;
 mod parameters;
 mod passwd;
+mod queue_control;
 mod restrictions;
 mod shutdown;
 mod signing;

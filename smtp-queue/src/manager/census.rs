@@ -232,7 +232,9 @@ impl QueueManager {
     ) -> (Vec<QueueId>, Option<u32>) {
         let end = from.saturating_add(rows_max).min(self.rows.places());
         let places: Box<dyn Iterator<Item = u32>> = match filter.id {
-            Some(id) => Box::new(self.rows_of(id).into_iter().filter(|at| (from..end).contains(at))),
+            Some(id) => {
+                Box::new(self.rows_of(id).into_iter().filter(|at| (from..end).contains(at)))
+            }
             None => Box::new(from..end),
         };
         let is_let_through = |at: &u32| self.rows.live(*at) && self.matches(filter, *at);

@@ -66,6 +66,8 @@ impl FileStore {
         }
         vfs.sync_dir("")?;
         plan::repeat(&*vfs)?;
+        // What is shown is what is durable, also after the death of a process that had not synced it.
+        vfs.sync_dir("queue")?;
         let ids = scan(&*vfs, give, damaged)?;
         let promised = vfs.list("last")?.iter().filter_map(|name| text_id(name)).max();
         let largest = ids.last().copied().max(promised).unwrap_or(QueueId(0));

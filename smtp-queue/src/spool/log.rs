@@ -164,12 +164,12 @@ impl LogStore {
             true => self.options.state_bytes,
             false => self.options.segment_bytes,
         };
-        if let Some(full) = head.current.take_if(|current| bytes_max <= current.end) {
-            if !in_states {
-                let footer = footer::seal(&full.summaries, full.number, full.end, full.batch)?;
-                vfs::write_all(&*full.file, &footer, full.end)?;
-                full.file.sync()?;
-            }
+        if let Some(full) = head.current.take_if(|current| bytes_max <= current.end)
+            && !in_states
+        {
+            let footer = footer::seal(&full.summaries, full.number, full.end, full.batch)?;
+            vfs::write_all(&*full.file, &footer, full.end)?;
+            full.file.sync()?;
         }
         if head.current.is_some() {
             return Ok(());

@@ -119,6 +119,12 @@ impl SimVfs {
         self.state().power_until = changes;
     }
 
+    /// The power is back, and was not gone for the disk: it holds what it held, synced or not. So it is when
+    /// only the process was killed.
+    pub fn restore_power(&self) {
+        self.state().power_until = u64::MAX;
+    }
+
     /// How many calls were made.
     #[must_use]
     pub fn calls(&self) -> u64 {

@@ -33,7 +33,7 @@ const COMMITS_PER_TIDY: u32 = 64;
 /// use smtp_queue::spool::log::LogStore;
 /// use smtp_queue::spool::vfs::Disk;
 /// use smtp_queue::spool::{Options, ThreadedSpool};
-/// use smtp_queue::{ContentWriter, Spool};
+/// use smtp_queue::Spool;
 /// use smtp_server::IdSource;
 ///
 /// # let dir = tempfile::tempdir()?;

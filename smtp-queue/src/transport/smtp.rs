@@ -11,6 +11,8 @@ pub mod session;
 
 #[cfg(feature = "tokio")]
 mod attempt;
+#[cfg(feature = "tls")]
+mod certificate_name;
 #[cfg(feature = "tokio")]
 mod driver;
 #[cfg(feature = "tokio")]

@@ -15,5 +15,6 @@ mod pool;
 mod relay;
 mod routes;
 mod sessions;
+mod sink;
 mod timeouts;
 mod tls;

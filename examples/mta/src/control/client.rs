@@ -119,14 +119,14 @@ fn connect(data: &Path) -> Result<Option<UnixStream>, Failure> {
     };
     match UnixStream::connect(&path) {
         Ok(stream) => {
-            let limits = [
-                stream.set_read_timeout(Some(PATIENCE)),
-                stream.set_write_timeout(Some(PATIENCE)),
-            ];
+            let limits =
+                [stream.set_read_timeout(Some(PATIENCE)), stream.set_write_timeout(Some(PATIENCE))];
             limits.into_iter().collect::<io::Result<()>>().map_err(failed)?;
             Ok(Some(stream))
         }
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) =>
+        {
             match data_directory::is_in_use(data) {
                 Ok(false) => Ok(None),
                 Ok(true) => Err(Failure::temporary(format!(
@@ -157,10 +157,13 @@ fn ask(
         line.clear();
         let read = answers.by_ref().take(ANSWER_BYTES_MAX as u64).read_until(b'\n', &mut line);
         if read.is_err() || line.last() != Some(&b'\n') {
-            return Err(Failure::temporary("mta ended or stopped in the middle of its answer").into());
+            return Err(
+                Failure::temporary("mta ended or stopped in the middle of its answer").into()
+            );
         }
-        let not_understood =
-            |_| Failure::temporary("mta gave an answer that is not understood: is it another version?");
+        let not_understood = |_| {
+            Failure::temporary("mta gave an answer that is not understood: is it another version?")
+        };
         match serde_json::from_slice(&line).map_err(not_understood)? {
             Answer::Text(text) => out.text(&text)?,
             Answer::Octets(octets) => {

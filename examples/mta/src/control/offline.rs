@@ -13,9 +13,7 @@ use std::time::Duration;
 
 use smtp_queue::spool::log::{Finding, fsck};
 use smtp_queue::spool::vfs::{Room, Vfs, VfsFile};
-use smtp_queue::{
-    Filter, Listed, ManagerConfig, Opened, QueueEntry, QueueManager, QueueName,
-};
+use smtp_queue::{Filter, Listed, ManagerConfig, Opened, QueueEntry, QueueManager, QueueName};
 use smtp_server::{QueueId, UnixMillis};
 
 use super::client::{Printer, Trouble};
@@ -26,7 +24,8 @@ use crate::failure::Failure;
 /// Does what is asked for, which only looks.
 pub(super) fn look(directory: &Path, request: &Request, out: &mut Printer) -> Result<(), Trouble> {
     check_format(directory)?;
-    let mut reader = Reader { disk: ReadOnly(directory.to_owned()), damage: Checked::new(request.json) };
+    let mut reader =
+        Reader { disk: ReadOnly(directory.to_owned()), damage: Checked::new(request.json) };
     match &request.operation {
         Operation::List { site } => list(&mut reader, request.json, site.as_deref(), out),
         Operation::Show(words) => {
@@ -169,7 +168,9 @@ fn check_format(directory: &Path) -> Result<(), Failure> {
 fn unreadable(directory: &Path, error: &io::Error) -> Failure {
     let directory = directory.display();
     Failure::unreadable(match error.kind() {
-        ErrorKind::NotFound => format!("there is no queue in {directory}: --data names its directory"),
+        ErrorKind::NotFound => {
+            format!("there is no queue in {directory}: --data names its directory")
+        }
         _ => format!("cannot read the queue in {directory}: {error}"),
     })
 }
@@ -177,7 +178,6 @@ fn unreadable(directory: &Path, error: &io::Error) -> Failure {
 /// A directory on a disk of which nothing but reading is done.
 #[derive(Debug)]
 struct ReadOnly(PathBuf);
-
 
 impl Vfs for ReadOnly {
     fn open(&self, path: &str) -> io::Result<Arc<dyn VfsFile>> {

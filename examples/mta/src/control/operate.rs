@@ -79,7 +79,9 @@ async fn list(
     let mut entries = queue.entries(site.map(|site| site_filter(queue, site)).unwrap_or_default());
     while let Some(listed) = entries.next().await {
         match listed {
-            Ok(Listed { message, queue }) => out.text(&listing.entry(&message.entry, queue)).await?,
+            Ok(Listed { message, queue }) => {
+                out.text(&listing.entry(&message.entry, queue)).await?
+            }
             Err(_) => damage.damaged += 1,
         }
     }
@@ -96,12 +98,7 @@ fn site_filter(queue: &Queue, site: String) -> Filter {
     }
 }
 
-async fn show(
-    queue: &Queue,
-    json: bool,
-    ids: &[QueueId],
-    out: &mut Answers,
-) -> Result<(), Stop> {
+async fn show(queue: &Queue, json: bool, ids: &[QueueId], out: &mut Answers) -> Result<(), Stop> {
     let mut missing = Vec::new();
     for id in ids {
         let listed = match queue.listed(*id).await {

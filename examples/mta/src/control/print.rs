@@ -180,7 +180,8 @@ pub(super) fn stats(json: bool, counts: Counts, sites: &[SiteInfo], now: Duratio
         let name = if site.name.is_empty() { "(no site yet)" } else { &site.name };
         line(name, site.counts, &site_state(site, now));
     }
-    let heads = ["TOTAL", "INCOMING", "ACTIVE", "DEFERRED", "HOLD"].map(|head| format!("{head:>8}"));
+    let heads =
+        ["TOTAL", "INCOMING", "ACTIVE", "DEFERRED", "HOLD"].map(|head| format!("{head:>8}"));
     format!("{}  SITE\n{}", heads.join(" "), text.replace(is_forging, "?"))
 }
 
@@ -236,10 +237,7 @@ pub(super) fn shape(json: bool, shape: &[AgeCounts]) -> String {
         return postqueue::shape_text(shape);
     }
     let line = |row: &AgeCounts| {
-        format!(
-            "{}\n",
-            json!({ "domain": row.domain, "total": row.total(), "counts": row.counts })
-        )
+        format!("{}\n", json!({ "domain": row.domain, "total": row.total(), "counts": row.counts }))
     };
     shape.iter().map(line).collect()
 }
@@ -267,7 +265,8 @@ impl Checked {
 
     pub(super) fn damage(&mut self, path: &str, reason: &str) -> String {
         self.damaged += 1;
-        let (path, reason) = (path.replace(char::is_control, "?"), reason.replace(char::is_control, "?"));
+        let (path, reason) =
+            (path.replace(char::is_control, "?"), reason.replace(char::is_control, "?"));
         match (self.json, path.is_empty()) {
             (true, _) => format!("{}\n", json!({ "path": path, "damage": reason })),
             (false, true) => format!("{reason}\n"),

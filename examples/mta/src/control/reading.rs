@@ -18,8 +18,9 @@ pub(super) fn ids(words: &[String]) -> Result<Vec<QueueId>, Refusal> {
 
 fn id(word: &str) -> Result<QueueId, Refusal> {
     let id = u64::from_str_radix(word, 16).ok().map(QueueId);
-    id.filter(|id| id.to_string() == word)
-        .ok_or_else(|| Refusal::usage(format!("'{word}' is not a queue id: mta queue list has them")))
+    id.filter(|id| id.to_string() == word).ok_or_else(|| {
+        Refusal::usage(format!("'{word}' is not a queue id: mta queue list has them"))
+    })
 }
 
 /// Whether a recipient that is still to be delivered has this domain, which is in lower case.

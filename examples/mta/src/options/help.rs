@@ -8,14 +8,15 @@ use std::fmt::Write;
 use super::parameters;
 
 const USAGE: &str = "\
-A mail transfer agent that receives mail for its own domains and keeps it in Maildirs.
+A mail transfer agent: mail for its own domains goes into Maildirs, mail of its users to other hosts, by way of a
+queue that survives power loss.
 
 usage: mta [--data DIR] [--smtp ADDR] [--submission ADDR] [--submissions ADDR] [--lmtp ADDR]
-           [--passwd FILE] [--dns ADDR] [--metrics ADDR] [-o name=value]...
+           [--passwd FILE] [--dns ADDR] [--metrics ADDR] [--log FORMAT] [-o name=value]...
        mta passwd [--scram] FILE USER
                             store a password, which is read from standard input; with --scram so that
                             clients need not send it, if all users of the file are stored so
-       mta queue OPERATION [--data DIR] [--json]
+       mta queue OPERATION [--data DIR] [-o queue_directory=DIR] [--json]
                             look at the queue or change it; see below
        mta explain [client=IP] [helo=NAME] [login=USER] [from=ADDRESS] to=ADDRESS [option]...
                             say what --smtp would answer to a recipient, and which rule decides
@@ -28,8 +29,9 @@ usage: mta [--data DIR] [--smtp ADDR] [--submission ADDR] [--submissions ADDR] [
                        ADDR is IP:PORT, with port 0 for any free one, or off; or unix:PATH, to which
                        everybody may connect who may enter its directory
   --passwd FILE        who may log in, made with mta passwd (nobody)
-  --dns ADDR           the name server that restrictions ask (those of the system)
+  --dns ADDR           the name server that is asked (those of the system)
   --metrics ADDR       where GET /metrics tells Prometheus what was decided (off)
+  --log FORMAT         how the log tells of sessions and messages: postfix, as Postfix does, or json (postfix)
   -h, --help           this text
   -V, --version        the version
 
@@ -73,7 +75,7 @@ message, or damage; 69 no mta runs, or not permitted.
 /// The whole text.
 pub(crate) fn text() -> String {
     let mut text = USAGE.to_owned();
-    for parameter in parameters::TABLE {
+    for parameter in parameters::table() {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {}\n      {}", parameter.name, parameter.meaning);
     }

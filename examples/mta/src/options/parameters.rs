@@ -1,13 +1,17 @@
 //! The names of `-o`: one table of what each means.
 //!
 //! * **In**: `name=value`. **Out**: [`Parameters`] with typed values.
-//! * **Promises**: whatever is not in [`TABLE`] is an error; no value is ignored; the last of several wins, as
+//! * **Promises**: whatever is not in [`table`] is an error; no value is ignored; the last of several wins, as
 //!   with Postfix. **Limits**: none. **Panics**: never.
 //! * **Spec**: Postfix postconf(5), where a name there means the same here.
+
+pub(crate) mod outbound;
 
 use std::path::PathBuf;
 
 use smtp_server::{BareNewline, Limits};
+
+use outbound::OutboundParameters;
 
 use super::values::{self, Wrong};
 use crate::delivery::LocalTransport;
@@ -70,6 +74,7 @@ pub(crate) struct Parameters {
     pub(crate) mail_spool_directory: Option<PathBuf>,
     pub(crate) local_recipient_maps: RecipientMaps,
     pub(crate) local_transport: LocalTransport,
+    pub(crate) outbound: OutboundParameters,
 }
 
 /// One name.
@@ -81,7 +86,12 @@ pub(crate) struct Parameter {
 }
 
 /// Every name that `-o` takes.
-pub(crate) static TABLE: &[Parameter] = &[
+pub(crate) fn table() -> impl Iterator<Item = &'static Parameter> {
+    TABLE.iter().chain(outbound::TABLE)
+}
+
+/// How mail comes in.
+static TABLE: &[Parameter] = &[
     Parameter {
         name: "myhostname",
         meaning: "our name in greetings and trace fields (the system's)",
@@ -97,8 +107,7 @@ pub(crate) static TABLE: &[Parameter] = &[
     },
     Parameter {
         name: "mynetworks",
-        meaning: "trusted networks such as 192.0.2.0/24, behind those that are excluded (!192.0.2.1); without a \
-                  queue even they cannot relay (none)",
+        meaning: "trusted networks such as 192.0.2.0/24, behind those that are excluded (!192.0.2.1) (none)",
         set: |all, value| {
             value.clone_into(&mut all.mynetworks);
             Ok(())
@@ -106,7 +115,7 @@ pub(crate) static TABLE: &[Parameter] = &[
     },
     Parameter {
         name: "relay_domains",
-        meaning: "domains for which everybody may send, but without a queue cannot (none)",
+        meaning: "domains that mail is passed on to for everybody (none)",
         set: |all, value| {
             value.clone_into(&mut all.relay_domains);
             Ok(())
@@ -364,6 +373,7 @@ impl Default for Parameters {
             mail_spool_directory: None,
             local_recipient_maps: RecipientMaps::Everyone,
             local_transport: LocalTransport::Maildirs,
+            outbound: OutboundParameters::default(),
         }
     }
 }
@@ -375,7 +385,7 @@ impl Parameters {
             return Err(Failure::usage(format!("-o {assignment}: write it as -o name=value")));
         };
         let (name, value) = (name.trim(), value.trim());
-        let Some(parameter) = TABLE.iter().find(|parameter| parameter.name == name) else {
+        let Some(parameter) = table().find(|parameter| parameter.name == name) else {
             return Err(Failure::usage(unknown(name)));
         };
         (parameter.set)(self, value).map_err(|wrong| Failure::usage(format!("-o {name}: {wrong}")))
@@ -386,15 +396,14 @@ impl Parameters {
 fn unknown(name: &str) -> String {
     /// As many letters may be wrong in a name that is still recognised.
     const DISTANCE_MAX: usize = 4;
-    let nearest = TABLE
-        .iter()
+    let nearest = table()
         .map(|parameter| (distance(name, parameter.name), parameter.name))
         .min()
         .filter(|(distance, _)| *distance <= DISTANCE_MAX);
     match nearest {
         Some((_, nearest)) => format!("-o {name}: there is no such name; is it {nearest}?"),
         None => {
-            let names: Vec<_> = TABLE.iter().map(|parameter| parameter.name).collect();
+            let names: Vec<_> = table().map(|parameter| parameter.name).collect();
             format!("-o {name}: there is no such name; there are {}", names.join(", "))
         }
     }
@@ -429,8 +438,8 @@ mod tests {
 
     #[test]
     fn names_are_distinct() {
-        let names: std::collections::HashSet<_> = TABLE.iter().map(|row| row.name).collect();
-        assert_eq!(names.len(), TABLE.len());
+        let names: std::collections::HashSet<_> = table().map(|row| row.name).collect();
+        assert_eq!(names.len(), table().count());
     }
 
     #[test]
@@ -526,7 +535,7 @@ mod tests {
         let nearest = set("mydestinations=x").expect_err("unknown");
         assert!(nearest.contains("is it mydestination?"), "{nearest}");
         let all = set("relayhost=x").expect_err("unknown");
-        assert!(TABLE.iter().all(|row| all.contains(row.name)), "{all}");
+        assert!(table().all(|row| all.contains(row.name)), "{all}");
     }
 
     #[test]

@@ -19,11 +19,13 @@ const ALL: &str = "ALL";
 /// Reads the arguments.
 pub(super) fn parse(mut parser: Parser) -> Result<Invocation, Failure> {
     let mut data = PathBuf::from(super::DATA);
+    let mut queue_directory = None;
     let (mut json, mut site, mut words) = (false, None, Vec::new());
     while let Some(argument) = parser.next().map_err(wrong_syntax)? {
         match argument {
             Long("help") | Short('h') => return Ok(Invocation::Help),
             Long("data") => data = path(&mut parser, "--data")?,
+            Short('o') => queue_directory = Some(directory(&text(&mut parser)?)?),
             Long("json") => json = true,
             Long("site") => site = Some(text(&mut parser)?),
             Value(word) => words.push(unicode(word)?),
@@ -31,9 +33,17 @@ pub(super) fn parse(mut parser: Parser) -> Result<Invocation, Failure> {
         }
     }
     let operation = operation(&words, site)?;
-    let queue_directory = data.join("queue");
+    let queue_directory = queue_directory.unwrap_or_else(|| data.join("queue"));
     let request = Request { json, operation };
     Ok(Invocation::Queue(Box::new(Asked { data, queue_directory, request })))
+}
+
+/// The one parameter that says where the queue lies.
+fn directory(parameter: &str) -> Result<PathBuf, Failure> {
+    match parameter.split_once('=') {
+        Some(("queue_directory", path)) if !path.is_empty() => Ok(path.into()),
+        _ => Err(Failure::usage("queue takes -o queue_directory=PATH and no other parameter")),
+    }
 }
 
 fn operation(words: &[String], site: Option<String>) -> Result<Operation, Failure> {
@@ -51,7 +61,9 @@ fn operation(words: &[String], site: Option<String>) -> Result<Operation, Failur
         "show" => Operation::Show(ids(verb, words)?),
         "flush" => Operation::Flush(match (site, words) {
             (Some(site), []) => Which::Site(site),
-            (Some(_), _) => return Err(Failure::usage("queue flush: write ids or --site, not both")),
+            (Some(_), _) => {
+                return Err(Failure::usage("queue flush: write ids or --site, not both"));
+            }
             (None, []) => Which::All,
             (None, words) => which(verb, words)?,
         }),
@@ -138,6 +150,8 @@ mod tests {
             assert_eq!(asked.request, Request { json: false, operation: expected }, "{line}");
             assert_eq!(asked.queue_directory, PathBuf::from("./mta-data/queue"), "{line}");
         }
+        let asked = parse("queue -o queue_directory=/q stats").unwrap();
+        assert_eq!(asked.queue_directory, PathBuf::from("/q"));
         let asked = parse("queue --data /d shape --json").unwrap();
         assert_eq!((asked.data, asked.request.json), (PathBuf::from("/d"), true));
     }
@@ -156,6 +170,7 @@ mod tests {
             "queue suspend",
             "queue resume a b",
             "queue list --smtp off",
+            "queue list -o relayhost=x",
         ] {
             assert!(parse(line).is_err_and(|message| message.ends_with("(64)")), "{line}");
         }

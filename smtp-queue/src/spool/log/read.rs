@@ -30,6 +30,13 @@ pub(super) enum Payload {
     Gone,
 }
 
+/// The states of a message from the newest on.
+pub(super) struct Chain {
+    pub(super) states: Vec<(Place, Vec<u8>)>,
+    /// Whether the oldest says all that there was before it.
+    pub(super) is_complete: bool,
+}
+
 impl LogStore {
     pub(super) fn read(&self, id: QueueId) -> Result<Opened, SpoolError> {
         for _ in 0..MOVES_MAX {
@@ -63,20 +70,19 @@ impl LogStore {
         let Some((mut message, accept)) = read_accept(&payload, slot.id) else {
             return Err(damage(slot.id, "its envelope"));
         };
-        let Some((states, is_complete)) = self.chain(slot)? else { return Ok(None) };
-        if !is_complete {
+        let Some(chain) = self.chain(slot)? else { return Ok(None) };
+        if !chain.is_complete {
             message.apply_text(&accept.state);
         }
-        for (_, lines) in states.iter().rev() {
+        for (_, lines) in chain.states.iter().rev() {
             message.apply_text(lines);
         }
         Ok(Some((message, accept)))
     }
 
-    /// The states of a message from the newest on, and whether the last of them says all; `None` if they were
-    /// moved meanwhile.
-    pub(super) fn chain(&self, slot: Slot) -> io::Result<Option<(Vec<(Place, Vec<u8>)>, bool)>> {
-        let mut states: Vec<(Place, Vec<u8>)> = Vec::new();
+    /// The states of a message; `None` if they were moved meanwhile.
+    pub(super) fn chain(&self, slot: Slot) -> io::Result<Option<Chain>> {
+        let mut chain = Chain { states: Vec::new(), is_complete: false };
         let mut place = slot.state;
         while !place.is_none() {
             let payload = match self.payload(place)? {
@@ -88,17 +94,18 @@ impl LogStore {
                 item.id == slot.id && matches!(item.kind, ItemKind::Change | ItemKind::State)
             };
             let Some(item) = frame::items(&payload).find(is_state) else { break };
-            states.push((place, item.head.to_vec()));
+            chain.states.push((place, item.head.to_vec()));
             if item.kind == ItemKind::State {
-                return Ok(Some((states, true)));
-            }
-            // Links lead backwards, so this ends whatever they say.
-            place = Place(item.link).min(place);
-            if states.last().is_some_and(|(last, _)| *last == place) {
+                chain.is_complete = true;
                 break;
             }
+            // Links lead backwards, so this ends whatever they say.
+            if place <= Place(item.link) {
+                break;
+            }
+            place = Place(item.link);
         }
-        Ok(Some((states, false)))
+        Ok(Some(chain))
     }
 
     pub(super) fn payload(&self, place: Place) -> io::Result<Payload> {

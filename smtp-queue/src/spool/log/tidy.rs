@@ -147,7 +147,7 @@ impl LogStore {
                         ));
                     }
                     (ItemKind::Unknown(_), Some(_)) => {
-                        states.push(Copy::of_unknown(&payload, item))
+                        states.push(Copy::of_unknown(&payload, item));
                     }
                     _ => {}
                 }
@@ -159,8 +159,8 @@ impl LogStore {
     /// Whether the states of a message go back into a segment.
     fn leads_to(&self, slot: Slot, number: u32) -> io::Result<bool> {
         let chain = self.chain(slot)?;
-        let places = chain.iter().flat_map(|(states, _)| states);
-        Ok(places.into_iter().any(|(place, _)| place.segment() == number))
+        let mut places = chain.iter().flat_map(|chain| &chain.states);
+        Ok(places.any(|(place, _)| place.segment() == number))
     }
 
     fn whole_state(&self, slot: Slot) -> io::Result<Option<Copy>> {
@@ -170,8 +170,8 @@ impl LogStore {
             Err(SpoolError::Io(error)) => return Err(error),
             // Without its envelope it is as many lines as it was.
             Ok(None) | Err(_) => {
-                let Some((states, _)) = self.chain(slot)? else { return Ok(None) };
-                states.iter().rev().for_each(|(_, lines)| state.extend_from_slice(lines));
+                let Some(chain) = self.chain(slot)? else { return Ok(None) };
+                chain.states.iter().rev().for_each(|(_, lines)| state.extend_from_slice(lines));
             }
         }
         Ok(Some(Copy::plain(ItemKind::State, slot.id, 0, state.freeze())))

@@ -17,7 +17,8 @@ use super::driver::{Connection, now};
 use super::link::Link;
 use super::reader::facts;
 use super::session::{
-    Action, Answer, Cause, ContentFacts, Failure, NO_VERIFIED_TLS, Protocol, Refusal, Stage, said,
+    Action, Answer, Cause, ContentFacts, Failure, NO_VERIFIED_TLS, Protocol, Refusal, Stage,
+    Transaction, said,
 };
 use super::tls_policy::TlsLevel;
 use crate::status::{NextHost, Outcome, Status};
@@ -41,6 +42,16 @@ pub(super) struct Attempt<'a> {
     /// What no host could do so far.
     refusal: Option<Status>,
     is_reached: bool,
+    progress: Progress,
+}
+
+/// How long the last connection took to do what.
+struct Progress {
+    /// The beginning of what is going on.
+    since: Instant,
+    /// How long it took until a transaction could begin.
+    set_up: Option<Duration>,
+    uses: u32,
 }
 
 /// What came of one host.
@@ -55,6 +66,15 @@ enum Tried {
     WithoutTls,
     /// The host takes no more transactions on a connection.
     Again,
+}
+
+/// How the transactions on one connection ended.
+enum Sent {
+    All,
+    /// The host takes no more on this connection.
+    UpToTheLimit,
+    /// The connection is over; possibly it was dead before.
+    Failed(Failure, bool),
 }
 
 impl<'a> Attempt<'a> {
@@ -74,6 +94,7 @@ impl<'a> Attempt<'a> {
             deferral: None,
             refusal: None,
             is_reached: false,
+            progress: Progress::new(),
         }
     }
 
@@ -83,6 +104,7 @@ impl<'a> Attempt<'a> {
             Err(error) => {
                 let failure =
                     Failure { stage: Stage::Ready, cause: Cause::Content(error.to_string()) };
+                self.is_reached = true;
                 self.deferral = Some(failed(&failure, None));
                 return self.finish();
             }
@@ -106,6 +128,7 @@ impl<'a> Attempt<'a> {
         // Ends: a stale connection and a retreat from TLS come once each, and a transaction that made no
         // progress is never followed by another.
         loop {
+            self.progress = Progress::new();
             let waiting = self.link.key(level, host);
             let waiting =
                 may_reuse.then(|| self.link.transport.pool.take(&waiting, host)).flatten();
@@ -145,70 +168,80 @@ impl<'a> Attempt<'a> {
         if !is_reused {
             connection.set_up = now().duration_since(connection.since);
         }
-        connection.uses += 1;
-        let mut todo = self.pending.clone();
-        let mut batch_max = RECIPIENTS_MAX;
-        let mut is_first = is_reused;
-        while !todo.is_empty() {
-            let offer = connection.session.offer();
-            let offered = offer.recipients_max.map_or(batch_max, |most| most as usize);
-            let transactions_max = offer.transactions_max;
-            let batch = todo.drain(..todo.len().min(batch_max.min(offered).max(1)));
-            let batch = batch.collect::<Vec<_>>();
-            let plan =
-                connection.session.plan(&self.job.entry, &batch, &self.facts, UnixMillis::system());
-            let transaction = match plan {
-                Ok(transaction) => transaction,
-                Err(refusal) => {
-                    self.refusal = Some(refused(&refusal, &host));
-                    break;
-                }
-            };
-            for (recipient, refusal) in &transaction.refused {
-                self.refusals.retain(|(refused, _)| refused != recipient);
-                self.refusals.push((*recipient, refused(refusal, &host)));
-            }
-            if transaction.recipients() == 0 {
-                continue;
-            }
-            connection.session.begin(transaction);
-            let round = self.carry_out(&mut connection).await;
-            if let Some(failure) = round.failure {
+        self.progress.set_up = Some(connection.set_up);
+        match self.send_all(&mut connection, is_reused).await {
+            Sent::All => {}
+            Sent::UpToTheLimit => {
                 tokio::spawn(connection.close());
-                return self.handle_failure(
-                    &failure,
-                    &host,
-                    level,
-                    is_first && round.accepted == 0,
-                );
+                return if self.pending.is_empty() { Tried::Done } else { Tried::Again };
             }
-            is_first = false;
-            if !round.one_too_many.is_empty() {
-                batch_max = round.accepted.max(1);
-                todo.splice(..0, round.one_too_many);
-            }
-            if !todo.is_empty() && transactions_max.is_some_and(|most| most <= connection.uses) {
+            Sent::Failed(failure, is_stale) => {
                 tokio::spawn(connection.close());
-                return Tried::Again;
-            }
-            if !todo.is_empty() {
-                connection.uses += 1;
+                return self.handle_failure(&failure, &host, level, is_stale);
             }
         }
         let key = self.link.key(level, &host);
-        let is_spent =
-            connection.session.offer().transactions_max.is_some_and(|most| most <= connection.uses);
-        if is_spent {
-            tokio::spawn(connection.close());
-        } else {
-            self.link.transport.pool.put(key, connection, self.link.transport.reuse);
-        }
+        self.link.transport.pool.put(key, connection, self.link.transport.reuse);
         if self.pending.is_empty() { Tried::Done } else { Tried::Unusable }
+    }
+
+    /// Transactions until this host had all recipients that it can take.
+    async fn send_all(&mut self, connection: &mut Connection, is_reused: bool) -> Sent {
+        let offer = connection.session.offer();
+        let transactions_max = offer.transactions_max.unwrap_or(u32::MAX);
+        let mut batch_max = offer.recipients_max.map_or(RECIPIENTS_MAX, |most| most as usize);
+        batch_max = batch_max.clamp(1, RECIPIENTS_MAX);
+        let mut todo = self.pending.clone();
+        let mut may_be_stale = is_reused;
+        // Ends, since each transaction settles a recipient at least, or fails.
+        while !todo.is_empty() {
+            if transactions_max <= connection.uses {
+                return Sent::UpToTheLimit;
+            }
+            let later = todo.split_off(todo.len().min(batch_max));
+            let Some(transaction) = self.plan(connection, &todo) else { break };
+            todo = later;
+            if transaction.recipients() == 0 {
+                continue;
+            }
+            connection.uses += 1;
+            self.progress.uses = connection.uses;
+            self.progress.since = now();
+            connection.session.begin(transaction);
+            let mut round = self.carry_out(connection).await;
+            if let Some(failure) = round.failure {
+                return Sent::Failed(failure, may_be_stale && round.accepted == 0);
+            }
+            may_be_stale = false;
+            if !round.one_too_many.is_empty() {
+                batch_max = round.accepted.max(1);
+                round.one_too_many.append(&mut todo);
+                todo = round.one_too_many;
+            }
+        }
+        if transactions_max <= connection.uses { Sent::UpToTheLimit } else { Sent::All }
+    }
+
+    /// A transaction for these recipients; `None` if the host cannot take the message at all.
+    fn plan(&mut self, connection: &Connection, recipients: &[u32]) -> Option<Transaction> {
+        let (entry, now) = (&self.job.entry, UnixMillis::system());
+        match connection.session.plan(entry, recipients, &self.facts, now) {
+            Err(refusal) => {
+                self.refusal = Some(refused(&refusal, &connection.host));
+                None
+            }
+            Ok(transaction) => {
+                for (recipient, refusal) in &transaction.refused {
+                    self.refusals.retain(|(refused, _)| refused != recipient);
+                    self.refusals.push((*recipient, refused(refusal, &connection.host)));
+                }
+                Some(transaction)
+            }
+        }
     }
 
     /// One transaction, to the last reply.
     async fn carry_out(&mut self, connection: &mut Connection) -> Round {
-        let began = now();
         let mut round = Round::default();
         // Ends with the transaction: the driver gives each step a time.
         loop {
@@ -223,7 +256,7 @@ impl<'a> Attempt<'a> {
                     let outcome =
                         outcome(&answer, &connection.host, self.link.transport.protocol, reports);
                     self.is_reached = true;
-                    self.report(recipient, outcome, connection, began);
+                    self.report(recipient, outcome);
                 }
                 Action::Failed(failure) => {
                     round.failure = Some(failure);
@@ -235,22 +268,9 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn report(
-        &mut self,
-        recipient: u32,
-        outcome: Outcome,
-        connection: &Connection,
-        began: Instant,
-    ) {
+    fn report(&mut self, recipient: u32, outcome: Outcome) {
         self.pending.retain(|pending| *pending != recipient);
-        let is_fresh = connection.uses == 1;
-        self.outcomes.report(Report {
-            recipient,
-            outcome,
-            set_up: if is_fresh { connection.set_up } else { Duration::ZERO },
-            transmission: now().duration_since(began),
-            connection_uses: connection.uses,
-        });
+        self.outcomes.report(self.progress.report(recipient, outcome));
     }
 
     fn handle_failure(
@@ -268,14 +288,12 @@ impl<'a> Attempt<'a> {
         if is_reused {
             return Tried::Stale;
         }
-        if failure.is_of_tls() {
-            if level == TlsLevel::May {
-                return Tried::WithoutTls;
-            }
-            if needs_verified_tls(self.job) {
-                self.refusal = Some(refused(&NO_VERIFIED_TLS, host));
-                return Tried::Unusable;
-            }
+        if failure.stage == Stage::StartTls && level == TlsLevel::May {
+            return Tried::WithoutTls;
+        }
+        if failure.is_of_tls() && needs_verified_tls(self.job) {
+            self.refusal = Some(refused(&NO_VERIFIED_TLS, host));
+            return Tried::Unusable;
         }
         self.is_reached |= !failure.is_of_the_site();
         self.deferral = Some(failed(failure, Some(host)));
@@ -284,7 +302,9 @@ impl<'a> Attempt<'a> {
 
     /// Reports what no host did.
     fn finish(self) -> Feedback {
-        let Self { job, outcomes, pending, refusals, deferral, refusal, is_reached, .. } = self;
+        let Self {
+            job, outcomes, pending, refusals, deferral, refusal, is_reached, progress, ..
+        } = self;
         let nobody = || Status {
             code: EnhancedCode::new(4, 4, 1),
             text: "there is no host to connect to".to_owned(),
@@ -298,18 +318,29 @@ impl<'a> Attempt<'a> {
                 (None, Some(status)) => Outcome::Failed(status.clone()),
                 (None, None) => Outcome::Deferred(nobody()),
             };
-            outcomes.report(Report {
-                recipient: *recipient,
-                outcome,
-                set_up: Duration::ZERO,
-                transmission: Duration::ZERO,
-                connection_uses: 0,
-            });
+            outcomes.report(progress.report(*recipient, outcome));
         }
         match deferral {
             Some(status) if !is_reached => Feedback::Unreachable(status),
             _ => Feedback::Reached,
         }
+    }
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self { since: now(), set_up: None, uses: 0 }
+    }
+
+    /// Set-up counts for the first message on a connection alone.
+    fn report(&self, recipient: u32, outcome: Outcome) -> Report {
+        let elapsed = now().duration_since(self.since);
+        let (set_up, transmission) = match self.set_up {
+            None => (elapsed, Duration::ZERO),
+            Some(_) if self.uses > 1 => (Duration::ZERO, elapsed),
+            Some(set_up) => (set_up, elapsed),
+        };
+        Report { recipient, outcome, set_up, transmission, connection_uses: self.uses }
     }
 }
 

@@ -5,7 +5,9 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+#[cfg(feature = "tls")]
+use std::sync::OnceLock;
 
 use async_trait::async_trait;
 use smtp_proto::SyntaxError;
@@ -20,7 +22,8 @@ use super::tls_policy::TlsPolicy;
 use crate::status::NextHost;
 use crate::transport::{Feedback, Job, Outcomes, Transport};
 
-/// Sends messages by SMTP, or hands them to a mail store by LMTP. Clones share connections.
+/// Sends messages by SMTP, or hands them to a mail store by LMTP. Clones share connections, unless one believes other
+/// authorities or has other addresses.
 ///
 /// ```
 /// use smtp_queue::transport::smtp::{SmtpTransport, TlsLevel, TlsPolicy};
@@ -84,7 +87,7 @@ impl SmtpTransport {
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(self, tls: ClientTls) -> Self {
-        Self { tls: Arc::new(OnceLock::from(tls)), ..self }
+        Self { tls: Arc::new(OnceLock::from(tls)), pool: Pool::default(), ..self }
     }
 
     /// How much TLS each destination gets.
@@ -105,6 +108,7 @@ impl SmtpTransport {
     #[must_use]
     pub fn source_address(mut self, address: IpAddr) -> Self {
         self.sources.push(address);
+        self.pool = Pool::default();
         self
     }
 

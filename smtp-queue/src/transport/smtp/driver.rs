@@ -19,7 +19,7 @@ use super::reader::ContentReader;
 use super::session::{Action, ClientSession, Stage};
 use super::timeouts::ClientTimeouts;
 #[cfg(feature = "tls")]
-use super::{tls::ClientTls, tls_policy::CertificateName};
+use super::{certificate_name::CertificateName, tls::ClientTls};
 use crate::content::Content;
 use crate::status::NextHost;
 

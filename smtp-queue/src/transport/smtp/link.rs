@@ -11,6 +11,8 @@ use std::sync::Arc;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
+#[cfg(feature = "tls")]
+use super::certificate_name::{bare, certificate_names};
 use super::client::SmtpTransport;
 #[cfg(feature = "tls")]
 use super::driver::Handshake;
@@ -18,8 +20,6 @@ use super::driver::{Connection, Io, now};
 use super::pool::Key;
 use super::session::{Cause, ClientSession, Failure, Stage, TlsUse};
 use super::tls_policy::TlsLevel;
-#[cfg(feature = "tls")]
-use super::tls_policy::{bare, certificate_names};
 use crate::status::NextHost;
 use crate::transport::Job;
 

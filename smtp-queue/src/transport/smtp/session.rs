@@ -38,9 +38,11 @@ use smtp_server::UnixMillis;
 
 pub use auth::Credentials;
 pub use facts::{ContentFacts, ContentScan};
+#[cfg(feature = "tokio")]
 pub(crate) use failure::said;
 pub use failure::{Cause, Failure, Stage};
 pub use offer::Offer;
+#[cfg(feature = "tokio")]
 pub(crate) use plan::NO_VERIFIED_TLS;
 pub use plan::{Refusal, Transaction};
 

@@ -24,8 +24,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use webpki::EndEntityCert;
 
+use super::certificate_name::CertificateName;
 use super::session::TlsFacts;
-use super::tls_policy::CertificateName;
 
 /// The client's side of TLS: which authorities are believed. Clones share them.
 #[derive(Clone)]

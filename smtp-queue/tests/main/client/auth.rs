@@ -66,7 +66,7 @@ fn the_strongest_mechanism_that_may_be_used_is() {
     ] {
         match (begins(mechanisms, tls, in_clear), expected) {
             (Ok(found), Ok(expected)) => {
-                assert!(found.starts_with(expected), "{mechanisms}: {found}")
+                assert!(found.starts_with(expected), "{mechanisms}: {found}");
             }
             (found, expected) => assert_eq!(found, expected.map(str::to_owned), "{mechanisms}"),
         }

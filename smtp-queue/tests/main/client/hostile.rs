@@ -1,5 +1,6 @@
 //! Next hops that misbehave.
 
+use proptest::prelude::*;
 use smtp_queue::transport::smtp::session::{
     Action, Cause, ClientSession, Hello, Stage, TlsFacts, TlsUse,
 };
@@ -246,4 +247,91 @@ fn a_message_that_is_refused_on_its_way_is_not_sent_to_its_end() {
     assert!(!failure.is_unknown_result() && !failure.is_of_the_site());
     session.content_end();
     assert!(session.output().is_empty());
+}
+
+/// A turn of a next hop that may or may not know what it does.
+fn turn() -> impl Strategy<Value = Vec<u8>> {
+    let code = prop::sample::select(vec![
+        "220", "250", "251", "334", "354", "421", "450", "452", "550", "552", "199", "25",
+    ]);
+    let separator = prop::sample::select(vec![" ", "-", "", "x"]);
+    let text = prop::sample::select(vec![
+        "mx.test",
+        "PIPELINING",
+        "CHUNKING",
+        "STARTTLS",
+        "AUTH PLAIN",
+        "SIZE 9",
+        "2.0.0 Ok",
+        "\0\u{ff}",
+        "==",
+    ]);
+    let line = (code, separator, text)
+        .prop_map(|(code, separator, text)| format!("{code}{separator}{text}\r\n").into_bytes());
+    let likely = prop::sample::select(vec![
+        &b"220 mx\r\n"[..],
+        b"250-mx\r\n250 PIPELINING\r\n",
+        b"250 Ok\r\n",
+        b"354 Go on\r\n",
+    ]);
+    prop_oneof![
+        6 => likely.prop_map(<[u8]>::to_vec),
+        3 => line,
+        1 => prop::collection::vec(any::<u8>(), 0..20),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_next_hop_says_each_recipient_has_one_outcome_at_most(
+        turns in prop::collection::vec(turn(), 0..20),
+        is_lmtp in any::<bool>(),
+    ) {
+        let hello = if is_lmtp { Hello::lmtp } else { Hello::smtp }("client.test", TlsUse::IfOffered);
+        let mut session = ClientSession::new(hello.unwrap());
+        let mail = Mail::new(&["<b@d.test>", "<c@d.test>"]);
+        let mut turns = turns.into_iter();
+        let mut told = Vec::new();
+        let (mut messages, mut is_content) = (0, false);
+        // Each turn of the loop takes a turn of the next hop, or goes on to the end of a message.
+        loop {
+            let action = session.poll();
+            let written = session.output().split();
+            prop_assert!(written.is_empty() || written.ends_with(b"\r\n"), "{written:?}");
+            let asks_for_lines = written[..].split(|octet| *octet == b'\n').filter(|line| !line.is_empty());
+            for line in asks_for_lines.filter(|_| !is_content) {
+                let known = [&b"EHLO"[..], b"LHLO", b"HELO", b"MAIL", b"RCPT", b"DATA", b"BDAT", b"RSET", b"STAR", b".\r"];
+                prop_assert!(known.iter().any(|verb| line.starts_with(verb)), "{line:?}");
+            }
+            is_content = false;
+            match action {
+                Action::Ready if messages == 3 => break,
+                Action::Ready => {
+                    messages += 1;
+                    told.clear();
+                    let mut scan = smtp_queue::transport::smtp::session::ContentScan::default();
+                    scan.feed(&mail.content);
+                    match session.plan(&mail.entry, &[0, 1], &scan.finish(), super::mail::ARRIVED) {
+                        Ok(plan) => session.begin(plan),
+                        Err(_) => break,
+                    }
+                }
+                Action::Content => {
+                    session.content(&mail.content);
+                    session.content_end();
+                    is_content = true;
+                }
+                Action::Handshake => session.handle_tls(TlsFacts { is_verified: false, exporter: None }),
+                Action::Recipient { recipient, .. } => {
+                    prop_assert!(!told.contains(&recipient), "{recipient} is told of twice");
+                    told.push(recipient);
+                }
+                Action::Failed(_) | Action::Closed => break,
+                _ => match turns.next() {
+                    Some(turn) => session.receive(&turn),
+                    None => session.handle_end(),
+                },
+            }
+        }
+    }
 }

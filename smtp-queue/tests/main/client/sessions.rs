@@ -403,7 +403,7 @@ fn one_recipient_too_many_is_told_by_those_before() {
     );
 }
 
-// rows: 3030-2-c, 3030-2-l, 3030-2-n
+// rows: 3030-2-c, 3030-2-i, 3030-2-l, 3030-2-n
 #[test]
 fn a_chunk_saves_the_wait_for_354() {
     run(

@@ -36,10 +36,36 @@ fn crash(backend: Backend, history: &[Batch], effort: Effort, explored: &mut Exp
         let legal = legal(&done, open);
         for image in disk.images(effort.images_max, effort.seed ^ cut) {
             explored.0 += 1;
-            let twice = explored.0 % 8 == 0;
+            let twice = explored.0.is_multiple_of(8);
             check(backend, &image, &legal, &done, twice, || {
                 format!("{backend:?} {history:?} cut at {cut}, seed {}", effort.seed)
             });
+        }
+    }
+}
+
+/// Kills the process at every change, goes on, and then lets the power fail: what the second run saw when it
+/// began was durable by then.
+fn kill(backend: Backend, history: &[Batch], effort: Effort, explored: &mut Explored) {
+    let (begin, end) = changes_of(backend, history, effort.from);
+    for cut in begin..end {
+        let what = || format!("{backend:?} {history:?} killed at {cut}, seed {}", effort.seed);
+        let disk = SimVfs::default();
+        disk.cut_power_after(cut);
+        let promised = run(backend, &disk, history);
+        disk.restore_power();
+        let world = World::open(backend, &disk, small());
+        let world = world.unwrap_or_else(|error| panic!("does not open: {error}: {}", what()));
+        let seen = world.seen(LAST);
+        let open = history.get(promised).map_or(&[][..], |batch| batch.as_slice());
+        let done = history[..promised].iter().flatten().copied().collect::<Vec<_>>();
+        assert!(legal(&done, open).iter().any(|(text, _)| *text == seen), "{}", what());
+        assert!(world.commit(&[Op::Accept(LAST + 1)]).iter().all(Result::is_ok), "{}", what());
+        for image in disk.images(effort.images_max, effort.seed ^ cut) {
+            explored.0 += 1;
+            let world = World::open(backend, &image, small()).unwrap();
+            assert_eq!(world.seen(LAST), seen, "{}", what());
+            assert!(world.store.open(super::world::id(LAST + 1)).is_ok(), "{}", what());
         }
     }
 }
@@ -231,6 +257,18 @@ fn long(backend: Backend, seeds: std::ops::Range<u64>, images_max: u64) -> u64 {
         crash(backend, &long_history(seed), Effort { from: 0, images_max, seed }, &mut explored);
     }
     explored.0
+}
+
+#[test]
+fn k08_what_a_killed_process_leaves_is_durable_before_it_is_shown() {
+    let mut explored = Explored::default();
+    for seed in 0..10 {
+        let effort = Effort { from: 0, images_max: 4, seed };
+        kill(Backend::Log, &long_history(seed), effort, &mut explored);
+        kill(Backend::Files, &long_history(seed), effort, &mut explored);
+    }
+    println!("{} crash states after a kill", explored.0);
+    assert!(1000 < explored.0);
 }
 
 // rows: 5321-6.1-a

@@ -2,8 +2,10 @@
 
 mod crash;
 mod damage;
+mod disk;
 mod faults;
 mod room;
+mod text;
 #[cfg(feature = "tokio")]
 mod threaded;
 mod world;

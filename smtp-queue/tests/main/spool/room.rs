@@ -1,9 +1,11 @@
 //! What is done with takes no room: segments, states and bodies go when nobody needs them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use smtp_queue::spool::sim::SimVfs;
 use smtp_queue::spool::vfs::Vfs as _;
 
-use super::world::{Backend, Model, Op, World, small};
+use super::world::{Backend, Model, Op, World, id, small};
 
 fn bytes_in(disk: &SimVfs, dir: &str) -> u64 {
     let names = disk.list(dir).unwrap();
@@ -100,4 +102,38 @@ fn bodies_go_with_their_messages() {
     assert_eq!(disk.list("blob").unwrap().len(), 1);
     assert_eq!(disk.list("tmp").unwrap().len(), 0);
     check(&disk, world, &history, 2);
+}
+
+#[test]
+fn reading_goes_on_while_the_log_is_written_and_cleaned() {
+    let disk = SimVfs::default();
+    let world = World::open(Backend::Log, &disk, small()).unwrap();
+    for op in [Op::Accept(1), Op::AcceptLarge(2), Op::Bounce(1, 3)] {
+        world.commit(&[op]).pop().unwrap().unwrap();
+    }
+    let is_over = AtomicBool::new(false);
+    let reads = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut reads = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                for number in 1..=3 {
+                    let opened = world.store.open(id(number)).unwrap();
+                    assert_eq!(opened.entry.recipients.len(), 3);
+                    reads += 1;
+                }
+            }
+            reads
+        });
+        for attempt in 1..400 {
+            let number = 3 + u64::from(attempt);
+            for op in [Op::Defer(1, attempt), Op::Accept(number), Op::Finish(number)] {
+                world.commit(&[op]).pop().unwrap().unwrap();
+                tidy(&world);
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+        reader.join().unwrap()
+    });
+    assert!(0 < reads);
+    assert!(disk.read("st/00000001").is_none() && disk.read("seg/00000002").is_none());
 }

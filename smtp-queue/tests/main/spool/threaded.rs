@@ -11,9 +11,7 @@ use smtp_queue::spool::log::LogStore;
 use smtp_queue::spool::sim::SimVfs;
 use smtp_queue::spool::vfs::{Room, Vfs, VfsFile};
 use smtp_queue::spool::{Options, Staging, Store, ThreadedSpool};
-use smtp_queue::{
-    Change, ContentWriter as _, Opened, Spool as _, SpoolError, StagedBody, StagedContent,
-};
+use smtp_queue::{Change, Opened, Spool as _, SpoolError, StagedBody, StagedContent};
 use smtp_server::QueueId;
 
 use super::world::{Op, accept, changes, id, octets, small};

@@ -265,7 +265,7 @@ pub(crate) fn accept(number: u64, body: StagedBody) -> Change {
         params: params.into_owned(),
         recipients: recipients.into(),
         content_bytes: 100 + number,
-        hold: (number % 4 == 0).then(|| "held at first".to_owned()),
+        hold: number.is_multiple_of(4).then(|| "held at first".to_owned()),
         filter: None,
         delay_warned: false,
         expired: false,

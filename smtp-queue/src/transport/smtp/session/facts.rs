@@ -27,12 +27,12 @@ pub struct ContentScan {
     facts: ContentFacts,
     scanner: ContentScanner,
     flaws: Flaws,
-    /// The octets behind the last line feed, as long as the header section may still end in this line.
     header: Header,
     last_two: [u8; 2],
     bare_line_feeds: u64,
 }
 
+/// Where in the header section the next octet stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Header {
     LineStart,
@@ -59,7 +59,7 @@ impl ContentScan {
     pub fn feed(&mut self, octets: &[u8]) {
         let [.., before] = self.last_two;
         let flaws = self.scanner.scan(octets);
-        self.flaws = self.flaws | flaws;
+        self.flaws |= flaws;
         if flaws.bare_lf {
             self.bare_line_feeds += bare_line_feeds(before, octets);
         }
@@ -81,9 +81,9 @@ impl ContentScan {
     /// There is no more.
     #[must_use]
     pub fn finish(mut self) -> ContentFacts {
-        self.flaws = self.flaws | self.scanner.finish();
+        self.flaws |= self.scanner.finish();
         let ends_in_line = self.last_two != *b"\r\n";
-        let ending = if self.last_two == *b"\r\n" || self.last_two[1] == b'\n' { 0 } else { 2 };
+        let ending = if self.last_two.ends_with(b"\n") { 0 } else { 2 };
         self.facts.wire_bytes = self.facts.bytes + self.bare_line_feeds + ending;
         self.facts.canonical = !ends_in_line && !self.flaws.bare_cr && !self.flaws.bare_lf;
         self.facts
@@ -142,7 +142,7 @@ mod tests {
             (b"A: b\r\n\r\nc", 11, ContentFacts { canonical: false, ..clean }),
             (b"A: b\n\nc\n", 11, ContentFacts { canonical: false, ..clean }),
             (b"A: b\r\n\r\nc\rd\r\n", 13, ContentFacts { canonical: false, ..clean }),
-            (b"A: b\n\n\xff", 10, ContentFacts { eight_bit: true, canonical: false, ..clean }),
+            (b"A: b\n\n\xff", 11, ContentFacts { eight_bit: true, canonical: false, ..clean }),
         ];
         for (content, wire_bytes, expected) in cases {
             let expected = ContentFacts { bytes: content.len() as u64, wire_bytes, ..expected };
