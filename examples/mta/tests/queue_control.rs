@@ -163,7 +163,7 @@ fn messages_are_held_and_deleted_by_id_and_counts_add_up() {
     assert_eq!((&shape[0]["domain"], &shape[0]["counts"][0]), (&"a.example".into(), &2.into()));
     let site = objects(&told(&mta.queue(&["list", "--site", "b.example", "--json"], "")));
     assert_eq!((site.len(), &site[0]["queue_id"]), (1, &sent[1].as_str().into()));
-    assert_eq!(told(&mta.queue(&["fsck"], "")), "3 messages can be read, 0 damages were found\n");
+    assert_eq!(told(&mta.queue(&["fsck"], "")), "3 messages can be read, 0 places are damaged\n");
 
     let input = format!("{}\n\n {} \n", sent[0], sent[1]);
     assert_eq!(told(&mta.queue(&["delete", "-"], &input)), "Deleted: 2 messages\n");
@@ -192,8 +192,9 @@ fn several_clients_are_answered_at_once() {
     let sent: Vec<_> =
         (0..8).map(|_| send(&mta, "<kim@localhost>", "<lee@elsewhere.example>")).collect();
     mta.settle();
+    let data = &mta.data();
     std::thread::scope(|scope| {
-        let ask = |args: &'static [&str]| scope.spawn(|| told(&mta.queue(args, "")));
+        let ask = |args: &'static [&str]| scope.spawn(move || told(&run_queue(data, args, "")));
         let (first, second) = (ask(&["hold", "ALL"]), ask(&["hold", "ALL"]));
         let lists = [(); 4].map(|()| ask(&["list", "--json"]));
         for list in lists {
@@ -279,7 +280,7 @@ fn where_no_mta_runs_the_queue_is_read_and_not_written() {
     assert_eq!((&stats["hold"], &stats["deferred"]), (&1.into(), &1.into()));
     let shape = told(&look(&["shape"]));
     assert!(shape.contains("elsewhere.example") && shape.contains("localhost"), "{shape}");
-    assert_eq!(told(&look(&["fsck"])), "2 messages can be read, 0 damages were found\n");
+    assert_eq!(told(&look(&["fsck"])), "2 messages can be read, 0 places are damaged\n");
     check_failure(&look(&["show", "FFFF"]), 66, "no message FFFF");
     for verb in ["hold", "release", "requeue", "expire", "delete", "flush", "suspend"] {
         check_failure(&look(&[verb, &deferred]), 69, "no mta runs");
@@ -296,7 +297,7 @@ fn where_no_mta_runs_the_queue_is_read_and_not_written() {
     check_failure(&output, 66, "the queue is damaged in one place");
     let report = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
-        report.starts_with("seg/") && report.ends_with(" can be read, 1 damages were found\n"),
+        report.starts_with("seg/") && report.ends_with(" can be read, 1 places are damaged\n"),
         "{report}"
     );
 }

@@ -7,7 +7,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use smtp_queue::{Filter, Listed, Queue, SpoolError};
+use smtp_queue::{Counts, Filter, Listed, Queue, SpoolError};
 use smtp_server::QueueId;
 use tokio::task::{JoinSet, spawn_blocking};
 
@@ -61,7 +61,11 @@ pub(super) async fn operate(
         Operation::Stats => {
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             let now = now.unwrap_or(Duration::ZERO);
-            out.text(&print::stats(json, queue.counts(), &queue.sites(), now)).await
+            // Added up from the sites, so that they agree while mail flows.
+            let sites = queue.sites();
+            let mut counts = Counts::default();
+            sites.iter().for_each(|site| counts += site.counts);
+            out.text(&print::stats(json, counts, &sites, now)).await
         }
         Operation::Shape => out.text(&print::shape(json, &queue.shape(&Filter::default()))).await,
         Operation::Fsck => fsck(queue, json, out).await,

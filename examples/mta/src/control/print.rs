@@ -278,7 +278,7 @@ impl Checked {
         let Self { messages, damaged, .. } = *self;
         match self.json {
             true => format!("{}\n", json!({ "messages": messages, "damaged": damaged })),
-            false => format!("{messages} messages can be read, {damaged} damages were found\n"),
+            false => format!("{messages} messages can be read, {damaged} places are damaged\n"),
         }
     }
 
