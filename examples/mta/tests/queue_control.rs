@@ -97,6 +97,32 @@ fn a_held_message_is_listed_shown_and_released() {
 }
 
 #[test]
+fn a_large_message_is_shown_octet_for_octet() {
+    let mta = start();
+    let mut client = Client::hello(mta.smtp());
+    for line in ["MAIL FROM:<kim@client.example>", "RCPT TO:<held@localhost>"] {
+        assert!(client.ask(line).starts_with("250 "), "{line}");
+    }
+    assert!(client.ask("DATA").starts_with("354 "));
+    // Pieces end within lines' ends and within characters.
+    let mut content = [b"Subject: large\r\n\r\n".to_vec(), b"\xfd\r\n".to_vec()].concat();
+    content.extend("Gr\u{fc}\u{df}e\r\n".repeat(50_000).into_bytes());
+    client.send(&content);
+    let reply = client.ask(".");
+    let (_, id) = reply.rsplit_once(' ').expect("an id");
+    let shown = mta.queue(&["show", id], "").stdout;
+    let expected = content.iter().copied().filter(|octet| *octet != b'\r').collect::<Vec<_>>();
+    let at = shown.windows(9).position(|octets| octets == b"Subject: ").expect("the content");
+    let (content_shown, end) = shown[at..].split_at(expected.len());
+    assert!(content_shown == expected, "the content is another");
+    assert_eq!(end, format!("*** MESSAGE FILE END hold/{id} ***\n").as_bytes());
+
+    let [shown] = objects(&told(&mta.queue(&["show", id, "--json"], ""))).try_into().expect("one");
+    let shown = shown["content"].as_str().expect("text");
+    assert!(shown.ends_with(&*String::from_utf8_lossy(&content)), "the content is another");
+}
+
+#[test]
 fn a_deferred_message_is_flushed_and_returned_when_it_expires() {
     let mta = start();
     let id = send(&mta, "<kim@localhost>", "<lee@elsewhere.example>");
@@ -126,7 +152,7 @@ fn a_deferred_message_is_flushed_and_returned_when_it_expires() {
     assert_eq!(told(&mta.queue(&["expire", &id], "")), "Force-expired: 1 message\n");
     let [report] = mta.messages("localhost", "kim").try_into().expect("a report");
     let report = String::from_utf8_lossy(&report).into_owned();
-    assert!(report.contains("Final-Recipient: rfc822; lee@elsewhere.example\r\n"), "{report}");
+    assert!(report.contains("Final-Recipient: rfc822; lee@elsewhere.example\n"), "{report}");
     assert_eq!(told(&mta.queue(&["list"], "")), "Mail queue is empty\n");
 }
 
