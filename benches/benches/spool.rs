@@ -65,7 +65,7 @@ fn with_log(flush: Duration, each: u64) -> f64 {
     let options = Options::default();
     let (store, _) =
         LogStore::open(slow(&dir, flush), options, &mut |_| {}, &mut |_| {}).expect("opens");
-    let spool = Arc::new(ThreadedSpool::start(store, options).expect("starts"));
+    let spool = Arc::new(ThreadedSpool::start(store).expect("starts"));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build();
     let runtime = runtime.expect("a runtime");
     let begin = Instant::now();

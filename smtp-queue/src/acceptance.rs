@@ -7,22 +7,28 @@
 
 use std::borrow::Cow;
 
-use smtp_proto::{ForwardPath, Mailbox, Notify, RcptParams};
+use smtp_proto::{Domain, ForwardPath, Mailbox, Notify, RcptParams};
 use smtp_server::{Envelope, QueueId, Recipient, RecipientClass, RelayReason};
 
 use crate::entry::{QueueEntry, QueuedRecipient, RecipientState};
 
-/// The entry of a message with so many octets of content.
+/// The entry of a message with so many octets of content. What access control names is delivered here if its domain
+/// `is_ours`.
 #[must_use]
-pub(crate) fn entry(envelope: Envelope, id: QueueId, content_bytes: u64) -> QueueEntry {
+pub(crate) fn entry(
+    envelope: Envelope,
+    id: QueueId,
+    content_bytes: u64,
+    is_ours: impl Fn(&Domain<'_>) -> bool,
+) -> QueueEntry {
     let Envelope { reverse_path, params, mut recipients, arrived, handling, .. } = envelope;
     if let Some(mailbox) = handling.redirect {
-        recipients = vec![elsewhere(*mailbox, RcptParams::default())];
+        recipients = vec![named(*mailbox, RcptParams::default(), &is_ours)];
     }
     for mailbox in handling.bcc {
         let mut silent = RcptParams::default();
         silent.notify = Some(Notify::NEVER);
-        recipients.push(elsewhere(mailbox, silent));
+        recipients.push(named(mailbox, silent, &is_ours));
     }
     let pending = |recipient| QueuedRecipient { recipient, state: RecipientState::Pending(None) };
     QueueEntry {
@@ -40,13 +46,18 @@ pub(crate) fn entry(envelope: Envelope, id: QueueId, content_bytes: u64) -> Queu
 }
 
 /// A recipient that access control named: the operator's word is the right to send there.
-fn elsewhere(mailbox: Mailbox<'static>, params: RcptParams<'static>) -> Recipient {
-    let because = RelayReason::Other(Cow::Borrowed("named by access control"));
-    Recipient {
-        path: ForwardPath::Mailbox(mailbox),
-        params,
-        class: RecipientClass::Relay { because },
-    }
+fn named(
+    mailbox: Mailbox<'static>,
+    params: RcptParams<'static>,
+    is_ours: impl Fn(&Domain<'_>) -> bool,
+) -> Recipient {
+    let class = match is_ours(&mailbox.domain) {
+        true => RecipientClass::Local,
+        false => RecipientClass::Relay {
+            because: RelayReason::Other(Cow::Borrowed("named by access control")),
+        },
+    };
+    Recipient { path: ForwardPath::Mailbox(mailbox), params, class }
 }
 
 #[cfg(test)]
@@ -76,13 +87,17 @@ mod tests {
         let mailbox = |text: &'static str| Mailbox::parse(text).unwrap().into_owned();
         let mut asked = envelope();
         asked.handling.redirect = Some(Box::new(mailbox("lee@elsewhere.test")));
-        asked.handling.bcc = vec![mailbox("archive@elsewhere.test")];
+        asked.handling.bcc = vec![mailbox("archive@local.test")];
         asked.handling.hold = Some("look at it".to_owned());
         let filter = FilterRoute { transport: "smtp".into(), destination: "[::1]:10025".into() };
         asked.handling.filter = Some(Box::new(filter.clone()));
-        let entry = entry(asked, QueueId(7), 12);
-        assert_eq!(recipients(&entry), ["<lee@elsewhere.test>", "<archive@elsewhere.test>"]);
-        assert!(entry.recipients.iter().all(|queued| !queued.is_local()));
+        let entry = entry(asked, QueueId(7), 12, |domain| domain.as_str() == "local.test");
+        assert_eq!(recipients(&entry), ["<lee@elsewhere.test>", "<archive@local.test>"]);
+        let local: Vec<_> = entry.recipients.iter().map(QueuedRecipient::is_local).collect();
+        assert_eq!(local, [false, true]);
+        let rows = entry.rows().rows;
+        let [row] = rows.as_slice() else { panic!("the filter gets all of it: {rows:?}") };
+        assert_eq!((&*row.domain, row.is_local), ("smtp:[::1]:10025", false));
         let notify = |index: usize| entry.recipients[index].recipient.params.notify;
         assert_eq!((notify(0), notify(1)), (None, Some(Notify::NEVER)));
         assert_eq!((entry.hold.as_deref(), entry.filter), (Some("look at it"), Some(filter)));

@@ -81,7 +81,8 @@ pub struct RowKey {
 pub struct Row<'a> {
     /// Which row of which message.
     pub key: RowKey,
-    /// The domain in lower case, an address literal with its brackets, or nothing for `<postmaster>`.
+    /// The domain in lower case, an address literal with its brackets, or nothing for `<postmaster>`; for a message that
+    /// goes through a content filter that filter, as `transport:destination`.
     pub domain: &'a str,
     /// Whether its recipients are ours, and so must not leave this host.
     pub is_local: bool,
@@ -161,6 +162,19 @@ impl Rows {
 }
 
 impl QueueEntry {
+    /// What a recipient is scheduled under: its domain, or the content filter that it goes through as
+    /// `transport:destination`, which no domain can look like. And whether it must stay on this host.
+    fn key(&self, recipient: &QueuedRecipient) -> (String, bool) {
+        let domain = recipient.domain();
+        match &self.filter {
+            None => (domain, recipient.is_local()),
+            Some(FilterRoute { transport, destination }) if destination.is_empty() => {
+                (format!("{transport}:{domain}"), false)
+            }
+            Some(filter) => (filter.to_string(), false),
+        }
+    }
+
     /// Which recipient belongs to which row.
     #[must_use]
     pub fn rows(&self) -> Rows {
@@ -168,7 +182,7 @@ impl QueueEntry {
         let mut row_of = Vec::new();
         let mut known: HashMap<String, usize> = HashMap::new();
         for (index, recipient) in self.recipients.iter().enumerate() {
-            let domain = recipient.domain();
+            let (domain, is_local) = self.key(recipient);
             // Most messages have one domain, and lists come sorted by domain.
             let number = match rows.last() {
                 Some(last) if last.domain == domain => rows.len() - 1,
@@ -183,7 +197,7 @@ impl QueueEntry {
             }
             if let Some(row) = rows.get_mut(number) {
                 row.recipients += 1;
-                row.is_local |= recipient.is_local();
+                row.is_local |= is_local;
             }
             if rows.len() > 1 {
                 row_of.push(u32::try_from(number).unwrap_or(u32::MAX));

@@ -44,7 +44,8 @@ pub use threaded::ThreadedSpool;
 /// Keeps messages.
 ///
 /// What it keeps when it is opened is streamed as [`Row`](crate::Row)s by the function that opens it, since that is
-/// each spool's own.
+/// each spool's own. Rows without pending recipients are left out; a message that has no others gives its first row
+/// all the same, so that it can be removed.
 #[async_trait]
 pub trait Spool: Send + Sync + 'static {
     /// Begins to take content.

@@ -186,7 +186,8 @@ impl Dns {
         self.look_up(complete(name)?, RecordType::TXT, text).await
     }
 
-    /// Where mail for `name` goes, the lowest preference first.
+    /// Where mail for `name` goes, the lowest preference first. A name that no host has is given with escapes, so that
+    /// it leads nowhere but is not overlooked.
     ///
     /// # Errors
     /// [`DnsError`] if there is none, or it is not known.
@@ -280,7 +281,8 @@ fn host_name(name: &Name) -> Option<Domain<'static>> {
 }
 
 fn mail_exchange(record: &MX) -> Option<MailExchange> {
-    Some(MailExchange { preference: record.preference, host: plain(&record.exchange)? })
+    let host = plain(&record.exchange).unwrap_or_else(|| record.exchange.to_ascii());
+    Some(MailExchange { preference: record.preference, host })
 }
 
 /// The name in lower case and without its final dot, if nothing in it has to be escaped.

@@ -86,7 +86,9 @@ impl Shared {
                 usize::try_from(*index).ok().and_then(|at| job.entry.recipients.get(at));
             recipient.is_none_or(|recipient| recipient.is_local())
         };
-        if !job.next_hop.hosts.is_empty() && job.recipients.iter().any(is_ours) {
+        // A content filter may be another host's; it sends the message back.
+        let leaves = !job.next_hop.hosts.is_empty() && job.entry.filter.is_none();
+        if leaves && job.recipients.iter().any(is_ours) {
             let text = "a recipient of this host was routed to another one";
             reports.rest = Some(status((4, 3, 5), text.to_owned()));
             return Feedback::Reached;

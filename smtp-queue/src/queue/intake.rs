@@ -70,7 +70,8 @@ impl Delivery for Queue {
             writer.write(&chunk).await?;
         }
         let content = writer.finish(fields(body)).await?;
-        let entry = acceptance::entry(envelope, id, bytes(&content));
+        let is_ours = &*self.shared.local_domains;
+        let entry = acceptance::entry(envelope, id, bytes(&content), is_ours);
         let due = vec![entry.not_before(); entry.rows().rows.len()];
         let arrival = Arrival::new(NewMessage { entry, content, due }, &beginning);
         let shared = self.shared.clone();

@@ -199,6 +199,10 @@ impl Router for DnsRouter {
         if is_local {
             return Ok(stays(&self.local, domain));
         }
+        if let Some((transport, to)) = filter(domain) {
+            let to = to.parse::<Destination>().map_err(|error| misconfigured(&error))?;
+            return self.configured(&transport.into(), &[to]).await;
+        }
         match self.find(domain) {
             Some(Route::Transport(transport)) => Ok(stays(transport, domain)),
             Some(Route::Host(to)) => self.configured(&self.remote, std::slice::from_ref(to)).await,
@@ -220,6 +224,11 @@ impl Router for DnsRouter {
     }
 }
 
+/// Transport and destination of a content filter, if that is what the row is scheduled under.
+fn filter(domain: &str) -> Option<(&str, &str)> {
+    domain.split_once(':').filter(|_| !domain.starts_with('['))
+}
+
 fn stays(transport: &Arc<str>, domain: &str) -> NextHop {
     NextHop {
         transport: transport.clone(),
@@ -236,6 +245,11 @@ fn status(fault: &Fault, class: u8) -> Status {
         reply: None,
         remote: None,
     }
+}
+
+fn misconfigured(error: &DestinationError) -> Outcome {
+    let code = EnhancedCode::new(4, 3, 5);
+    Outcome::Deferred(Status { code, text: error.to_string(), reply: None, remote: None })
 }
 
 fn unusable(error: &DestinationError) -> Outcome {

@@ -207,6 +207,10 @@ impl Store for FileStore {
         Ok(Opened { entry: message.entry, content: Content { fields: parts.fields, body } })
     }
 
+    fn options(&self) -> &Options {
+        &self.options
+    }
+
     fn stage(&self) -> Result<Staging, SpoolError> {
         self.stages.begin()
     }

@@ -156,8 +156,9 @@ impl LogStore {
         })
     }
 
-    /// Makes ready a segment for at least a frame.
-    fn prepare(&self, writer: &mut Writer, in_states: bool) -> io::Result<()> {
+    /// Makes ready a segment for at least a frame. That there can be no new file now loses nothing, so it can be
+    /// tried again.
+    fn prepare(&self, writer: &mut Writer, in_states: bool) -> Result<(), SpoolError> {
         let last_id = writer.last_id;
         let head = writer.head(in_states);
         let bytes_max = match in_states {
@@ -167,18 +168,16 @@ impl LogStore {
         if let Some(full) = head.current.take_if(|current| bytes_max <= current.end)
             && !in_states
         {
-            let footer = footer::seal(&full.summaries, full.number, full.end, full.batch)?;
-            vfs::write_all(&*full.file, &footer, full.end)?;
-            full.file.sync()?;
+            self.poisoned(full.seal())?;
         }
         if head.current.is_some() {
             return Ok(());
         }
         let number = head.next;
         head.next += 1;
-        let file = self.vfs.create(&path(in_states, number))?;
+        let file = self.vfs.create(&path(in_states, number)).map_err(|error| refusal(&error))?;
         let header = SegmentHeader { in_states, segment: number, last_id }.encode();
-        vfs::write_all(&*file, &header, 0)?;
+        self.poisoned(vfs::write_all(&*file, &header, 0))?;
         let end = SEGMENT_HEADER as u64;
         let segment =
             Segment { file: file.clone(), bytes: end, total: 0, live: 0, has_copies: false };
@@ -233,13 +232,13 @@ impl Store for LogStore {
             let answer = self.poison.check().and_then(|()| {
                 check_known(&set, |id| batch.find(&self.shared().index, id).is_some())?;
                 let in_states = !set.iter().all(|change| matches!(change, Change::Accept(_)));
-                self.poisoned(self.prepare(&mut writer, in_states))?;
+                self.prepare(&mut writer, in_states)?;
                 let shared = self.shared();
                 Ok(batch.encode(set, in_states, &mut writer, &shared.index)?)
             });
             answers.push(answer);
         }
-        // A segment that could not be begun for one set of them ends all.
+        // What failed while one set was made ready ends all.
         if self.poison.check().is_err() {
             for answer in answers.iter_mut().filter(|answer| answer.is_ok()) {
                 *answer = self.poison.check();
@@ -257,6 +256,10 @@ impl Store for LogStore {
         self.read(id)
     }
 
+    fn options(&self) -> &Options {
+        &self.options
+    }
+
     fn stage(&self) -> Result<Staging, SpoolError> {
         self.stages.begin()
     }
@@ -268,8 +271,7 @@ impl Store for LogStore {
 
     fn tidy(&self) -> Result<bool, SpoolError> {
         self.poison.check()?;
-        let mut writer = self.writer();
-        self.poisoned(self.tidy_once(&mut writer))
+        self.tidy_once(&mut self.writer())
     }
 }
 
@@ -312,6 +314,13 @@ impl Writer {
 }
 
 impl Current {
+    /// Ends a segment of messages with its footer.
+    fn seal(&self) -> io::Result<()> {
+        let footer = footer::seal(&self.summaries, self.number, self.end, self.batch)?;
+        vfs::write_all(&*self.file, &footer, self.end)?;
+        self.file.sync()
+    }
+
     /// Whether it was synced at least once, and its header with it.
     fn is_durable(&self) -> bool {
         !self.is_new

@@ -26,6 +26,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// As there.
     fn open(&self, id: QueueId) -> Result<Opened, SpoolError>;
 
+    /// The sizes that it was opened with.
+    fn options(&self) -> &Options;
+
     /// Begins to take octets that are too many for memory.
     ///
     /// # Errors

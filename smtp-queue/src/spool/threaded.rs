@@ -1,7 +1,7 @@
 //! A store behind a thread of its own, which commits for everybody who waits.
 //!
 //! * **In**: sets of changes from any number of tasks. **Out**: one flush for all that came while the one before
-//!   ran; nothing is delayed on purpose. **Promises**: as [`Spool`]. **Limits**: [`Options`]; a writer holds up to
+//!   ran; nothing is delayed on purpose. **Promises**: as [`Spool`]. **Limits**: [`Options`](super::Options); a writer holds up to
 //!   twice the inline limit and the piece that it is given. **Panics**: never; a panic in the store ends the spool.
 //! * **Spec**: none.
 
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio::task;
 
 use super::stage::Staging;
-use super::store::{Options, Store};
+use super::store::Store;
 use super::{Change, ContentWriter, Opened, Spool, SpoolError};
 use crate::content::{StagedBody, StagedContent};
 
@@ -44,7 +44,7 @@ const COMMITS_PER_TIDY: u32 = 64;
 /// let (store, largest) =
 ///     LogStore::open(disk, options, &mut |_row| rows += 1, &mut |damage| eprintln!("{damage:?}"))?;
 /// let ids = IdSource::after(largest);
-/// let spool = ThreadedSpool::start(store, options)?;
+/// let spool = ThreadedSpool::start(store)?;
 ///
 /// let mut writer = spool.writer(0)?;
 /// writer.write(b"Subject: hello\r\n\r\nHello.\r\n").await?;
@@ -63,7 +63,6 @@ pub struct ThreadedSpool {
 #[derive(Debug)]
 struct Shared {
     store: Box<dyn Store>,
-    options: Options,
     waiting: Mutex<Waiting>,
     arrived: Condvar,
 }
@@ -86,10 +85,9 @@ impl ThreadedSpool {
     ///
     /// # Errors
     /// If there can be no more threads.
-    pub fn start(store: impl Store, options: Options) -> io::Result<Self> {
+    pub fn start(store: impl Store) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             store: Box::new(store),
-            options,
             waiting: Mutex::default(),
             arrived: Condvar::new(),
         });
@@ -166,7 +164,7 @@ impl Shared {
         if waiting.is_closed {
             return Err(ended());
         }
-        let is_full = self.options.pending_bytes_max < waiting.bytes.saturating_add(bytes);
+        let is_full = self.store.options().pending_bytes_max < waiting.bytes.saturating_add(bytes);
         if is_intake && is_full && !waiting.sets.is_empty() {
             return Err(SpoolError::Full);
         }
@@ -226,7 +224,7 @@ impl ContentWriter for Writer {
     async fn write(&mut self, octets: &[u8]) -> Result<(), SpoolError> {
         let Parts { mut buffer, staging } = self.parts.take().ok_or_else(cut_short)?;
         buffer.extend_from_slice(octets);
-        if buffer.len() <= self.shared.options.inline_bytes_max {
+        if buffer.len() <= self.shared.store.options().inline_bytes_max {
             self.parts = Some(Parts { buffer, staging });
             return Ok(());
         }

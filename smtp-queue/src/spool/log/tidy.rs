@@ -18,8 +18,8 @@ use crate::spool::SpoolError;
 use crate::spool::message::Summary;
 use crate::spool::vfs;
 
-/// A frame of copies is ended after so many octets.
-const COPY_BYTES: usize = 1 << 20;
+/// A frame of copies is ended after so many octets, or a sixteenth of a segment.
+const COPY_BYTES: u64 = 1 << 20;
 
 /// A message's part that is to be written again.
 struct Copy {
@@ -34,7 +34,7 @@ struct Copy {
 
 impl LogStore {
     /// Does the first thing that there is to do; whether there was any.
-    pub(super) fn tidy_once(&self, writer: &mut Writer) -> io::Result<bool> {
+    pub(super) fn tidy_once(&self, writer: &mut Writer) -> Result<bool, SpoolError> {
         Ok(self.remove_bodies(writer)?
             || self.remove_dead(writer)?
             || self.clean_states(writer)?
@@ -42,7 +42,7 @@ impl LogStore {
     }
 
     /// Takes away the bodies of messages that are gone.
-    fn remove_bodies(&self, writer: &mut Writer) -> io::Result<bool> {
+    fn remove_bodies(&self, writer: &mut Writer) -> Result<bool, SpoolError> {
         let dead = std::mem::take(&mut writer.dead_bodies);
         for &(id, place) in &dead {
             // A frame that cannot be read leaves its body to the next start.
@@ -58,7 +58,7 @@ impl LogStore {
 
     /// Takes away segments in which no message lies any more. The segment that is being written stays, since it
     /// knows the largest id.
-    fn remove_dead(&self, writer: &mut Writer) -> io::Result<bool> {
+    fn remove_dead(&self, writer: &mut Writer) -> Result<bool, SpoolError> {
         let current = writer.messages.current.as_ref().filter(|current| current.is_durable());
         let Some(current) = current else { return Ok(false) };
         let mut dead = Vec::new();
@@ -69,16 +69,16 @@ impl LogStore {
             }
             keep
         });
+        writer.is_unlinked |= !dead.is_empty();
         for &number in &dead {
-            self.vfs.remove(&path(false, number))?;
-            writer.is_unlinked = true;
+            self.poisoned(self.vfs.remove(&path(false, number)))?;
         }
         Ok(!dead.is_empty())
     }
 
     /// Writes the states that are still needed out of the oldest segment, and takes it away. Begins when there
     /// is twice of what was left the last time, and goes on up to the segment that was the last one then.
-    fn clean_states(&self, writer: &mut Writer) -> io::Result<bool> {
+    fn clean_states(&self, writer: &mut Writer) -> Result<bool, SpoolError> {
         // The segment that is being written stays, since it knows the largest id.
         let current = writer.states.current.as_ref().filter(|current| current.is_durable());
         let Some(current) = current.map(|current| current.number) else { return Ok(false) };
@@ -97,15 +97,15 @@ impl LogStore {
         }
         // No copy of a removed message may come back when what says so is dropped.
         if std::mem::take(&mut writer.is_unlinked) {
-            self.vfs.sync_dir("seg")?;
+            self.poisoned(self.vfs.sync_dir("seg"))?;
         }
         let Some((messages, states)) = self.still_needed(oldest)? else { return Ok(false) };
         self.copy(writer, false, messages)?;
         self.copy(writer, true, states)?;
         self.shared().states.remove(&oldest);
-        self.vfs.remove(&path(true, oldest))?;
         // Were it there again while a later one is gone, messages would be there again that the later one ended.
-        self.vfs.sync_dir("st")?;
+        let removed = self.vfs.remove(&path(true, oldest));
+        self.poisoned(removed.and_then(|()| self.vfs.sync_dir("st")))?;
         if writer.clean_until <= oldest {
             let shared = self.shared();
             writer.states_cleaned_bytes = shared.states.values().map(|one| one.bytes).sum();
@@ -189,7 +189,7 @@ impl LogStore {
     }
 
     /// Writes the messages of a sparse segment again, if there is much dead weight altogether.
-    fn compact(&self, writer: &mut Writer) -> io::Result<bool> {
+    fn compact(&self, writer: &mut Writer) -> Result<bool, SpoolError> {
         let Some(current) = writer.messages.current.as_ref().map(|current| current.number) else {
             return Ok(false);
         };
@@ -245,18 +245,24 @@ impl LogStore {
     }
 
     /// Writes copies at the end of a log, and makes them count.
-    fn copy(&self, writer: &mut Writer, in_states: bool, copies: Vec<Copy>) -> io::Result<()> {
+    fn copy(
+        &self,
+        writer: &mut Writer,
+        in_states: bool,
+        copies: Vec<Copy>,
+    ) -> Result<(), SpoolError> {
         if copies.is_empty() {
             return Ok(());
         }
         self.prepare(writer, in_states)?;
         let mut batch = Batch::default();
+        let bytes_max = COPY_BYTES.min(self.options.segment_bytes / 16);
         let mut rest = copies.as_slice();
         while !rest.is_empty() {
             let mut bytes = 0;
             let count = rest.iter().take_while(|copy| {
-                let room = bytes < COPY_BYTES;
-                bytes += copy.head.len() + copy.body.len();
+                let room = bytes == 0 || bytes < bytes_max;
+                bytes += (copy.head.len() + copy.body.len()) as u64;
                 room
             });
             let (now, later) = rest.split_at(count.count());
@@ -265,7 +271,8 @@ impl LogStore {
             batch.copy(&items, in_states, writer, &self.shared().index)?;
             rest = later;
         }
-        self.write(writer, batch)
+        let written = self.write(writer, batch);
+        self.poisoned(written)
     }
 }
 

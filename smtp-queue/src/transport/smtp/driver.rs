@@ -228,3 +228,6 @@ impl Connection {
         self.session.handle_handshake_failure("TLS is not compiled in".to_owned());
     }
 }
+
+#[cfg(test)]
+mod tests;

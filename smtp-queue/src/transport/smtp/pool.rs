@@ -6,8 +6,10 @@
 //! * **Spec**: RFC 5321 4.1.1.10.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::driver::{Connection, now};
 use super::tls_policy::TlsLevel;
@@ -47,8 +49,10 @@ pub(super) struct Pool(Arc<Mutex<Waiting>>);
 
 #[derive(Default)]
 struct Waiting {
-    connections: HashMap<Key, Vec<(u64, Connection)>>,
-    numbers: u64,
+    /// With the time until which they wait.
+    connections: HashMap<Key, Vec<(Instant, Connection)>>,
+    /// Somebody looks after those whose time is over.
+    is_swept: bool,
 }
 
 impl Pool {
@@ -58,33 +62,27 @@ impl Pool {
         let connections = waiting.connections.get_mut(key)?;
         let place = connections.iter().rposition(|(_, connection)| connection.host == *host)?;
         let (_, connection) = connections.remove(place);
-        waiting.drop_empty(key);
+        if connections.is_empty() {
+            waiting.connections.remove(key);
+        }
         Some(connection)
     }
 
     /// Keeps a connection for the next message, or closes it.
     pub(super) fn put(&self, key: Key, connection: Connection, reuse: Reuse) {
+        let now = now();
         let is_spent = connection.uses >= reuse.uses_max
-            || now().duration_since(connection.since) >= reuse.age_max;
+            || now.duration_since(connection.since) >= reuse.age_max;
         if is_spent {
             tokio::spawn(connection.close());
             return;
         }
-        let number = {
-            let mut waiting = self.lock();
-            waiting.numbers += 1;
-            let number = waiting.numbers;
-            waiting.connections.entry(key.clone()).or_default().push((number, connection));
-            number
-        };
-        let pool = Arc::downgrade(&self.0);
-        tokio::spawn(async move {
-            tokio::time::sleep(reuse.idle_max).await;
-            let Some(pool) = pool.upgrade() else { return };
-            if let Some(connection) = Self(pool).remove(&key, number) {
-                connection.close().await;
-            }
-        });
+        let until = now + reuse.idle_max;
+        let mut waiting = self.lock();
+        waiting.connections.entry(key).or_default().push((until, connection));
+        if !std::mem::replace(&mut waiting.is_swept, true) {
+            tokio::spawn(sweep(Arc::downgrade(&self.0), until));
+        }
     }
 
     /// Closes all that wait now.
@@ -95,24 +93,40 @@ impl Pool {
         }
     }
 
-    fn remove(&self, key: &Key, number: u64) -> Option<Connection> {
-        let mut waiting = self.lock();
-        let connections = waiting.connections.get_mut(key)?;
-        let place = connections.iter().position(|(found, _)| *found == number)?;
-        let (_, connection) = connections.remove(place);
-        waiting.drop_empty(key);
-        Some(connection)
-    }
-
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Waiting {
-    fn drop_empty(&mut self, key: &Key) {
-        if self.connections.get(key).is_some_and(Vec::is_empty) {
-            self.connections.remove(key);
+    /// Takes out those whose time is over, and says when the next one's is.
+    fn take_over(&mut self, now: Instant) -> (Vec<Connection>, Option<Instant>) {
+        let mut over = Vec::new();
+        for connections in self.connections.values_mut() {
+            let is_over = |(until, _): &mut (Instant, Connection)| *until <= now;
+            over.extend(connections.extract_if(.., is_over).map(|(_, connection)| connection));
+        }
+        self.connections.retain(|_, connections| !connections.is_empty());
+        let untils = self.connections.values().flatten().map(|(until, _)| *until);
+        (over, untils.min())
+    }
+}
+
+/// Closes connections when their time is over, as long as there are any.
+async fn sweep(pool: Weak<Mutex<Waiting>>, mut until: Instant) {
+    loop {
+        tokio::time::sleep_until(until).await;
+        let Some(pool) = pool.upgrade().map(Pool) else { return };
+        let next = {
+            let mut waiting = pool.lock();
+            let (over, next) = waiting.take_over(now());
+            over.into_iter().for_each(|connection| drop(tokio::spawn(connection.close())));
+            waiting.is_swept = next.is_some();
+            next
+        };
+        match next {
+            Some(next) => until = next,
+            None => return,
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Messages to a next hop, as it received them.
 
-use smtp_queue::transport::smtp::TlsLevel;
-use smtp_queue::transport::smtp::TlsPolicy;
+use smtp_queue::transport::smtp::{TlsLevel, TlsPolicy};
 use smtp_queue::{Feedback, NextHop, Outcome};
 use smtp_server::ServiceConfig;
 use smtp_server::delivery::Memory;

@@ -64,6 +64,8 @@ async fn i04_hosts_are_those_of_the_dns_in_its_order() {
         .exchange("literal.test", 10, "192.0.2.5")
         .exchange("aliased.test", 10, "other.b.test")
         .alias("other.b.test", "b.test")
+        .exchange("odd.test", 10, "a b.test")
+        .address("odd.test", "192.0.2.9")
         .failing("fails.test")
         .failing("host.fails.test")
         .exchange("hostfails.test", 10, "host.fails.test")
@@ -82,6 +84,7 @@ async fn i04_hosts_are_those_of_the_dns_in_its_order() {
         ("halfgone.test", "b.test 192.0.2.3"),
         ("literal.test", "failed 5.4.4"),
         ("aliased.test", "other.b.test 192.0.2.3"),
+        ("odd.test", "failed 5.4.4"),
         ("nowhere.test", "failed 5.4.4"),
         ("empty.test", "failed 5.4.4"),
         ("fails.test", "deferred 4.4.3"),
@@ -271,4 +274,14 @@ async fn domains_with_the_same_hosts_share_a_site() {
     assert_eq!(&*sites[0], "smtp:mx1.host.test|mx2.host.test:25");
     assert_eq!(sites[0], sites[1]);
     assert_ne!(sites[0], sites[2]);
+}
+
+#[tokio::test]
+async fn a_content_filter_is_a_transport_and_a_destination() {
+    let (_server, router) = router(Zone::default()).await;
+    let next_hop = route(&router, "scan:[192.0.2.7]:10025").await.unwrap();
+    assert_eq!((&*next_hop.transport, &*next_hop.destination), ("scan", "[192.0.2.7]:10025"));
+    assert_eq!(next_hop.hosts[0].address, Some("192.0.2.7:10025".parse().unwrap()));
+    assert_eq!(told(&router, "scan:[").await, "deferred 4.3.5", "the operator mends it");
+    assert!(told(&router, "[IPv6:2001:db8::7]").await.ends_with(" 2001:db8::7"), "no filter");
 }

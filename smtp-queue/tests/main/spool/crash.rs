@@ -3,6 +3,7 @@
 
 use smtp_queue::SpoolError;
 use smtp_queue::spool::sim::SimVfs;
+use smtp_queue::spool::vfs::Vfs as _;
 
 use super::world::{Backend, Model, Op, World, small};
 
@@ -21,6 +22,8 @@ struct Effort {
     /// At most so many disks for each place of a crash.
     images_max: u64,
     seed: u64,
+    /// Goes on from one disk in so many.
+    thorough: u64,
 }
 
 /// Runs a history, crashes it at every change of the disk, and opens every disk that may be left.
@@ -36,8 +39,9 @@ fn crash(backend: Backend, history: &[Batch], effort: Effort, explored: &mut Exp
         let legal = legal(&done, open);
         for image in disk.images(effort.images_max, effort.seed ^ cut) {
             explored.0 += 1;
-            let twice = explored.0.is_multiple_of(8);
-            check(backend, &image, &legal, &done, twice, || {
+            let goes_on = explored.0.is_multiple_of(effort.thorough);
+            let stays = goes_on.then_some(2);
+            check(backend, &image, &legal, &done, stays, || {
                 format!("{backend:?} {history:?} cut at {cut}, seed {}", effort.seed)
             });
         }
@@ -128,14 +132,17 @@ fn legal(done: &[Op], open: &[Op]) -> Vec<(String, Vec<String>)> {
 }
 
 /// No history has a message above this one.
-const LAST: u64 = 12;
+const LAST: u64 = 48;
+
+/// No long history by chance has one above this one.
+const LONG: u64 = 12;
 
 fn check(
     backend: Backend,
     image: &SimVfs,
     legal: &[(String, Vec<String>)],
     done: &[Op],
-    twice: bool,
+    stays: Option<u64>,
     what: impl Fn() -> String,
 ) {
     let world = World::open(backend, image, small());
@@ -154,14 +161,38 @@ fn check(
         let accepted = Model::of(done).seen(LAST).contains(&super::world::id(largest).to_string());
         assert!(!accepted || super::world::id(largest) <= world.largest, "{}", what());
     }
-    if !twice {
-        return;
-    }
+    let Some(stays) = stays else { return };
     // The next start sees the same.
     let (seen, changes) = (world.seen(LAST), image.changes());
     drop(world);
     let again = World::open(backend, image, small()).unwrap();
     assert_eq!(again.seen(LAST), seen, "after {changes} changes: {}", what());
+    ends(backend, image, again, stays, &what);
+}
+
+/// Whatever copies a crash left, a message that is removed does not come back when all is cleaned, also if another
+/// of its segment stays.
+fn ends(backend: Backend, image: &SimVfs, world: World, stays: u64, what: &impl Fn() -> String) {
+    let is_there = |world: &World, number| world.store.open(super::world::id(number)).is_ok();
+    let kept = Some(stays).filter(|number| is_there(&world, *number));
+    for number in (1..=LAST).filter(|number| Some(*number) != kept) {
+        world.commit(&[Op::Remove(number)]);
+    }
+    world.commit(&[Op::Accept(LAST + 1)]);
+    // Until all states from before were cleaned.
+    let newest = image.list("st").ok().and_then(|names| names.last().cloned());
+    for attempt in 0..150 {
+        world.commit(&[Op::Defer(LAST + 1, attempt)]);
+        while world.store.tidy().unwrap() {}
+        if image.list("st").map_or(true, |names| names.first() > newest.as_ref()) {
+            break;
+        }
+    }
+    drop(world);
+    let world = World::open(backend, image, small()).unwrap();
+    let left = (1..=LAST).filter(|number| is_there(&world, *number)).collect::<Vec<_>>();
+    assert_eq!(left, Vec::from_iter(kept), "{}", what());
+    assert!(is_there(&world, LAST + 1), "{}", what());
 }
 
 /// Every history of up to three steps over a small alphabet, with two messages to begin with.
@@ -203,7 +234,7 @@ fn long_history(seed: u64) -> Vec<Batch> {
     let mut chance = Chance(seed);
     let mut next = 1;
     let mut history = Vec::new();
-    while next < LAST {
+    while next < LONG {
         let mut batch = Vec::new();
         for _ in 0..=chance.below(2) {
             let old = 1 + chance.below(next);
@@ -217,7 +248,7 @@ fn long_history(seed: u64) -> Vec<Batch> {
                 _ => Op::Remove(old),
             };
             if matches!(op, Op::Accept(_) | Op::AcceptLarge(_) | Op::Bounce(..)) {
-                if LAST <= next {
+                if LONG <= next {
                     continue;
                 }
                 next += 1;
@@ -246,7 +277,7 @@ fn short(backend: Backend, images_max: u64) -> u64 {
     for history in short_histories() {
         // Where a shorter history crashed, this one need not.
         let from = history.len() - 1;
-        crash(backend, &history, Effort { from, images_max, seed: 0 }, &mut explored);
+        crash(backend, &history, Effort { from, images_max, seed: 0, thorough: 32 }, &mut explored);
     }
     explored.0
 }
@@ -254,16 +285,45 @@ fn short(backend: Backend, images_max: u64) -> u64 {
 fn long(backend: Backend, seeds: std::ops::Range<u64>, images_max: u64) -> u64 {
     let mut explored = Explored::default();
     for seed in seeds {
-        crash(backend, &long_history(seed), Effort { from: 0, images_max, seed }, &mut explored);
+        crash(
+            backend,
+            &long_history(seed),
+            Effort { from: 0, images_max, seed, thorough: 16 },
+            &mut explored,
+        );
     }
     explored.0
+}
+
+#[test]
+fn k08_a_crash_while_segments_are_written_again_loses_and_revives_nothing() {
+    let mut history: Vec<Batch> = (1..=LAST).map(|number| vec![Op::Accept(number)]).collect();
+    // Of each segment some stay, so that copies of several are made.
+    history.extend(
+        (1..=LAST)
+            .filter(|number| !matches!(number % 8, 1 | 2))
+            .map(|number| vec![Op::Finish(number)]),
+    );
+    let from = history.len();
+    history.push(Vec::new());
+    history.push(vec![Op::Remove(1)]);
+    history.push(Vec::new());
+    let mut explored = Explored::default();
+    crash(
+        Backend::WideLog,
+        &history,
+        Effort { from, images_max: 200, seed: 1, thorough: 1 },
+        &mut explored,
+    );
+    println!("{} crash states while segments are written again", explored.0);
+    assert!(200 < explored.0, "{}", explored.0);
 }
 
 #[test]
 fn k08_what_a_killed_process_leaves_is_durable_before_it_is_shown() {
     let mut explored = Explored::default();
     for seed in 0..10 {
-        let effort = Effort { from: 0, images_max: 4, seed };
+        let effort = Effort { from: 0, images_max: 4, seed, thorough: 1 };
         kill(Backend::Log, &long_history(seed), effort, &mut explored);
         kill(Backend::Files, &long_history(seed), effort, &mut explored);
     }

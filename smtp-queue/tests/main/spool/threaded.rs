@@ -18,7 +18,7 @@ use super::world::{Op, accept, changes, id, octets, small};
 
 fn start(vfs: impl Vfs, options: Options) -> ThreadedSpool {
     let opened = LogStore::open(Arc::new(vfs), options, &mut |_| {}, &mut |_| {});
-    ThreadedSpool::start(opened.unwrap().0, options).unwrap()
+    ThreadedSpool::start(opened.unwrap().0).unwrap()
 }
 
 /// A store that commits when it is told to, and says how many sets came at once.
@@ -26,6 +26,7 @@ fn start(vfs: impl Vfs, options: Options) -> ThreadedSpool {
 struct Slow {
     go: Mutex<mpsc::Receiver<()>>,
     batches: mpsc::Sender<usize>,
+    options: Options,
 }
 
 impl Store for Slow {
@@ -37,6 +38,10 @@ impl Store for Slow {
 
     fn open(&self, id: QueueId) -> Result<Opened, SpoolError> {
         Err(SpoolError::NotFound(id))
+    }
+
+    fn options(&self) -> &Options {
+        &self.options
     }
 
     fn stage(&self) -> Result<Staging, SpoolError> {
@@ -57,8 +62,8 @@ async fn what_comes_during_a_commit_shares_the_next_and_is_bounded() {
     let ((go, going), (batches, began)) = (mpsc::channel(), mpsc::channel());
     let mut options = Options::default();
     options.pending_bytes_max = 20_000;
-    let slow = Slow { go: Mutex::new(going), batches };
-    let spool = Arc::new(ThreadedSpool::start(slow, options).unwrap());
+    let slow = Slow { go: Mutex::new(going), batches, options };
+    let spool = Arc::new(ThreadedSpool::start(slow).unwrap());
     let set = |number| vec![accept(number, StagedBody::Inline(vec![0; 900].into()))];
     let apply = |set| {
         let spool = spool.clone();

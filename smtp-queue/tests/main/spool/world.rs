@@ -38,6 +38,8 @@ pub(crate) enum Op {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backend {
     Log,
+    /// The log with room for eight messages in a segment.
+    WideLog,
     Files,
 }
 
@@ -71,7 +73,11 @@ impl World {
         let mut give = |row: Row<'_>| rows.push(format!("{row:?}"));
         let mut damaged = |one: Damage| damage.push(one);
         let (store, largest): (Box<dyn Store>, _) = match backend {
-            Backend::Log => {
+            Backend::Log | Backend::WideLog => {
+                let mut options = options;
+                if backend == Backend::WideLog {
+                    options.segment_bytes = 6000;
+                }
                 let (store, id) = LogStore::open(vfs, options, &mut give, &mut damaged)?;
                 (Box::new(store), id)
             }
