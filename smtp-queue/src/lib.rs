@@ -35,7 +35,7 @@ pub use manager::{
     QueueManager, QueueName, ReturnCause, RowInfo, SiteInfo,
 };
 #[cfg(feature = "tokio")]
-pub use queue::{Queue, QueueBuilder};
+pub use queue::{Entries, Listed, Queue, QueueBuilder};
 pub use retry::RetryPolicy;
 pub use route::{NextHop, Router};
 pub use spool::{Change, ContentWriter, NewMessage, Opened, Schedule, Spool, SpoolError};

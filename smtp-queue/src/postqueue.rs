@@ -1,9 +1,9 @@
-//! The queue's listings, as Postfix's postqueue(1) and qshape(1) print them.
+//! The queue's listings, as Postfix's postqueue(1), postcat(1) and qshape(1) print them.
 //!
 //! * **In**: an entry, or counts. **Out**: lines of text, or one JSON object a line (feature `json`).
 //! * **Promises**: recipients that are done are not listed; control characters in text come out as `?`, so that a
 //!   remote reply cannot forge a line. **Limits**: times are UTC. **Panics**: never.
-//! * **Spec**: postqueue(1) -p and -j, qshape(1).
+//! * **Spec**: postqueue(1) -p and -j, postcat(1) -e, qshape(1).
 
 use std::fmt::Write;
 
@@ -54,6 +54,28 @@ pub fn text(entry: &QueueEntry, queue: QueueName) -> String {
         let _ = writeln!(text, "{:<17} {:>8} {:<19} {}", "", "", "", clean(&address(path)));
     }
     text.push('\n');
+    text
+}
+
+/// An envelope as `postcat -e` prints it, down to the line that the content follows.
+#[must_use]
+pub fn envelope_text(entry: &QueueEntry, queue: QueueName) -> String {
+    let QueueEntry { id, content_bytes, .. } = entry;
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "*** ENVELOPE RECORDS {queue}/{id} ***");
+    let _ = writeln!(text, "message_size: {content_bytes}");
+    let year = utc(entry.arrived).year();
+    let _ = writeln!(text, "message_arrival_time: {} {year}", date(entry.arrived));
+    if let Some(reason) = &entry.hold {
+        let _ = writeln!(text, "hold: {}", clean(reason));
+    }
+    let _ = writeln!(text, "sender: {}", clean(&bare(&entry.reverse_path.to_string())));
+    for recipient in &entry.recipients {
+        let kind = if recipient.state.is_pending() { "recipient" } else { "done_recipient" };
+        let _ = writeln!(text, "{kind}: {}", clean(&address(&recipient.recipient.path)));
+    }
+    let _ = writeln!(text, "*** MESSAGE CONTENTS {queue}/{id} ***");
     text
 }
 
@@ -166,10 +188,14 @@ fn clean(text: &str) -> String {
     text.chars().map(|char| if char.is_control() { '?' } else { char }).collect()
 }
 
+fn utc(time: UnixMillis) -> OffsetDateTime {
+    let seconds = i64::try_from(time.0 / 1000).unwrap_or(i64::MAX);
+    OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
 /// As ctime(3) has it, without the year.
 fn date(time: UnixMillis) -> String {
-    let seconds = i64::try_from(time.0 / 1000).unwrap_or(i64::MAX);
-    let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let time = utc(time);
     let (weekday, month) = (time.weekday().to_string(), time.month().to_string());
     let (weekday, month) = (&weekday[..3], &month[..3]);
     let (hour, minute, second) = time.to_hms();

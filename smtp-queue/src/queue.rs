@@ -48,6 +48,7 @@
 
 mod builder;
 mod intake;
+mod listing;
 mod operations;
 
 mod attempt;
@@ -62,6 +63,7 @@ use std::sync::Arc;
 use smtp_server::IdSource;
 
 pub use builder::{NameError, QueueBuilder};
+pub use listing::{Entries, Listed};
 
 use shared::Shared;
 

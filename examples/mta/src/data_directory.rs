@@ -51,6 +51,19 @@ impl DataDirectory {
     }
 }
 
+/// Whether an `mta` has this directory. Nothing is written.
+pub(crate) fn is_in_use(path: &Path) -> io::Result<bool> {
+    let lock = match File::open(path.join("lock")) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        opened => opened?,
+    };
+    match flock(&lock, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(false),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn create(path: &Path) -> io::Result<()> {
     /// Mail is nobody else's business.
     const OWNER_ALONE: u32 = 0o700;

@@ -35,6 +35,7 @@ mod tls;
 mod unix_socket;
 
 // How it runs.
+mod control;
 mod hint;
 mod log;
 mod metrics;
@@ -71,6 +72,7 @@ fn run(invocation: Invocation) -> Result<(), Failure> {
         Invocation::ChangePassword { file, user, kind } => {
             return passwd::change(&file, &user, kind, io::stdin().lock());
         }
+        Invocation::Queue(asked) => return control::run(*asked),
         Invocation::Explain { options, facts } => {
             let (settings, _) = Settings::load(*options)?;
             print(&explain::explain(settings, *facts)?);

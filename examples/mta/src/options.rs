@@ -7,6 +7,7 @@
 pub(crate) mod facts;
 pub(crate) mod help;
 pub(crate) mod parameters;
+mod queue;
 pub(crate) mod values;
 
 use std::ffi::OsString;
@@ -18,11 +19,15 @@ use lexopt::Parser;
 use smtp_server::Service;
 use smtp_server::sasl::HashKind;
 
+use crate::control::Asked;
 use crate::failure::Failure;
 use crate::log::LogFormat;
 use facts::Facts;
 use parameters::Parameters;
 use values::Address;
+
+/// The data directory, unless there is a `--data`.
+const DATA: &str = "./mta-data";
 
 /// What the program is asked to do.
 #[derive(Debug)]
@@ -31,6 +36,8 @@ pub(crate) enum Invocation {
     Serve(Box<Options>),
     /// `mta passwd [--scram] FILE USER`.
     ChangePassword { file: PathBuf, user: String, kind: HashKind },
+    /// `mta queue`.
+    Queue(Box<Asked>),
     /// `mta explain`.
     Explain { options: Box<Options>, facts: Box<Facts> },
     /// `--help`.
@@ -68,6 +75,9 @@ impl Invocation {
         let mut parser = Parser::from_args(arguments);
         if next_is(&mut parser, "passwd") {
             return parse_passwd(parser);
+        }
+        if next_is(&mut parser, "queue") {
+            return queue::parse(parser);
         }
         let explains = next_is(&mut parser, "explain");
         let mut words = Vec::new();
@@ -107,7 +117,7 @@ impl Invocation {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            data: "./mta-data".into(),
+            data: DATA.into(),
             addresses: Addresses::default(),
             passwd: None,
             dns: None,

@@ -98,13 +98,11 @@ impl Outbound {
         parameters: &OutboundParameters,
         host_name: &str,
         local_domains: &[String],
-        dns: Option<SocketAddr>,
+        dns: Option<Dns>,
     ) -> Result<Self, Failure> {
-        let dns = match dns {
-            Some(address) => Dns::with_name_servers([address]),
-            None => Dns::from_system(),
-        };
-        let dns = dns.map_err(|error| {
+        // A system that names no server means the one on this host (resolv.conf(5)).
+        let on_this_host = || Dns::with_name_servers([SocketAddr::from(([127, 0, 0, 1], 53))]);
+        let dns = dns.map_or_else(on_this_host, Ok).map_err(|error| {
             Failure::configuration(format!("cannot ask the DNS: {error}; name a server with --dns"))
         })?;
         let mut router =

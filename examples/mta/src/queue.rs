@@ -49,7 +49,7 @@ pub(crate) fn open(
         let (store, last) = LogStore::open(disk, options, rows, &mut |damage| {
             say(&format!("the queue is damaged: {}: {}", damage.path, damage.reason));
         })?;
-        Ok::<_, SpoolError>((ThreadedSpool::start(store, options)?, last))
+        Ok::<_, SpoolError>((ThreadedSpool::start(store)?, last))
     });
     opened.map_err(|error| {
         let why = std::error::Error::source(&error).map(|source| format!(": {source}"));

@@ -18,6 +18,7 @@ use smtp_server::{
 use tokio::sync::oneshot;
 
 use crate::authentication::Authentication;
+use crate::control;
 use crate::data_directory::DataDirectory;
 use crate::delivery::Intake;
 use crate::failure::{Failure, say};
@@ -60,6 +61,7 @@ pub(crate) async fn serve(mut settings: Settings, queue: QueueSettings) -> Resul
         None => Authentication::new(std::mem::take(&mut settings.users)),
     };
     let listeners = listeners::bind(&settings.listeners).await?;
+    let control = control::listen(&data).await?;
     let metrics_listener = listeners::bind_metrics(settings.metrics).await?;
     let open: Vec<_> =
         listeners.iter().map(|listener| (listener.service, listener.address.clone())).collect();
@@ -86,6 +88,7 @@ pub(crate) async fn serve(mut settings: Settings, queue: QueueSettings) -> Resul
     if let Some((listener, _)) = metrics_listener {
         tokio::spawn(metrics::serve(listener, metrics));
     }
+    tokio::spawn(control::serve(control, queue.clone()));
     listeners::announce(&open, metrics_address, &hint);
     let (stop, stopped) = oneshot::channel::<()>();
     let deliveries = async move {

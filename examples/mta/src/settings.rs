@@ -92,7 +92,7 @@ impl Settings {
             dns.as_ref(),
             &meaning.networks,
         )?;
-        let access = Access::load(&parameters, meaning.clone(), exempt, dns)?;
+        let access = Access::load(&parameters, meaning.clone(), exempt, dns.clone())?;
         let relay = RelayRestrictions::parse(&parameters.smtpd_relay_restrictions, meaning)
             .map_err(|error| access::failure("relay", &error))?;
         let signing = SigningKeys::load(parameters.dkim_keys.clone())?;
@@ -182,7 +182,7 @@ fn queue_settings(
     data: &Path,
     host_name: &str,
     local_domains: &[String],
-    dns: Option<SocketAddr>,
+    dns: Option<Dns>,
 ) -> Result<QueueSettings, Failure> {
     Ok(QueueSettings {
         directory: parameters.queue_directory.clone().unwrap_or_else(|| data.join("queue")),

@@ -3,7 +3,7 @@
 //! * **In**: a path. **Out**: a bound socket.
 //! * **Promises**: a socket that a program left behind is replaced; one that is listened on, and a file of any
 //!   other kind, are not touched. Everybody may connect who may enter the directory, as with
-//!   Postfix's own: the directory's permissions are the ones to set.
+//!   Postfix's own: the directory's permissions are the ones to set; [`bind_for_owner`] is for this user alone.
 //! * **Limits**: about 100 octets of path, which is the system's. **Panics**: never. **Spec**: unix(7).
 
 use std::fs::{self, Permissions};
@@ -17,6 +17,16 @@ use tokio::net::{UnixListener, UnixStream};
 pub(crate) async fn bind(path: &Path) -> io::Result<UnixListener> {
     /// Connecting is writing; our umask would leave it to ourselves.
     const EVERYBODY: u32 = 0o666;
+    bind_with_mode(path, EVERYBODY).await
+}
+
+/// Binds a socket at `path` to which only this user connects.
+pub(crate) async fn bind_for_owner(path: &Path) -> io::Result<UnixListener> {
+    const OWNER_ALONE: u32 = 0o600;
+    bind_with_mode(path, OWNER_ALONE).await
+}
+
+async fn bind_with_mode(path: &Path, mode: u32) -> io::Result<UnixListener> {
     let socket = match UnixListener::bind(path) {
         Err(error) if error.kind() == ErrorKind::AddrInUse && is_left_behind(path).await => {
             fs::remove_file(path)?;
@@ -24,7 +34,7 @@ pub(crate) async fn bind(path: &Path) -> io::Result<UnixListener> {
         }
         bound => bound?,
     };
-    fs::set_permissions(path, Permissions::from_mode(EVERYBODY))?;
+    fs::set_permissions(path, Permissions::from_mode(mode))?;
     Ok(socket)
 }
 

@@ -115,6 +115,7 @@ fn mail_spool_directory_moves_the_maildirs() {
     let mta = Mta::start(&["-o", &parameter]);
     let reply = Client::hello(mta.smtp()).deliver("<kim@localhost>", "elsewhere");
     assert!(reply.starts_with("250 "), "{reply}");
+    mta.settle();
     assert_eq!(messages_in(&spool.path().join("deep/er/localhost/kim")).len(), 1);
     assert!(!mta.data().join("Maildir").exists());
 }

@@ -8,11 +8,12 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -76,6 +77,12 @@ impl Mta {
         Self::start_in(directory, args)
     }
 
+    /// The same value once the process that was sent SIGKILL is gone: what it left behind can be looked at.
+    pub(crate) fn killed(mut self) -> Self {
+        self.process.0.wait().expect("the process ends");
+        self
+    }
+
     /// Where the service `smtp` listens.
     pub(crate) fn smtp(&self) -> SocketAddr {
         self.address("smtp")
@@ -106,8 +113,29 @@ impl Mta {
         self.directory.path().join("data")
     }
 
-    /// The messages in an account's Maildir, in order of arrival.
+    /// Runs `mta queue` on its data directory, with `input` on standard input.
+    pub(crate) fn queue(&self, args: &[&str], input: &str) -> Output {
+        run_queue(&self.data(), args, input)
+    }
+
+    /// Waits until the queue has nothing to do now: what is left is held, or waits for its next attempt.
+    pub(crate) fn settle(&self) {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            let answer = ask_control(&self.data(), b"{\"json\":true,\"operation\":\"stats\"}\n");
+            // The sums stand before the sites.
+            let sums = answer.split("sites").next().unwrap_or_default();
+            let is_done = |queue| sums.contains(&format!("\\\"{queue}\\\":0,"));
+            if is_done("incoming") && is_done("active") {
+                return;
+            }
+        }
+        panic!("the queue has still something to do");
+    }
+
+    /// The messages in an account's Maildir, in order of arrival, once the queue has [settled](Self::settle).
     pub(crate) fn messages(&self, domain: &str, user: &str) -> Vec<Vec<u8>> {
+        self.settle();
         messages_in(&self.data().join("Maildir").join(domain).join(user))
     }
 
@@ -225,6 +253,25 @@ pub(crate) fn run_passwd_with(options: &[&str], file: &Path, user: &str, input: 
     let mut command = Command::new(env!("CARGO_BIN_EXE_mta"));
     command.arg("passwd").args(options).args([file.as_os_str(), OsStr::new(user)]);
     run_with_input(&mut command, input)
+}
+
+/// Runs `mta queue` on a data directory, with `input` on standard input.
+pub(crate) fn run_queue(data: &Path, args: &[&str], input: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mta"));
+    command.arg("queue").args(args).arg("--data").arg(data);
+    run_with_input(&mut command, input)
+}
+
+/// Sends these octets to the control socket of a running `mta`, and reads all that it answers.
+pub(crate) fn ask_control(data: &Path, request: &[u8]) -> String {
+    let mut stream = UnixStream::connect(data.join("control")).expect("mta listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+    // It may have refused before all of it was sent.
+    let _ = stream.write_all(request).and_then(|()| stream.shutdown(Shutdown::Write));
+    let mut answer = Vec::new();
+    // What it did not read it may also say by a reset, after its answer.
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8(answer).expect("JSON")
 }
 
 /// The messages below `new` in a Maildir, in order of arrival.

@@ -15,6 +15,7 @@ mod message_checks;
 mod metrics;
 mod parameters;
 mod passwd;
+mod queue_control;
 mod restrictions;
 mod shutdown;
 mod signing;

@@ -220,6 +220,34 @@ impl QueueManager {
         places.filter_map(|at| self.info(at))
     }
 
+    /// Messages with rows that the filter lets through, each once, found among `rows_max` rows from the place `from` on
+    /// (0 is the first); and the place to go on at, unless that was all. A message whose rows come or end between two
+    /// calls may be named twice.
+    #[must_use]
+    pub fn messages(
+        &self,
+        filter: &Filter,
+        from: u32,
+        rows_max: u32,
+    ) -> (Vec<QueueId>, Option<u32>) {
+        let end = from.saturating_add(rows_max).min(self.rows.places());
+        let places: Box<dyn Iterator<Item = u32>> = match filter.id {
+            Some(id) => {
+                Box::new(self.rows_of(id).into_iter().filter(|at| (from..end).contains(at)))
+            }
+            None => Box::new(from..end),
+        };
+        let is_let_through = |at: &u32| self.rows.live(*at) && self.matches(filter, *at);
+        let is_first = |at: &u32| {
+            let RowKey { id, row } = self.rows[*at].key();
+            let mut before = (0..row).filter_map(|row| self.rows.find(RowKey { id, row }));
+            !before.any(|at| self.matches(filter, at))
+        };
+        let firsts = places.filter(|at| is_let_through(at) && is_first(at));
+        let ids = firsts.map(|at| self.rows[at].key().id).collect();
+        (ids, (end < self.rows.places()).then_some(end))
+    }
+
     pub(super) fn places(&self, filter: &Filter) -> Box<dyn Iterator<Item = u32>> {
         match filter.id {
             Some(id) => Box::new(self.rows_of(id).into_iter()),

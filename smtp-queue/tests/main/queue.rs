@@ -9,8 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use smtp_queue::spool::memory::MemorySpool;
 use smtp_queue::{
-    ContentBody, Feedback, Filter, Job, NextHop, NextHost, Outcome, Outcomes, Queue, QueueEvent,
-    QueueObserver, Report, Router, SpoolError, Status, Transport, async_trait,
+    ContentBody, Feedback, Filter, Job, Listed, NextHop, NextHost, Outcome, Outcomes, Queue,
+    QueueEvent, QueueName, QueueObserver, RecipientState, Report, Router, SpoolError, Status,
+    Transport, async_trait,
 };
 use smtp_server::proto::{EnhancedCode, ForwardPath, RcptParams, ReversePath};
 use smtp_server::{
@@ -241,7 +242,7 @@ async fn a_local_recipient_never_leaves_whatever_the_router_says() {
     submit(&queue, envelope).await;
     deferred(&queue, &mailboxes, 1, 1).await;
     let shown = queue.show(id).await.unwrap().entry;
-    let smtp_queue::RecipientState::Pending(Some(status)) = &shown.recipients[0].state else {
+    let RecipientState::Pending(Some(status)) = &shown.recipients[0].state else {
         panic!("{shown:?}")
     };
     assert_eq!(status.code, EnhancedCode::new(4, 3, 5));
@@ -270,6 +271,46 @@ async fn an_operator_holds_releases_and_deletes() {
     );
     assert!(matches!(queue.hold(late, "").await, Err(SpoolError::NotFound(_))));
     assert!(matches!(queue.show(late).await, Err(SpoolError::NotFound(_))));
+}
+
+#[tokio::test]
+async fn a_listing_has_each_message_once_with_its_queue_and_its_reason() {
+    let mailboxes = Mailboxes::default();
+    let queue = queue(&mailboxes);
+    let mut late = Vec::new();
+    for _ in 0..1500 {
+        let to = ["<late@local.test>", "<late@other.test>"];
+        let envelope = envelope(&queue, "<a@b.test>", &to);
+        late.push(envelope.queue_id.unwrap());
+        submit(&queue, envelope).await;
+    }
+    let mut held = envelope(&queue, "<a@b.test>", &["<kim@other.test>"]);
+    held.handling.hold = Some("look at it".to_owned());
+    let held_id = held.queue_id.unwrap();
+    submit(&queue, held).await;
+    deferred(&queue, &mailboxes, 3000, 3000).await;
+
+    let mut entries = queue.entries(Filter::default());
+    let (mut listed, mut places) = (Vec::new(), Vec::new());
+    while let Some(message) = entries.next().await {
+        let Listed { message, queue } = message.unwrap();
+        for recipient in &message.entry.recipients {
+            let RecipientState::Pending(status) = &recipient.state else { panic!("{recipient:?}") };
+            assert_eq!(status.is_some(), queue == QueueName::Deferred, "{recipient:?}");
+        }
+        listed.push(message.entry.id);
+        places.extend((queue != QueueName::Deferred).then_some((message.entry.id, queue)));
+    }
+    listed.sort_unstable();
+    late.push(held_id);
+    assert_eq!(listed, late);
+    assert_eq!(places, [(held_id, QueueName::Hold)]);
+
+    let other = Filter { domain: Some("other.test".to_owned()), ..Filter::default() };
+    let mut entries = queue.entries(other);
+    assert_eq!(std::iter::from_fn(|| entries.next_id()).count(), 1501);
+    let mut one = queue.entries(Filter { id: Some(held_id), ..Filter::default() });
+    assert_eq!((one.next_id(), one.next_id()), (Some(held_id), None));
 }
 
 #[tokio::test]

@@ -16,6 +16,8 @@ usage: mta [--data DIR] [--smtp ADDR] [--submission ADDR] [--submissions ADDR] [
        mta passwd [--scram] FILE USER
                             store a password, which is read from standard input; with --scram so that
                             clients need not send it, if all users of the file are stored so
+       mta queue OPERATION [--data DIR] [-o queue_directory=DIR] [--json]
+                            look at the queue or change it; see below
        mta explain [service=NAME] [client=IP] [helo=NAME] [login=USER] [certificate=SHA256]
                    [from=ADDRESS] to=ADDRESS [option]...
                             say what a service (smtp) would answer to a recipient, and which rule decides
@@ -44,13 +46,31 @@ Parameters of -o, with the meaning that Postfix gives them and their defaults; a
 
 ";
 
+const QUEUE: &str = "
+mta queue asks the mta that runs, through the socket DIR/control, which is its user's alone. Where none runs, list,
+show, stats, shape and fsck read what lies in DIR. IDS are queue ids, - for those on standard input, or ALL:
+
+  list [--site SITE]      the messages as postqueue -p has them; with --json as postqueue -j
+  show IDS                envelope and content, as postcat has them
+  flush [IDS|--site SITE] try now what waits: these, those to a domain or site, or all
+  hold IDS, release IDS   deliver nothing of these; go on with it
+  requeue IDS             begin anew, with new routes
+  expire IDS              return them to their senders
+  delete IDS              forget them; nobody is told
+  suspend SITE            send nothing to this site, until resume SITE or the end of mta
+  stats                   how much waits where, for each site; a message counts once for each domain
+  shape                   how old it is, for each domain, as qshape has it
+  fsck                    read every message, and say which cannot be read
+";
+
 const EXIT_CODES: &str = "
 Restrictions are words of Postfix, asked from left to right; a word that is unknown is answered with all that
 there are. A table is TYPE:FILE or TYPE:{ {line}, {line} }, of the types texthash, cidr, regexp, pcre, inline,
 static and sendmail (an access file of Sendmail). Words about hosts leave whoever logged in alone.
 
 Exit codes: 64 unknown option or name or bad value, 66 unreadable file, 69 port or socket taken or not permitted,
-75 data directory in use, not writable or disk full, 78 options that do not fit together.
+75 data directory in use, not writable or disk full, 78 options that do not fit together. Of mta queue: 66 no such
+message, or damage; 69 no mta runs, or not permitted.
 ";
 
 /// The whole text.
@@ -60,5 +80,5 @@ pub(crate) fn text() -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {}\n      {}", parameter.name, parameter.meaning);
     }
-    text + EXIT_CODES
+    text + QUEUE + EXIT_CODES
 }

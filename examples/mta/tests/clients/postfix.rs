@@ -19,7 +19,8 @@ use tempfile::TempDir;
 use super::relay::CERTIFICATE;
 use super::site::{HOST, Site};
 use super::{DOMAIN, Way, bodies, difference, mail_send, relay, text, tool};
-use crate::harness::{PATIENCE, lines};
+use crate::client::Client;
+use crate::harness::{Mta, PATIENCE, lines};
 
 /// Not where the other tests listen, so that no other service takes the port that was free a moment ago.
 const POSTFIX_IP: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -43,6 +44,7 @@ retry unix - - n - - error
 discard unix - - n - - discard
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
+showq unix n - n - - showq
 proxymap unix - - n - - proxymap
 ";
 
@@ -121,6 +123,41 @@ fn relaying_is_refused_to_postfix_for_good() {
     postfix.relay(&["kim@elsewhere.example"], &bodies::short(), refused);
 }
 
+#[test]
+fn the_queue_is_listed_as_postqueue_lists_it() {
+    let site = Site::start();
+    let postfix = Postfix::start(&site, "relayhost = [127.0.0.1]:1\n");
+    postfix.relay(&["a@elsewhere.example"], &bodies::short(), ["status=deferred", "refused"]);
+    let mta = Mta::start(&["-o", "relayhost=[127.0.0.1]:1", "-o", "mynetworks=127.0.0.0/8"]);
+    let reply = Client::hello(mta.smtp()).deliver("<a@elsewhere.example>", "hello");
+    assert!(reply.starts_with("250 "), "{reply}");
+    mta.settle();
+    let ours = |args: &[&str]| {
+        String::from_utf8(mta.queue(args, "").stdout).expect("what was sent is ASCII")
+    };
+
+    let (theirs, json) = (keys(&postfix.queue("-j")), keys(&ours(&["list", "--json"])));
+    assert!(json.contains(&"recipients.delay_reason".to_owned()), "{json:?}");
+    assert_eq!(json, theirs);
+    let (theirs, text) = (postfix.queue("-p"), ours(&["list"]));
+    assert_eq!(words(&text), words(&theirs), "{text}\n{theirs}");
+    assert_eq!(text.lines().next(), theirs.lines().next());
+}
+
+/// The keys of the object in a line, and of those in its list of recipients.
+fn keys(line: &str) -> Vec<String> {
+    let object: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    let keys = object.as_object().expect("an object").keys().cloned();
+    let recipient = object["recipients"][0].as_object().expect("a recipient").keys();
+    keys.chain(recipient.map(|key| format!("recipients.{key}"))).collect()
+}
+
+/// How many words each line has, up to where a reason begins.
+fn words(listing: &str) -> Vec<usize> {
+    let words = |line: &str| line.split('(').next().unwrap_or_default().split_whitespace().count();
+    listing.lines().map(words).collect()
+}
+
 /// Where there is neither a header section nor a body, Postfix adds nothing below its own field.
 fn sends(content: &[u8]) -> Vec<u8> {
     if content.is_empty() { Vec::new() } else { relay::sends(content) }
@@ -143,8 +180,8 @@ struct Postfix {
     process: Child,
     log: Receiver<String>,
     address: SocketAddr,
-    // Its queue; gone when Postfix is.
-    _directory: TempDir,
+    /// Its queue; gone when Postfix is.
+    directory: TempDir,
 }
 
 impl Postfix {
@@ -162,7 +199,7 @@ impl Postfix {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut process = command.spawn().expect("timeout(1) runs");
         let log = lines(process.stdout.take().expect("stdout is a pipe"));
-        let postfix = Self { process, log, address, _directory: directory };
+        let postfix = Self { process, log, address, directory };
         postfix.wait_for("daemon started");
         postfix
     }
@@ -177,6 +214,17 @@ impl Postfix {
                 assert!(line.contains(words), "{words:?} is not in:\n{line}");
             }
         }
+    }
+
+    /// What `postqueue` prints.
+    fn queue(&self, option: &str) -> String {
+        let program = tool::peer("postfix");
+        let mut command = tool::at(&program.join("usr/sbin/postqueue"));
+        command.env("LD_LIBRARY_PATH", program.join("usr/lib/postfix"));
+        command.args(["-c", text(self.directory.path()), option]);
+        let output = command.output().expect("timeout(1) runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("ASCII")
     }
 
     /// The next line of its log with `words`.

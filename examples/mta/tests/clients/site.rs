@@ -104,6 +104,7 @@ impl Site {
     /// The one message in all Maildirs of the domain, whatever they are called.
     #[track_caller]
     pub(super) fn only_message_of_all(&self) -> Vec<u8> {
+        self.mta.settle();
         let domain = self.mta.data().join("Maildir").join(DOMAIN);
         let accounts = fs::read_dir(domain).expect("the domain has accounts");
         let messages =

@@ -34,60 +34,94 @@ pub enum Finding {
 /// States of messages as they were read: the lines, and whether they say all.
 type States = HashMap<QueueId, (Vec<Bytes>, bool)>;
 
-/// Reads all segments of both logs and all bodies, checks every checksum, and tells what it finds.
+/// What is known while the messages are read.
+struct Check<'a> {
+    vfs: &'a dyn Vfs,
+    found: &'a mut dyn FnMut(Finding),
+    states: States,
+    /// Messages that are removed, or that were told of.
+    over: HashSet<QueueId>,
+}
+
+/// Reads all segments of both logs and all bodies, checks every checksum, and tells what it finds: the messages of the
+/// newest segment first.
 ///
 /// # Errors
 /// What the storage reports.
 pub fn fsck(vfs: &dyn Vfs, found: &mut dyn FnMut(Finding)) -> io::Result<()> {
-    let mut states = States::new();
-    let mut removed = HashSet::new();
-    let mut messages: HashMap<QueueId, (Message, Accept)> = HashMap::new();
-    for in_states in [false, true] {
-        for number in numbers(vfs, in_states)? {
-            for payload in payloads(vfs, in_states, number, found)? {
-                for item in frame::items(&payload) {
-                    let lines = payload.slice_ref(item.head);
-                    match item.kind {
-                        ItemKind::Accept => match read_accept(&payload, item.id) {
-                            Some(message) => drop(messages.insert(item.id, message)),
-                            None => found(damage(
-                                path(in_states, number),
-                                format!("the envelope of message {} does not read", item.id),
-                            )),
-                        },
-                        ItemKind::Change => states.entry(item.id).or_default().0.push(lines),
-                        ItemKind::State => drop(states.insert(item.id, (vec![lines], true))),
-                        ItemKind::Remove => drop(removed.insert(item.id)),
-                        ItemKind::Unknown(_) => {}
+    let mut check = Check { vfs, found, states: States::new(), over: HashSet::new() };
+    let mut among_states = Vec::new();
+    for number in numbers(vfs, true)? {
+        for payload in payloads(vfs, true, number, check.found)? {
+            for item in frame::items(&payload) {
+                let lines = payload.slice_ref(item.head);
+                let states = &mut check.states;
+                match item.kind {
+                    ItemKind::Accept => {
+                        among_states.extend(check.accepted(&payload, item.id, true, number));
                     }
+                    ItemKind::Change => states.entry(item.id).or_default().0.push(lines),
+                    ItemKind::State => drop(states.insert(item.id, (vec![lines], true))),
+                    ItemKind::Remove => drop(check.over.insert(item.id)),
+                    ItemKind::Unknown(_) => {}
                 }
             }
         }
     }
-    let mut messages = messages.into_iter().collect::<Vec<_>>();
-    messages.retain(|(id, _)| !removed.contains(id));
-    messages.sort_unstable_by_key(|(id, _)| *id);
-    for (id, (mut message, accept)) in messages {
-        let (lines, is_complete) = states.remove(&id).unwrap_or_default();
+    // The newest first, so that of two copies of a message the later one counts.
+    for number in numbers(vfs, false)?.into_iter().rev() {
+        for payload in payloads(vfs, false, number, check.found)? {
+            for item in frame::items(&payload).filter(|item| item.kind == ItemKind::Accept) {
+                if let Some((message, accept)) = check.accepted(&payload, item.id, false, number) {
+                    check.tell(message, accept);
+                }
+            }
+        }
+    }
+    among_states.into_iter().for_each(|(message, accept)| check.tell(message, accept));
+    Ok(())
+}
+
+impl Check<'_> {
+    fn accepted(
+        &mut self,
+        payload: &Bytes,
+        id: QueueId,
+        in_states: bool,
+        number: u32,
+    ) -> Option<(Message, Accept)> {
+        let message = read_accept(payload, id);
+        if message.is_none() {
+            let reason = format!("the envelope of message {id} does not read");
+            (self.found)(damage(path(in_states, number), reason));
+        }
+        message
+    }
+
+    /// Tells of a message as it stands after all that was said of it, unless it is gone.
+    fn tell(&mut self, mut message: Message, accept: Accept) {
+        let id = message.entry.id;
+        if !self.over.insert(id) {
+            return;
+        }
+        let (lines, is_complete) = self.states.remove(&id).unwrap_or_default();
         if !is_complete {
             message.apply_text(&accept.state);
         }
         lines.iter().for_each(|lines| message.apply_text(lines));
         let body = match accept.body_ref {
             None => ContentBody::Memory(accept.inline),
-            Some(body) => match read_body(vfs, body) {
+            Some(body) => match read_body(self.vfs, body) {
                 Ok(stored) => stored,
                 Err(reason) => {
                     let reason = format!("the body of message {id}: {reason}");
-                    found(damage(blob_path(body.key), reason));
-                    continue;
+                    return (self.found)(damage(blob_path(body.key), reason));
                 }
             },
         };
         let content = Content { fields: accept.fields, body };
-        found(Finding::Message(Box::new(Opened { entry: message.entry, content })));
+        (self.found)(Finding::Message(Box::new(Opened { entry: message.entry, content })));
     }
-    Ok(())
 }
 
 /// The sets of a segment.

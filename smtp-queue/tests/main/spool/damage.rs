@@ -91,6 +91,7 @@ fn fsck_reads_all_that_can_be_read_and_tells_the_rest() {
             Finding::Damage(one) => damage.push(one),
         })
         .unwrap();
+        messages.sort_unstable();
         (messages, damage)
     };
     let (messages, damage) = look(&disk);
