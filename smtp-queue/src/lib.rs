@@ -1,9 +1,21 @@
 //! The queue: keep a message, deliver it, or say why not.
 //!
-//! Values come first: an [`entry`] is a message with its recipients, a [`status`] is what became of one of
-//! them. A [`spool`] keeps entries through power loss, a [`route`] is where a recipient goes next, and a
-//! [`transport`] takes it there. The [`manager`] decides what is tried when; it is pure. What a sender is told is
-//! in [`dsn`].
+//! A `Queue` is a [`Delivery`](smtp_server::Delivery): give it to a server, and its 250 means that the message survives power
+//! loss. It is made of three parts that know nothing of each other, and of one that joins them:
+//!
+//! * a [`Spool`] keeps messages: a log with group commit ([`spool::log`]), files that can be read with `cat`
+//!   ([`spool::files`]), or memory ([`spool::memory`]);
+//! * the [`QueueManager`] decides what is tried when. It is pure, so a year of retries runs in a second;
+//! * a [`Router`] says where a recipient goes next, and a [`Transport`] takes it there: other hosts by SMTP and LMTP, Maildirs, mboxes,
+//!   programs. A transport also serves without a queue (`transport::Direct`);
+//! * the queue itself runs them: it makes each outcome durable together with the report that it causes ([`dsn`]).
+//!
+//! Each delivery and each failure is told to [`QueueObserver`]s; [`events`] renders them as Postfix's log.
+//!
+//! # Without features
+//!
+//! The values, the manager, the disk formats and the client's session need no runtime. `tokio` brings the runner and what touches
+//! sockets, `tls` TLS to next hops, `dns` mail exchangers, `scram` SCRAM to next hops, `json` logs and listings in JSON.
 
 pub mod entry;
 pub mod status;
