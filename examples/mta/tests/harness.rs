@@ -119,6 +119,7 @@ impl Mta {
     }
 
     /// Waits until the queue has nothing to do now: what is left is held, or waits for its next attempt.
+    #[expect(clippy::disallowed_methods, reason = "another process is waited for by the clock")]
     pub(crate) fn settle(&self) {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {

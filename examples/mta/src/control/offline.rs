@@ -9,7 +9,6 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use smtp_queue::spool::log::{Finding, fsck};
 use smtp_queue::spool::vfs::{Room, Vfs, VfsFile};
@@ -33,7 +32,7 @@ pub(super) fn look(directory: &Path, request: &Request, out: &mut Printer) -> Re
         }
         Operation::Stats => {
             let counts = manager(&mut reader)?.counts();
-            out.text(&print::stats(request.json, counts, &[], Duration::ZERO))
+            out.text(&print::stats(request.json, counts, &[], UnixMillis::system()))
         }
         Operation::Shape => {
             let shape = manager(&mut reader)?.shape(&Filter::default());

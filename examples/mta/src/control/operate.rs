@@ -5,10 +5,8 @@
 //! * **Limits**: messages are read one by one, and changed by [`CHANGES_MAX`], so that one commit serves many.
 //! * **Panics**: never. **Spec**: postsuper(1), postqueue(1).
 
-use std::time::{Duration, SystemTime};
-
 use smtp_queue::{Counts, Filter, Listed, Queue, SpoolError};
-use smtp_server::QueueId;
+use smtp_server::{QueueId, UnixMillis};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::print::{self, Checked, Listing, Message};
@@ -59,13 +57,11 @@ pub(super) async fn operate(
             false => Err(Refusal::missing(format!("the site {site} is not suspended")).into()),
         },
         Operation::Stats => {
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            let now = now.unwrap_or(Duration::ZERO);
             // Added up from the sites, so that they agree while mail flows.
             let sites = queue.sites();
             let mut counts = Counts::default();
             sites.iter().for_each(|site| counts += site.counts);
-            out.text(&print::stats(json, counts, &sites, now)).await
+            out.text(&print::stats(json, counts, &sites, UnixMillis::system())).await
         }
         Operation::Shape => out.text(&print::shape(json, &queue.shape(&Filter::default()))).await,
         Operation::Fsck => fsck(queue, json, out).await,
@@ -84,7 +80,7 @@ async fn list(
     while let Some(listed) = entries.next().await {
         match listed {
             Ok(Listed { message, queue }) => {
-                out.text(&listing.entry(&message.entry, queue)).await?
+                out.text(&listing.entry(&message.entry, queue)).await?;
             }
             Err(_) => damage.damaged += 1,
         }

@@ -6,13 +6,13 @@
 
 use std::fmt::Write;
 use std::io;
-use std::time::Duration;
 
 use serde_json::json;
 use smtp_queue::{
     AgeCounts, Content, ContentBody, Counts, Listed, QueueEntry, QueueName, QueuedRecipient,
     SiteInfo, postqueue,
 };
+use smtp_server::UnixMillis;
 
 use super::Refusal;
 
@@ -158,7 +158,7 @@ fn with_line_feeds(octets: &[u8]) -> Vec<u8> {
 }
 
 /// How many rows are where, and how the sites are.
-pub(super) fn stats(json: bool, counts: Counts, sites: &[SiteInfo], now: Duration) -> String {
+pub(super) fn stats(json: bool, counts: Counts, sites: &[SiteInfo], now: UnixMillis) -> String {
     if json {
         let sites: Vec<_> = sites.iter().map(site_json).collect();
         let mut object = counts_json(counts);
@@ -189,7 +189,7 @@ fn is_forging(char: char) -> bool {
     char.is_control() && char != '\n'
 }
 
-fn site_state(site: &SiteInfo, now: Duration) -> String {
+fn site_state(site: &SiteInfo, now: UnixMillis) -> String {
     let mut state = String::new();
     // Writing to a string cannot fail.
     if site.concurrency != 0 {
@@ -199,7 +199,7 @@ fn site_state(site: &SiteInfo, now: Duration) -> String {
         state += ", suspended";
     }
     if let Some((until, status)) = &site.dead {
-        let seconds = (until.0 / 1000).saturating_sub(now.as_secs());
+        let seconds = until.0.saturating_sub(now.0).div_ceil(1000);
         let reason = status.text.replace(char::is_control, "?");
         let _ = write!(state, ", dead for {seconds} s more ({reason})");
     }
