@@ -72,7 +72,7 @@ fn measure(rows: u64) {
         match effect {
             Some(Effect::Route { domain, is_local }) => {
                 let site = domain.as_str().into();
-                let next_hop = NextHop { transport: "smtp".into(), site, hosts: [].into() };
+                let next_hop = NextHop { site, ..NextHop::on_this_host("smtp") };
                 manager.handle_routed(&domain, is_local, Ok(next_hop), now, Duration::MAX);
             }
             Some(Effect::Deliver { delivery, .. }) => {

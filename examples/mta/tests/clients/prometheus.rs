@@ -1,8 +1,8 @@
 //! Prometheus' client for Python, which reads what `--metrics` tells.
 //!
 //! * **In**: the metrics of a message. **Out**: what the parser makes of them. **Promises**: the parser is strict: a fault in the
-//!   text fails the test. **Limits**: as `tool`. **Panics**: if the text is no OpenMetrics.
-//! * **Spec**: OpenMetrics 1.0.
+//!   text fails the test. **Limits**: as `tool`. **Panics**: if the text is no `OpenMetrics`.
+//! * **Spec**: `OpenMetrics` 1.0.
 
 use std::path::Path;
 
