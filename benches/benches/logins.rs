@@ -78,6 +78,7 @@ fn start() -> SocketAddr {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         runtime.expect("a runtime").block_on(async {
             let mut limits = Limits::default();
+            limits.errors_max = None;
             limits.connections_per_client_max = None;
             limits.connections_per_network_max = None;
             let mut server = Server::builder("mx.example.test")

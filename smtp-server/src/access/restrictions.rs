@@ -5,7 +5,7 @@
 //!   one that refuses ends all; a list that comes to its end permits. **None grants relaying**: that is for the
 //!   [`RelayPolicy`](crate::hooks::RelayPolicy) alone. A word that is unknown, or speaks of what is not known at its
 //!   list, is an error before the first connection. Replies have Postfix's codes and texts.
-//!   A DNS that does not answer defers only whom no later word refuses or permits, as
+//!   A DNS that does not answer defers whom no later word refuses, in any list of the recipient, as
 //!   [`Effects::defer_if_permit`] says.
 //! * **Limits**: one look-up per word. Words about hosts (their address, their name, HELO) leave users alone:
 //!   whoever logged in, and all clients of the services for users. **Panics**: never.

@@ -162,7 +162,11 @@ impl Hooks {
         let verdict = self.call(HookKind::Verify, info, verify).await?;
         info.note(|| format!("delivery: {}", verdict_words(&verdict)));
         effects.merge(verdict.into_result()?);
-        Ok((recipient.class, effects))
+        // The delivery is the last one who could refuse.
+        match effects.deferral.take() {
+            Some(deferral) => Err(*deferral),
+            None => Ok((recipient.class, effects)),
+        }
     }
 
     /// Client, hello and sender, when they are evaluated at RCPT as Postfix does.
