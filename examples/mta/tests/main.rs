@@ -3,11 +3,14 @@
 
 mod client;
 mod harness;
+mod load;
+mod sink;
 
 mod accounts;
 mod exit_codes;
 mod explain;
 mod hostile;
+mod killed;
 mod listening;
 mod metrics;
 mod parameters;
