@@ -35,6 +35,10 @@ pub struct NextHost {
 impl fmt::Display for NextHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.address {
+            // A literal has no name but its address.
+            Some(address) if self.name.starts_with('[') => {
+                write!(f, "{0}[{0}]:{1}", address.ip(), address.port())
+            }
             Some(address) => write!(f, "{}[{}]:{}", self.name, address.ip(), address.port()),
             None => f.write_str(&self.name),
         }
@@ -73,6 +77,25 @@ impl Outcome {
             | Self::Expanded(status)
             | Self::Deferred(status)
             | Self::Failed(status) => status,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_written_as_postfix_does() {
+        for (name, address, expected) in [
+            ("mx.test", Some("192.0.2.1:25"), "mx.test[192.0.2.1]:25"),
+            ("[192.0.2.1]", Some("192.0.2.1:26"), "192.0.2.1[192.0.2.1]:26"),
+            ("[IPv6:2001:db8::1]", Some("[2001:db8::1]:25"), "2001:db8::1[2001:db8::1]:25"),
+            ("/run/lmtp", None, "/run/lmtp"),
+        ] {
+            let address = address.map(|address| address.parse().unwrap());
+            let host = NextHost { name: name.to_owned(), address };
+            assert_eq!(host.to_string(), expected);
         }
     }
 }

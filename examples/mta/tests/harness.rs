@@ -55,15 +55,32 @@ impl Mta {
 
     /// The same in a directory that the test prepared; `data` in it becomes the data directory.
     pub(crate) fn start_in(directory: TempDir, args: &[&str]) -> Self {
-        let mut mta = Self::spawn(directory, args);
-        mta.rest_of_log = Some(lines(mta.process.0.stderr.take().expect("stderr is a pipe")));
-        mta.wait_until_ready(args);
-        mta
+        let data = directory.path().join("data");
+        Self::spawn(directory, mta(&data), args).heard(args)
+    }
+
+    /// The same where a write that would make a file larger than this fails.
+    pub(crate) fn start_with_small_files(directory: TempDir, kib_max: u32, args: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        // The unit of this shell is half a KiB.
+        command
+            .arg("-c")
+            .arg(format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", 2 * kib_max));
+        command.arg(env!("CARGO_BIN_EXE_mta")).arg("--data").arg(directory.path().join("data"));
+        Self::spawn(directory, command, args).heard(args)
+    }
+
+    fn heard(mut self, args: &[&str]) -> Self {
+        self.rest_of_log = Some(lines(self.process.0.stderr.take().expect("stderr is a pipe")));
+        self.wait_until_ready(args);
+        self
     }
 
     /// The same with nobody at the other end of its standard output and standard error, once it is ready.
     pub(crate) fn start_unheard(args: &[&str]) -> Self {
-        let mut mta = Self::spawn(tempfile::tempdir().expect("a temporary directory"), args);
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let data = directory.path().join("data");
+        let mut mta = Self::spawn(directory, mta(&data), args);
         mta.wait_until_ready(args);
         drop(mta.process.0.stderr.take());
         mta.rest_of_stdout = channel().1;
@@ -140,15 +157,15 @@ impl Mta {
         messages_in(&self.data().join("Maildir").join(domain).join(user))
     }
 
-    /// Waits for the next line on its standard error with these words.
-    pub(crate) fn expect_log(&mut self, words: &str) {
+    /// Waits for the next line on its standard error with these words, and returns it.
+    pub(crate) fn expect_log(&mut self, words: &str) -> String {
         loop {
             let rest = self.rest_of_log.as_ref().expect("its standard error is read");
             let line = rest.recv_timeout(PATIENCE);
             let line = line.unwrap_or_else(|_| panic!("{words:?} is not in:\n{}", self.log));
             self.log += &format!("{line}\n");
             if line.contains(words) {
-                return;
+                return line;
             }
         }
     }
@@ -182,8 +199,7 @@ impl Mta {
         log
     }
 
-    fn spawn(directory: TempDir, args: &[&str]) -> Self {
-        let mut command = mta(&directory.path().join("data"));
+    fn spawn(directory: TempDir, mut command: Command, args: &[&str]) -> Self {
         for service in ["--smtp", "--submission", "--submissions"] {
             command.args([service, "127.0.0.1:0"]);
         }

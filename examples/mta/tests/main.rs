@@ -4,12 +4,15 @@
 mod client;
 mod harness;
 mod name_server;
+mod load;
+mod sink;
 
 mod accounts;
 mod client_certificates;
 mod exit_codes;
 mod explain;
 mod hostile;
+mod killed;
 mod listening;
 mod message_checks;
 mod metrics;

@@ -577,7 +577,7 @@ mod tests {
     fn an_unknown_name_is_answered_with_the_nearest_or_all() {
         let nearest = set("mydestinations=x").expect_err("unknown");
         assert!(nearest.contains("is it mydestination?"), "{nearest}");
-        let all = set("relayhost=x").expect_err("unknown");
+        let all = set("alias_database=x").expect_err("unknown");
         assert!(table().all(|row| all.contains(row.name)), "{all}");
     }
 

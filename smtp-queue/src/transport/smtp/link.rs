@@ -48,7 +48,7 @@ impl Link<'_> {
         let failure = |cause| Failure { stage: Stage::Connect, cause };
         let stream = match timeout(self.transport.timeouts.connect, self.open(host)).await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(failure(Cause::Refused(error.to_string()))),
+            Ok(Err(error)) => return Err(failure(Cause::Refused(words(&error)))),
             Err(_) => return Err(failure(Cause::TimedOut)),
         };
         let transport = self.transport;
@@ -94,6 +94,12 @@ impl Link<'_> {
         socket.set_nodelay(true)?;
         socket.connect(address).await
     }
+}
+
+/// The system's words, without the number that the standard library puts behind them.
+fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error ").next().unwrap_or_default().to_owned()
 }
 
 /// Without TLS compiled in there is none to try, and what requires it fails.
