@@ -8,9 +8,11 @@
 // In reading order: what is promised, then how each figure comes about.
 mod bound;
 mod counts;
+mod deferred;
 mod maildir;
 mod memory;
 mod rates;
+mod relay;
 mod slow;
 mod starttls;
 
@@ -44,13 +46,19 @@ pub(crate) enum Figure {
     Slow,
     /// Memory for one message of 50 MB into a Maildir.
     Maildir,
+    /// Mail that `mta` and Postfix make durable.
+    Accept,
+    /// Mail that `mta` and Postfix pass on.
+    Relay,
+    /// A queue of mail to dead destinations: memory, recovery, and what live mail suffers from it.
+    Deferred,
     /// Allocations of the pure session and system calls of the server, per message.
     Counts,
 }
 
 impl Figure {
     /// All of them, in the order in which they are measured.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Reused,
         Self::PerConnection,
         Self::Large,
@@ -59,6 +67,9 @@ impl Figure {
         Self::IdleTls,
         Self::Slow,
         Self::Maildir,
+        Self::Accept,
+        Self::Relay,
+        Self::Deferred,
         Self::Counts,
     ];
 
@@ -73,6 +84,9 @@ impl Figure {
             Self::IdleTls => "idle-tls",
             Self::Slow => "slow",
             Self::Maildir => "maildir",
+            Self::Accept => "accept",
+            Self::Relay => "relay",
+            Self::Deferred => "deferred",
             Self::Counts => "counts",
         }
     }
@@ -141,6 +155,9 @@ impl Bench<'_> {
             }
             Figure::Slow => slow::measure(self, out),
             Figure::Maildir => maildir::measure(self, out),
+            Figure::Accept => relay::accept(self, out),
+            Figure::Relay => relay::relay(self, out),
+            Figure::Deferred => deferred::measure(self, out),
             Figure::Counts => counts::measure(self, out),
         }
     }

@@ -11,6 +11,7 @@
 mod crowd;
 mod figures;
 mod idle;
+mod live;
 mod load;
 mod measure;
 mod options;

@@ -29,8 +29,9 @@ Compares SMTP sinks under the same load. See benches/compare/README.md.
   --pin               server on core 0, load on core 1
   --figures A,B,..    instead of a comparison, the figures that the project promises, each with its
                       bound; all, or some of: reused per-connection large starttls idle idle-tls
-                      slow maildir counts. --rounds, --messages, --sessions, --idle (also the number
-                      of slow clients), --sink and --pin apply
+                      slow maildir accept relay deferred counts. --rounds, --messages, --sessions, --idle
+                      (also the number of slow clients), --sink and --pin apply
+  --deferred N        messages to dead destinations (default 1000000)
   --help              this text
 ";
 
@@ -49,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) connections: Connections,
     /// Idle sessions held against each server; 0 skips this.
     pub(crate) idle: u32,
+    /// Messages to dead destinations of the figure `deferred`.
+    pub(crate) deferred: u32,
     /// Who takes part, in the order of the table.
     pub(crate) peers: Vec<Peer>,
     /// Our server's binary, if it is not to be built.
@@ -124,6 +127,7 @@ impl Default for Options {
             sessions: 4,
             connections: Connections::Reused,
             idle: 10_000,
+            deferred: 1_000_000,
             peers: Peer::ALL.to_vec(),
             sink: None,
             pin: false,
@@ -158,6 +162,9 @@ impl Options {
                     options.sessions = number(&mut parser, "sessions", 1..=SESSIONS_MAX)?;
                 }
                 Arg::Long("idle") => options.idle = number(&mut parser, "idle", 0..=IDLE_MAX)?,
+                Arg::Long("deferred") => {
+                    options.deferred = number(&mut parser, "deferred", 1..=MESSAGES_MAX)?;
+                }
                 Arg::Long("per-connection") => options.connections = Connections::PerMessage,
                 Arg::Long("only") => options.peers = peers(&parser.value()?.string()?)?,
                 Arg::Long("sink") => options.sink = Some(PathBuf::from(parser.value()?)),

@@ -7,12 +7,14 @@
 
 pub(crate) mod cargo;
 pub(crate) mod postfix;
+pub(crate) mod relay;
 mod scripts;
 
 use std::ffi::OsString;
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::options::Options;
 use crate::places::Places;
@@ -39,8 +41,14 @@ pub(crate) enum Peer {
     SmtpServer,
     /// Ours with STARTTLS; only for figures.
     TlsSink,
-    /// Our `examples/mta`, which keeps mail in Maildirs; only for figures.
+    /// Our `examples/mta`, which keeps mail in Maildirs or passes it on; only for figures.
     Mta,
+    /// The same program once more; only for figures.
+    Mta2,
+    /// Postfix itself; only for figures.
+    Postfix,
+    /// The least work a relay can do; only for figures.
+    RelayFloor,
 }
 
 impl Peer {
@@ -67,6 +75,9 @@ impl Peer {
             Self::SmtpServer => "smtp-server",
             Self::TlsSink => "tls-sink",
             Self::Mta => "mta",
+            Self::Mta2 => "mta2",
+            Self::Postfix => "postfix",
+            Self::RelayFloor => "relay-floor",
         }
     }
 }
@@ -136,7 +147,9 @@ impl Prepared {
             Peer::Aiosmtpd => scripts::aiosmtpd(places),
             Peer::SmtpServer => scripts::smtp_server(places),
             Peer::TlsSink => cargo::own(places, "tls-sink").map(bound_by_itself),
-            Peer::Mta => cargo::mta(places),
+            Peer::Mta | Peer::Mta2 => cargo::mta_for_maildirs(places),
+            Peer::Postfix => relay::postfix(places, tools, ""),
+            Peer::RelayFloor => cargo::own(places, "relay-floor").map(bound_by_itself),
         };
         Self { peer, launch }
     }
@@ -145,6 +158,17 @@ impl Prepared {
 fn bound_by_itself(program: PathBuf) -> Launch {
     let arguments = vec![OsString::from("127.0.0.1:0")];
     Launch { program, arguments, environment: Vec::new(), address: Address::Printed }
+}
+
+/// Takes a directory of a former run away.
+///
+/// # Errors
+/// What the system says, unless there is none.
+pub(crate) fn clear(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 /// A port that was free a moment ago, for servers that cannot say which one they chose.

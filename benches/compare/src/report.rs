@@ -77,6 +77,12 @@ impl Report<'_> {
         self.to_floor(self.series.iter().find(|series| series.peer == peer)?, value)
     }
 
+    /// The ratio of one peer to another, round by round.
+    pub(crate) fn ratio(&self, peer: Peer, to: Peer, value: fn(&Sample) -> f64) -> Option<Spread> {
+        let series = |peer| self.series.iter().find(|series| series.peer == peer);
+        ratio(series(peer)?, series(to)?, value)
+    }
+
     /// By how much one idle session made a peer grow.
     pub(crate) fn kibibytes_per_session(&self, peer: Peer) -> Option<f64> {
         let held = self.held.iter().find(|held| held.peer == peer)?;
@@ -139,13 +145,8 @@ impl Report<'_> {
 
     /// The ratio to the floor, round by round.
     fn to_floor(&self, series: &Series, value: fn(&Sample) -> f64) -> Option<Spread> {
-        let floor = self.series.iter().find(|series| series.peer == Peer::Floor)?;
-        let pairs = series.samples.iter().zip(&floor.samples);
-        Spread::of(
-            pairs.filter_map(|(sample, floor)| {
-                Some(value(sample.as_ref()?) / value(floor.as_ref()?))
-            }),
-        )
+        let is_floor = |series: &&Series| matches!(series.peer, Peer::Floor | Peer::RelayFloor);
+        ratio(series, self.series.iter().find(is_floor)?, value)
     }
 
     fn write_noise(&self, out: &mut impl Write) -> io::Result<()> {
@@ -201,6 +202,12 @@ impl Report<'_> {
         lines.dedup();
         lines.iter().try_for_each(|line| writeln!(out, "{line}"))
     }
+}
+
+/// One series to another, round by round.
+fn ratio(series: &Series, to: &Series, value: fn(&Sample) -> f64) -> Option<Spread> {
+    let pairs = series.samples.iter().zip(&to.samples);
+    Spread::of(pairs.filter_map(|(sample, to)| Some(value(sample.as_ref()?) / value(to.as_ref()?))))
 }
 
 /// What a ratio can be of: the rate.

@@ -1,6 +1,7 @@
 //! Allocations and system calls per message.
 //!
-//! * **In**: the pure session, driven by hand; sink and floor under `strace`. **Out**: counts per message.
+//! * **In**: the pure session, driven by hand; sink, floor and `mta`, which passes mail on, under `strace`. **Out**: counts
+//!   per message.
 //! * **Promises**: allocations are counted after a first message, on a session that stays open; system calls
 //!   are all of the process, so those of its start are in the sum (some hundred, over all messages).
 //! * **Limits**: [`SUMMARY_LIMIT`]. **Panics**: if the session refuses a good message. **Spec**: strace(1) `-c`.
@@ -14,12 +15,12 @@ use std::{fs, thread};
 use smtp_benches::session::{HandDriven, Transaction};
 
 use crate::load::Load;
-use crate::peers::{Launch, Peer};
+use crate::peers::{Launch, Peer, Prepared};
 use crate::process::Server;
 use crate::progress;
 
 use super::bound::Bound;
-use super::{Bench, Trouble};
+use super::{Bench, Trouble, relay};
 
 /// Fewer than in a comparison: every system call stops twice.
 const MESSAGES_TRACED: u32 = 2_000;
@@ -45,16 +46,30 @@ pub(super) fn measure(bench: &Bench<'_>, out: &mut Vec<u8>) -> Result<Vec<Bound>
     options.messages.get_or_insert(MESSAGES_TRACED);
     let load = Load::new(bench.tools, bench.places, &options, bench.wrapping);
     for peer in [Peer::Sink, Peer::Floor] {
-        progress(format_args!("system calls: {}", peer.name()));
-        let summary = bench.places.peers.join(format!("strace-{}.txt", peer.name()));
-        let launch = traced(bench.prepare(peer).launch?, &summary);
-        let server = Server::start(peer, &launch, bench.places, bench.wrapping)?;
-        load.run(server.address())?;
-        drop(server);
-        write_calls(out, peer, &read_summary(&summary)?, options.messages())?;
+        write_calls_of(bench, bench.prepare(peer), &load, options.messages(), out)?;
     }
+    let sink = relay::sink(bench, &options)?;
+    let next = format!("relayhost={}", relay::next_hop(sink.address()));
+    let load = load.as_far_as(sink.taken(), options.messages());
+    write_calls_of(bench, relay::mta(bench, &[next])?, &load, options.messages(), out)?;
     writeln!(out)?;
     Ok(Vec::new())
+}
+
+fn write_calls_of(
+    bench: &Bench<'_>,
+    prepared: Prepared,
+    load: &Load,
+    messages: u32,
+    out: &mut Vec<u8>,
+) -> Result<(), Trouble> {
+    let Prepared { peer, launch } = prepared;
+    progress(format_args!("system calls: {}", peer.name()));
+    let summary = bench.places.peers.join(format!("strace-{}.txt", peer.name()));
+    let server = Server::start(peer, &traced(launch?, &summary), bench.places, bench.wrapping)?;
+    load.run(server.address())?;
+    drop(server);
+    write_calls(out, peer, &read_summary(&summary)?, messages)
 }
 
 /// Allocations and allocated octets per message.

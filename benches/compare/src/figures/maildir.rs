@@ -7,12 +7,11 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::{fs, path::Path};
 
 use smtp_compare::client::{self, Client, ENVELOPE};
 
 use crate::measure::peak_resident_bytes;
-use crate::peers::{Peer, cargo};
+use crate::peers::{Peer, cargo, clear};
 use crate::process::Server;
 use crate::progress;
 
@@ -24,7 +23,7 @@ const MESSAGE_BYTES: usize = 50_000_000;
 
 pub(super) fn measure(bench: &Bench<'_>, out: &mut Vec<u8>) -> Result<Vec<Bound>, Trouble> {
     let launch = bench.prepare(Peer::Mta).launch?;
-    let data = cargo::mta_data(bench.places);
+    let data = cargo::mta_data(bench.places, Peer::Mta);
     clear(&data)?;
     let server = Server::start(Peer::Mta, &launch, bench.places, bench.wrapping)?;
     progress("a message of 50 MB into a Maildir");
@@ -56,11 +55,4 @@ fn deliver(address: SocketAddr, bytes: usize) -> io::Result<()> {
     }
     client.ask(&client::content(bytes))?;
     client.ask(b"QUIT\r\n")
-}
-
-fn clear(directory: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
 }

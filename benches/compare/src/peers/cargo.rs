@@ -1,4 +1,4 @@
-//! Servers that Cargo builds: ours (sink, tls-sink, mta), the floor, `mailin-embedded`.
+//! Servers that Cargo builds: ours (sink, tls-sink, mta), the floors, `mailin-embedded`.
 //!
 //! * **In**: a target's name. **Out**: the path of its release binary.
 //! * **Promises**: the path is the one Cargo reports, so a moved target directory is no matter.
@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::Duration;
 use std::{env, fs};
 
-use super::{Address, Launch, PrepareError};
+use super::{Address, Launch, Peer, PrepareError};
 use crate::places::Places;
 use crate::process::Errand;
 
@@ -30,23 +30,40 @@ pub(crate) fn sink(places: &Places, given: Option<&Path>) -> Result<PathBuf, Pre
     }
 }
 
-/// Our mail transfer agent: no limit of size, only its SMTP listener, and its data in [`mta_data`].
+/// Our mail transfer agent for local mail: no limit of size, and its data in [`mta_data`].
 ///
 /// # Errors
 /// [`PrepareError`] if it does not build.
-pub(crate) fn mta(places: &Places) -> Result<Launch, PrepareError> {
-    let program = build(places, &places.main, "--bin", "mta")?;
-    let words = ["--smtp", "127.0.0.1:0", "--submission", "off", "--submissions", "off"];
-    let parameters = ["-o", "mydestination=sink.example", "-o", "message_size_limit=0", "--data"];
-    let mut arguments: Vec<OsString> =
-        words.into_iter().chain(parameters).map(OsString::from).collect();
-    arguments.push(mta_data(places).into());
-    Ok(Launch { program, arguments, environment: Vec::new(), address: Address::Printed })
+pub(crate) fn mta_for_maildirs(places: &Places) -> Result<Launch, PrepareError> {
+    let parameters = ["mydestination=sink.example", "message_size_limit=0"];
+    mta(places, &mta_data(places, Peer::Mta), &parameters.map(str::to_owned))
 }
 
-/// Where [`mta`] keeps its mail; made anew for every measurement.
-pub(crate) fn mta_data(places: &Places) -> PathBuf {
-    places.peers.join("mta-data")
+/// Our mail transfer agent with mail of this machine for other hosts.
+///
+/// # Errors
+/// [`PrepareError`] if it does not build.
+pub(crate) fn mta_for_relaying(
+    places: &Places,
+    data: &Path,
+    parameters: &[String],
+) -> Result<Launch, PrepareError> {
+    let common = ["mydestination=mta.example", "mynetworks=127.0.0.0/8"].map(str::to_owned);
+    mta(places, data, &[&common, parameters].concat())
+}
+
+/// Where `peer`, one of the two, keeps its mail; to be cleared before every measurement.
+pub(crate) fn mta_data(places: &Places, peer: Peer) -> PathBuf {
+    places.peers.join(format!("{}-data", peer.name()))
+}
+
+fn mta(places: &Places, data: &Path, parameters: &[String]) -> Result<Launch, PrepareError> {
+    let program = build(places, &places.main, "--bin", "mta")?;
+    let words = ["--smtp", "127.0.0.1:0", "--submission", "off", "--submissions", "off", "--data"];
+    let mut arguments: Vec<OsString> = words.map(OsString::from).to_vec();
+    arguments.push(data.into());
+    arguments.extend(parameters.iter().flat_map(|one| ["-o".into(), one.into()]));
+    Ok(Launch { program, arguments, environment: Vec::new(), address: Address::Printed })
 }
 
 /// A binary of this package, which `cargo run` alone would not build.

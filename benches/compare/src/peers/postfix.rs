@@ -1,4 +1,4 @@
-//! Postfix's `smtp-source`, which is the load, and `smtp-sink`, which is a peer.
+//! Postfix's `smtp-source`, which is the load, and `smtp-sink`, which is a peer or the next hop.
 //!
 //! * **In**: the machine's installation, or else Debian's package. **Out**: [`Tools`].
 //! * **Promises**: nothing is installed or configured and no mail service starts: a downloaded
@@ -82,11 +82,17 @@ impl Tools {
         Ok(Launch { program, arguments, environment, address: Address::Told(address) })
     }
 
+    /// What the paths of Debian's package are relative to.
+    pub(super) fn root(&self) -> PathBuf {
+        self.directory.ancestors().nth(2).unwrap_or(&self.directory).to_owned()
+    }
+
     fn smtp_source_path(&self) -> PathBuf {
         self.directory.join("smtp-source")
     }
 
-    fn environment(&self) -> Option<(&'static str, OsString)> {
+    /// What its programs need to find their libraries.
+    pub(super) fn environment(&self) -> Option<(&'static str, OsString)> {
         self.libraries.as_ref().map(|path| ("LD_LIBRARY_PATH", path.clone().into_os_string()))
     }
 }
