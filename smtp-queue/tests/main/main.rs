@@ -5,4 +5,5 @@ mod manager;
 mod postqueue;
 mod queue;
 mod report;
+mod simulation;
 mod spool;

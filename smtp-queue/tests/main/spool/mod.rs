@@ -6,4 +6,4 @@ mod faults;
 mod room;
 #[cfg(feature = "tokio")]
 mod threaded;
-mod world;
+pub(crate) mod world;
