@@ -78,8 +78,8 @@ impl Queue {
 impl Shared {
     /// A row's round is over as soon as the manager says so, before its next one may begin.
     fn end_round(&self, effect: &Effect) {
-        if let Effect::Reschedule { schedule: Schedule { key, .. }, .. } | Effect::Done { key, .. } =
-            effect
+        if let Effect::Reschedule { schedule: Schedule { key, .. }, .. }
+        | Effect::Done { key, .. } = effect
         {
             self.messages.end_round(*key);
         }

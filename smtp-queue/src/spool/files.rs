@@ -65,6 +65,10 @@ impl FileStore {
             vfs.create_dir(dir)?;
         }
         vfs.sync_dir("")?;
+        // What is shown is what is durable, also where a process was killed between a rename and its sync.
+        for dir in ["sets", "queue", "last"] {
+            vfs.sync_dir(dir)?;
+        }
         plan::repeat(&*vfs)?;
         let ids = scan(&*vfs, give, damaged)?;
         let promised = vfs.list("last")?.iter().filter_map(|name| text_id(name)).max();

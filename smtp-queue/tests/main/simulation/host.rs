@@ -104,7 +104,9 @@ impl Spool for SimSpool {
             let mut state = self.oracle.state();
             match &result {
                 Ok(()) => state.commit(&set),
-                Err(error) if matches!(error, SpoolError::NotFound(_) | SpoolError::Poisoned(_)) => {
+                Err(error)
+                    if matches!(error, SpoolError::NotFound(_) | SpoolError::Poisoned(_)) =>
+                {
                     state.note(|| format!("refused, {error}: {set:?}"));
                 }
                 Err(_) => state.doubt(set),
@@ -120,9 +122,13 @@ impl Spool for SimSpool {
 
     async fn open(&self, id: QueueId) -> Result<Opened, SpoolError> {
         self.dice.dawdle().await;
-        let opened = self.store.open(id).map(|Opened { entry, content }| {
-            let body = ContentBody::Memory(octets(&content.body).into());
-            Opened { entry, content: Content { fields: content.fields, body } }
+        let opened = self.store.open(id).and_then(|Opened { entry, content }| {
+            let octets = octets(&content.body);
+            if (content.fields.len() + octets.len()) as u64 != content.bytes() {
+                return Err(SpoolError::Io(std::io::Error::other("the body cannot be read")));
+            }
+            let body = ContentBody::Memory(octets.into());
+            Ok(Opened { entry, content: Content { fields: content.fields, body } })
         });
         self.dice.dawdle().await;
         self.dark(opened).await
@@ -232,7 +238,8 @@ impl Transport for World {
         let fates: Vec<_> = job.recipients.iter().map(|_| self.outcome(mood)).collect();
         self.oracle.live().await;
         for (&index, (outcome, is_lost)) in job.recipients.iter().zip(&fates) {
-            let is_told = !matches!(outcome, Some(Outcome::Deferred(_) | Outcome::Failed(_)) | None);
+            let is_told =
+                !matches!(outcome, Some(Outcome::Deferred(_) | Outcome::Failed(_)) | None);
             if is_told || *is_lost {
                 let is_lost = *is_lost || matches!(mood, Mood::Panics);
                 self.oracle.state().take(job.entry.id, index, is_lost);

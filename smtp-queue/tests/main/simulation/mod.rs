@@ -41,14 +41,18 @@ fn check(seed: u64) -> Counts {
         Ok(counts) => return counts,
         Err(violation) => violation,
     };
-    let mut at = steps.len();
-    while let Some(next) = at.checked_sub(1) {
-        at = next;
-        let shorter: Vec<Step> =
-            steps.iter().enumerate().filter(|(one, _)| *one != at).map(|(_, step)| *step).collect();
-        if let Err(other) = run::run(seed, &shorter) {
-            (steps, violation) = (shorter, other);
+    let mut width = steps.len();
+    while width != 0 {
+        let mut at = 0;
+        while at < steps.len() {
+            let end = (at + width).min(steps.len());
+            let shorter: Vec<Step> = [&steps[..at], &steps[end..]].concat();
+            match run::run(seed, &shorter) {
+                Err(other) => (steps, violation) = (shorter, other),
+                Ok(_) => at = end,
+            }
         }
+        width /= 2;
     }
     let mut text = format!("seed {seed}: {violation}\nin the history\n");
     for step in steps {

@@ -336,7 +336,9 @@ impl State {
                         *fate == Fate::Pending || kept.fates[*index as usize] == *fate
                     })
                 }
-                Err(_) => set.iter().any(|seen| matches!(seen, Seen::Removed(other) if other == id)),
+                Err(_) => {
+                    set.iter().any(|seen| matches!(seen, Seen::Removed(other) if other == id))
+                }
             },
             Seen::Touched => true,
         }
@@ -432,9 +434,10 @@ impl Seen {
 fn named(entry: &QueueEntry, body: &[u8]) -> Vec<Named> {
     let text = ContentBody::Memory(bytes::Bytes::copy_from_slice(body));
     let text = String::from_utf8(octets(&text)).unwrap_or_default();
-    let is_ours = entry.reverse_path.mailbox().is_none_or(|sender| {
-        sender.to_string().starts_with("double-bounce@")
-    });
+    let is_ours = entry
+        .reverse_path
+        .mailbox()
+        .is_none_or(|sender| sender.to_string().starts_with("double-bounce@"));
     let Some((_, rest)) = text.split_once("X-Postfix-Queue-ID: ").filter(|_| is_ours) else {
         return Vec::new();
     };
@@ -446,7 +449,8 @@ fn named(entry: &QueueEntry, body: &[u8]) -> Vec<Named> {
             let line = block.lines().find_map(|line| line.strip_prefix(name));
             line.map(|value| value.trim().to_owned())
         };
-        if let (Some(address), Some(action)) = (field("Final-Recipient: rfc822;"), field("Action:")) {
+        if let (Some(address), Some(action)) = (field("Final-Recipient: rfc822;"), field("Action:"))
+        {
             named.push(Named { of: of.to_owned(), address, action });
         }
     }

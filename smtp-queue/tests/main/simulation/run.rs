@@ -1,6 +1,6 @@
 //! Runs a history: one host, its lives one after another, until nothing may be left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -75,8 +75,7 @@ impl Host {
         if chance.one_in(2) {
             config.retry.delay_warning_time = Duration::from_secs(4 * 3600);
         }
-        let weather =
-            Weather { trouble: [1, 2, 4, 16][chance.index(4)], ..Weather::default() };
+        let weather = Weather { trouble: [1, 2, 4, 16][chance.index(4)], ..Weather::default() };
         let world = World {
             oracle: Oracle::default(),
             dice: Dice::new(Chance::new(seed, 3)),
@@ -197,9 +196,10 @@ impl Host {
         let oracle = self.world.oracle.clone();
         let queue = queue.clone();
         let chosen = |number: u64| {
-            let state = oracle.state();
-            let at = usize::try_from(number % state.kept.len().max(1) as u64).unwrap();
-            state.kept.keys().nth(at).copied()
+            // An operator knows what the queue lists.
+            let mut ids = BTreeSet::new();
+            queue.list(&Filter::default(), |row| drop(ids.insert(row.key.id)));
+            ids.iter().nth(usize::try_from(number % ids.len().max(1) as u64).unwrap()).copied()
         };
         let (hold, release, delete, expire) = match step {
             Step::Submit(number) => {
