@@ -103,7 +103,8 @@ impl Shared {
             .collect();
         let arrivals = self.report(entry, &tried.message.content, &reported).await;
         let is_all = reports.len() == tried.pending.len() && tried.message.rows.rows.len() == 1;
-        let is_last = is_all && !reports.iter().any(is_deferred);
+        let is_last =
+            is_all && !reports.iter().any(is_deferred) && !self.messages.is_unsettled(task.key.id);
         let change = if is_last {
             Change::Remove(task.key.id)
         } else {

@@ -103,8 +103,8 @@ impl Shared {
     /// Makes durable when a row is tried next, and why all of it was deferred.
     pub(super) async fn reschedule(&self, schedule: Schedule, status: Option<Box<Status>>) {
         let mut changes = vec![Change::Schedule(schedule)];
-        if let (Some(status), Ok(Opened { entry, content })) =
-            (status, self.spool.open(schedule.key.id).await)
+        if let Some(status) = status
+            && let Ok(Opened { entry, content }) = self.spool.open(schedule.key.id).await
         {
             let message = Loaded::new(entry, content);
             let pending = self.messages.pending(&message, schedule.key.row);

@@ -158,6 +158,11 @@ impl Messages {
         self.state().unsettled.insert((id, recipient));
     }
 
+    /// Whether there is something that the spool could not be told of this message.
+    pub(super) fn is_unsettled(&self, id: QueueId) -> bool {
+        self.state().unsettled.range((id, 0)..=(id, u32::MAX)).next().is_some()
+    }
+
     /// Whether a message whose rows are all done is still to be removed: it was not yet, and the spool knows all that
     /// became of it. Asked once.
     pub(super) fn is_to_remove(&self, id: QueueId) -> bool {

@@ -136,6 +136,7 @@ async fn what_the_spool_was_not_told_is_neither_repeated_nor_removed() {
         [["<kim@local.test>", "<unknown@local.test>"], ["<lee@local.test>", "<late@local.test>"]]
     {
         trouble.plan().refusals = 1;
+        mailboxes.state().is_open = false;
         let envelope = brought(&queue, "<pat@local.test>", &to);
         let id = envelope.queue_id.unwrap();
         submit(&queue, envelope).await;

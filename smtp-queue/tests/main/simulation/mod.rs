@@ -28,7 +28,7 @@ use oracle::Counts;
 const STEPS: usize = 60;
 
 /// How many of them a test run has, unless it is told.
-const SEEDS: u64 = 120;
+const SEEDS: u64 = 80;
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |value| value.parse().unwrap())
