@@ -20,8 +20,8 @@
 //!   [`Effect::Reschedule`], or with `Done`. While it goes on, the row's list of pending recipients stays as it was
 //!   when the round began: [`Effect::Deliver::recipients`] count in it.
 //! * Hold, expire, delete and the deadlines act at once on a row that waits. On a row under way they begin no further
-//!   delivery and act when those that go on have ended. A returned row that could not be made durable is never
-//!   reported back; the next start returns it.
+//!   delivery and act when those that go on have ended. A row whose return could not
+//!   be made durable is held, so that it is not tried for ever.
 //! * A held row is not tried, not returned and does not age out; when it is released, all that is made up for.
 //! * After `poll` gave `None`, the time of `poll_timeout` and `handle_timeout` bring a further step: there is no spin.
 //! * A clock that is set back delays nothing and hurries nothing: the manager's own time never goes back.
@@ -164,7 +164,7 @@ pub enum Effect {
         recipients: Range<u32>,
     },
     /// Give up all pending recipients of the row and report that to the sender; when both are durable, call
-    /// [`QueueManager::handle_returned`].
+    /// [`QueueManager::handle_returned`]; [`QueueManager::handle_return_failed`] if they cannot be.
     Return {
         /// Its name.
         delivery: DeliveryKey,
@@ -390,12 +390,17 @@ impl QueueManager {
     /// that is not known is ignored.
     pub fn handle_returned(&mut self, delivery: DeliveryKey, now: UnixMillis) {
         self.clock.read(now);
-        if let Some(Delivery::Return { at }) = self.deliveries.get(&delivery) {
-            let at = *at;
-            self.deliveries.remove(&delivery);
-            self.returning -= 1;
-            self.set_state(at, Place::Loose);
+        if let Some(at) = self.end_return(delivery) {
             self.finish_row(at);
+        }
+    }
+
+    /// An [`Effect::Return`] could not be made: the message is held as by [`hold`](Self::hold). A return that is not
+    /// known is ignored.
+    pub fn handle_return_failed(&mut self, delivery: DeliveryKey, now: UnixMillis) {
+        self.clock.read(now);
+        if let Some(at) = self.end_return(delivery) {
+            self.hold(self.rows[at].key().id, now);
         }
     }
 

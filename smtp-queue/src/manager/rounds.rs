@@ -68,6 +68,16 @@ impl QueueManager {
         Step::Effect(Effect::Return { delivery, key, cause, status })
     }
 
+    /// The row of a return that has ended; it is nowhere now.
+    pub(super) fn end_return(&mut self, delivery: DeliveryKey) -> Option<u32> {
+        let Some(Delivery::Return { at }) = self.deliveries.get(&delivery) else { return None };
+        let at = *at;
+        self.deliveries.remove(&delivery);
+        self.returning -= 1;
+        self.set_state(at, Place::Loose);
+        Some(at)
+    }
+
     /// Begins a delivery for the site whose turn it is.
     pub(super) fn next_delivery(&mut self) -> Step {
         let now = self.clock.second();

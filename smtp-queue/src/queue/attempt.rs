@@ -5,19 +5,20 @@
 //!   given to a next hop that has hosts, whatever the router says. What a transport forgot to report is deferred.
 //! * **Limits**: none of its own. **Panics**: a transport's are caught. **Spec**: RFC 3461 5.2; RFC 5321 3.6.2.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use smtp_proto::EnhancedCode;
 use smtp_server::UnixMillis;
 
 use super::catch::catch;
-use super::messages::Round;
+use super::messages::{Round, Tried};
 use super::shared::Shared;
-use crate::entry::{RecipientState, RowKey};
+use crate::entry::{QueueEntry, RecipientState, RowKey};
 use crate::events::QueueEvent;
 use crate::manager::DeliveryKey;
 use crate::route::NextHop;
-use crate::spool::Change;
+use crate::spool::{Change, SpoolError};
 use crate::status::{Outcome, Status};
 use crate::transport::{Feedback, Job, Outcomes, Report};
 
@@ -27,33 +28,31 @@ pub(super) struct Task {
     pub(super) key: RowKey,
     pub(super) next_hop: NextHop,
     pub(super) recipients: std::ops::Range<u32>,
+    pub(super) round: Arc<Round>,
 }
 
 impl Shared {
     /// Tries once and tells the manager.
     pub(super) async fn attempt(&self, task: Task) {
-        let begins = task.recipients.start == 0;
-        let round = self.messages.round(&*self.spool, task.key, begins, self.now()).await;
-        let (deferred, feedback) = match &round {
-            Ok((round, is_first)) => {
-                if *is_first {
-                    self.emit(&QueueEvent::Active { entry: &round.message.entry });
-                }
-                self.attempt_in(round, &task).await
+        let active = |entry: &QueueEntry| self.emit(&QueueEvent::Active { entry });
+        let tried = self.messages.tried(&*self.spool, task.key, &task.round, active).await;
+        let (deferred, feedback) = match tried {
+            Ok(tried) => self.attempt_in(tried, &task).await,
+            Err(error) => {
+                self.set_unreadable(task.key.id, &error);
+                (task.recipients.end - task.recipients.start, Feedback::Reached)
             }
-            // What cannot be read stays in the spool for whoever mends it.
-            Err(_) => (task.recipients.end - task.recipients.start, Feedback::Reached),
         };
         self.manager().handle_finished(task.delivery, deferred, &feedback, self.now());
         self.wake.notify_one();
     }
 
-    async fn attempt_in(&self, round: &Round, task: &Task) -> (u32, Feedback) {
+    async fn attempt_in(&self, tried: &Tried, task: &Task) -> (u32, Feedback) {
         let range = task.recipients.start as usize..task.recipients.end as usize;
         let job = Job {
-            entry: round.message.entry.clone(),
-            recipients: round.pending.get(range).unwrap_or_default().to_vec(),
-            content: round.message.content.clone(),
+            entry: tried.message.entry.clone(),
+            recipients: tried.pending.get(range).unwrap_or_default().to_vec(),
+            content: tried.message.content.clone(),
             next_hop: task.next_hop.clone(),
         };
         let entry = &*job.entry;
@@ -66,11 +65,11 @@ impl Shared {
                 entry,
                 next_hop: &job.next_hop,
                 report,
-                before_active: between(entry.arrived, round.begun),
-                in_active: between(round.begun, begun),
+                before_active: between(entry.arrived, task.round.begun),
+                in_active: between(task.round.begun, begun),
             });
         }
-        self.settle(round, task, &reports).await;
+        self.settle(tried, task, &reports).await;
         let deferred = reports.iter().filter(|report| is_deferred(report)).count();
         (u32::try_from(deferred).unwrap_or(u32::MAX), feedback)
     }
@@ -98,24 +97,34 @@ impl Shared {
 
     /// Makes what became of the recipients durable. If that fails, they are not tried again by this process: the next
     /// one will, for it knows no better.
-    async fn settle(&self, round: &Round, task: &Task, reports: &[Report]) {
-        let entry = &*round.message.entry;
+    async fn settle(&self, tried: &Tried, task: &Task, reports: &[Report]) {
+        let entry = &*tried.message.entry;
         let reported: Vec<_> = reports
             .iter()
             .filter_map(|report| self.reporter.outcome(entry, report.recipient, &report.outcome))
             .collect();
-        let arrivals = self.report(entry, &round.message.content, &reported).await;
-        let is_all = reports.len() == round.pending.len() && round.message.rows.rows.len() == 1;
-        let is_last = is_all && !reports.iter().any(is_deferred);
+        let arrivals = self.report(entry, &tried.message.content, &reported).await;
+        let is_all = reports.len() == tried.pending.len() && tried.message.rows.rows.len() == 1;
+        let is_last =
+            is_all && !reports.iter().any(is_deferred) && !self.messages.is_unsettled(task.key.id);
         let change = if is_last {
             Change::Remove(task.key.id)
         } else {
             let states = reports.iter().map(|report| (report.recipient, state(&report.outcome)));
             Change::Recipients { id: task.key.id, states: states.collect() }
         };
-        if self.apply(vec![change], arrivals).await.is_ok() && is_last {
-            self.messages.set_removed(task.key.id);
-            self.emit(&QueueEvent::Removed { id: task.key.id });
+        match self.apply(vec![change], arrivals).await {
+            Ok(()) if is_last => {
+                self.messages.set_removed(task.key.id);
+                self.emit(&QueueEvent::Removed { id: task.key.id });
+            }
+            // Deleted meanwhile, and nobody is to be told.
+            Ok(()) | Err(SpoolError::NotFound(_)) => {}
+            Err(_) => {
+                for report in reports.iter().filter(|report| !is_deferred(report)) {
+                    self.messages.set_unsettled(task.key.id, report.recipient);
+                }
+            }
         }
     }
 }

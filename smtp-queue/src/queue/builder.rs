@@ -142,6 +142,7 @@ impl QueueBuilder {
             manager: Mutex::new(manager),
             wake: Notify::new(),
             messages: Messages::default(),
+            altering: tokio::sync::Mutex::default(),
             finished: Mutex::new(finished),
         };
         Ok(Queue { shared: Arc::new(shared) })

@@ -12,7 +12,7 @@ use crate::dsn::{self, Lateness};
 use crate::entry::{RecipientState, RowKey};
 use crate::events::QueueEvent;
 use crate::manager::{DelayCause, DeliveryKey, ReturnCause};
-use crate::spool::{Change, Opened, Schedule};
+use crate::spool::{Change, Opened, Schedule, SpoolError};
 use crate::status::{Outcome, Status};
 
 impl Shared {
@@ -24,7 +24,10 @@ impl Shared {
         cause: ReturnCause,
         status: Option<Box<Status>>,
     ) {
-        let Ok(Opened { entry, content }) = self.spool.open(key.id).await else { return };
+        let Opened { entry, content } = match self.spool.open(key.id).await {
+            Ok(opened) => opened,
+            Err(error) => return self.end_return(delivery, key.id, Err(error)),
+        };
         let message = Loaded::new(entry, content);
         if !matches!(cause, ReturnCause::Unroutable(_)) {
             self.emit(&QueueEvent::Expired { entry: &message.entry });
@@ -37,7 +40,7 @@ impl Shared {
         };
         let mut states = Vec::new();
         let mut reported = Vec::new();
-        for recipient in message.pending(key.row) {
+        for recipient in self.messages.pending(&message, key.row) {
             let at = usize::try_from(recipient).ok();
             let Some(queued) = at.and_then(|at| message.entry.recipients.get(at)) else { continue };
             let outcome = Outcome::Failed(failure(&queued.state));
@@ -46,10 +49,37 @@ impl Shared {
         }
         let arrivals = self.report(&message.entry, &message.content, &reported).await;
         let change = Change::Recipients { id: key.id, states };
-        // Not durable, not told: the next start returns it.
-        if self.apply(vec![change], arrivals).await.is_ok() {
-            self.manager().handle_returned(delivery, self.now());
-            self.wake.notify_one();
+        let applied = self.apply(vec![change], arrivals).await;
+        self.end_return(delivery, key.id, applied);
+    }
+
+    /// What could not be returned, or not durably, waits for somebody who looks at it or for the next start.
+    fn end_return(&self, delivery: DeliveryKey, id: QueueId, result: Result<(), SpoolError>) {
+        match result {
+            // If it is not there any more, somebody deleted it.
+            Ok(()) | Err(SpoolError::NotFound(_)) => {
+                self.manager().handle_returned(delivery, self.now());
+            }
+            Err(error) => {
+                self.manager().handle_return_failed(delivery, self.now());
+                self.emit(&QueueEvent::Held { id, reason: &error.to_string() });
+            }
+        }
+        self.wake.notify_one();
+    }
+
+    /// Takes note that the spool could not give a message for an attempt.
+    pub(super) fn set_unreadable(&self, id: QueueId, error: &SpoolError) {
+        match error {
+            // Somebody deleted it.
+            SpoolError::NotFound(_) => drop(self.manager().delete(id, self.now())),
+            // It stays in the spool as it is, and is not tried until somebody has mended it.
+            SpoolError::Damaged { .. } => {
+                self.manager().hold(id, self.now());
+                self.emit(&QueueEvent::Held { id, reason: &error.to_string() });
+            }
+            // It may do better later.
+            _ => {}
         }
     }
 
@@ -73,10 +103,11 @@ impl Shared {
     /// Makes durable when a row is tried next, and why all of it was deferred.
     pub(super) async fn reschedule(&self, schedule: Schedule, status: Option<Box<Status>>) {
         let mut changes = vec![Change::Schedule(schedule)];
-        if let (Some(status), Ok(Opened { entry, content })) =
-            (status, self.spool.open(schedule.key.id).await)
+        if let Some(status) = status
+            && let Ok(Opened { entry, content }) = self.spool.open(schedule.key.id).await
         {
-            let pending = Loaded::new(entry, content).pending(schedule.key.row);
+            let message = Loaded::new(entry, content);
+            let pending = self.messages.pending(&message, schedule.key.row);
             let state = |index| (index, RecipientState::Pending(Some(status.clone())));
             let states = pending.into_iter().map(state).collect();
             changes.push(Change::Recipients { id: schedule.key.id, states });

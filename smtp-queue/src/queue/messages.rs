@@ -1,20 +1,22 @@
 //! Messages in memory: those that just came, and those that are being delivered.
 //!
 //! * **In**: messages, as they come and as the spool gives them back. **Out**: what a delivery needs of one.
-//! * **Promises**: what a round of a row began with is what it goes on with; a row that was tried before is never taken
-//!   from memory, since its recipients' states have changed. **Limits**: 16 MiB of content that just came.
+//! * **Promises**: what a round of a row began with is what it goes on with, however late its content comes; a row that
+//!   was tried before is never taken from memory, since its recipients' states have changed; a recipient that is done is
+//!   not pending, whether the spool could be told or not. **Limits**: 16 MiB of messages that just came.
 //! * **Panics**: never. **Spec**: none.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use smtp_server::{QueueId, UnixMillis};
+use tokio::sync::OnceCell;
 
 use crate::content::Content;
-use crate::entry::{QueueEntry, RowKey, Rows};
+use crate::entry::{QueueEntry, QueuedRecipient, RowKey, Rows};
 use crate::spool::{Opened, Spool, SpoolError};
 
-/// Content of messages that just came.
+/// Messages that just came, in octets of content and envelope.
 const RECENT_BYTES_MAX: u64 = 16 << 20;
 
 /// A message with its content.
@@ -24,12 +26,20 @@ pub(super) struct Loaded {
     pub(super) rows: Rows,
 }
 
-/// One attempt for all pending recipients of a row.
+/// One attempt for all pending recipients of a row. It begins in the order of the manager's effects; what it is about is
+/// loaded once, by the first of its deliveries that comes so far.
 pub(super) struct Round {
+    pub(super) begun: UnixMillis,
+    /// Whether no other row of the message was being tried.
+    is_first: bool,
+    tried: OnceCell<Tried>,
+}
+
+/// What a round is about.
+pub(super) struct Tried {
     pub(super) message: Arc<Loaded>,
     /// The indices of its recipients.
     pub(super) pending: Vec<u32>,
-    pub(super) begun: UnixMillis,
 }
 
 #[derive(Default)]
@@ -46,6 +56,8 @@ struct State {
     rounds: BTreeMap<RowKey, Arc<Round>>,
     /// Messages that were removed from the spool together with their last outcome.
     removed: HashSet<QueueId>,
+    /// Recipients that are done although the spool could not be told.
+    unsettled: BTreeSet<(QueueId, u32)>,
 }
 
 struct Recent {
@@ -59,17 +71,9 @@ impl Loaded {
         Self { rows: entry.rows(), entry: Arc::new(entry), content }
     }
 
-    /// The indices of the row's recipients that are pending.
-    pub(super) fn pending(&self, row: u32) -> Vec<u32> {
-        let recipients = (0..).zip(&self.entry.recipients).enumerate();
-        recipients
-            .filter(|(at, (_, one))| one.state.is_pending() && self.rows.has(row, *at))
-            .map(|(_, (index, _))| index)
-            .collect()
-    }
-
     fn bytes(&self) -> u64 {
-        self.content.bytes()
+        let recipients = self.entry.recipients.len() * size_of::<QueuedRecipient>();
+        self.content.bytes() + (size_of::<QueueEntry>() + recipients) as u64
     }
 }
 
@@ -88,35 +92,55 @@ impl Messages {
         }
     }
 
-    /// The row's round, which begins with this unless it has begun; whether the message begins to be tried with it.
-    pub(super) async fn round(
+    /// The row's round, which begins with this delivery unless it has begun. The manager's effects say so in their order.
+    pub(super) fn round(&self, key: RowKey, begins: bool, now: UnixMillis) -> Arc<Round> {
+        let mut state = self.state();
+        if let Some(round) = state.rounds.get(&key).filter(|_| !begins) {
+            return round.clone();
+        }
+        let all_of_it = RowKey { id: key.id, row: 0 }..=RowKey { id: key.id, row: u32::MAX };
+        let is_first = state.rounds.range(all_of_it).next().is_none();
+        let round = Arc::new(Round { begun: now, is_first, tried: OnceCell::new() });
+        state.rounds.insert(key, round.clone());
+        round
+    }
+
+    /// What the round is about. `active` hears of the message if it begins to be tried with it.
+    pub(super) async fn tried<'a>(
         &self,
         spool: &dyn Spool,
         key: RowKey,
-        begins: bool,
-        now: UnixMillis,
-    ) -> Result<(Arc<Round>, bool), SpoolError> {
-        let known = match begins {
-            true => self.state().take_fresh(key),
-            false => match self.state().rounds.get(&key) {
-                Some(round) => return Ok((round.clone(), false)),
-                None => None,
-            },
-        };
-        let message = match known {
-            Some(message) => message,
-            None => {
-                let Opened { entry, content } = spool.open(key.id).await?;
-                Arc::new(Loaded::new(entry, content))
+        round: &'a Round,
+        active: impl FnOnce(&QueueEntry),
+    ) -> Result<&'a Tried, SpoolError> {
+        let load = || async {
+            let fresh = self.state().take_fresh(key);
+            let message = match fresh {
+                Some(message) => message,
+                None => {
+                    let Opened { entry, content } = spool.open(key.id).await?;
+                    Arc::new(Loaded::new(entry, content))
+                }
+            };
+            if round.is_first {
+                active(&message.entry);
             }
+            let pending = self.pending(&message, key.row);
+            Ok(Tried { message, pending })
         };
-        let pending = message.pending(key.row);
-        let round = Arc::new(Round { message, pending, begun: now });
-        let all_of_it = RowKey { id: key.id, row: 0 }..=RowKey { id: key.id, row: u32::MAX };
-        let mut state = self.state();
-        let is_first = state.rounds.range(all_of_it).next().is_none();
-        state.rounds.insert(key, round.clone());
-        Ok((round, is_first))
+        round.tried.get_or_try_init(load).await
+    }
+
+    /// The indices of a row's recipients that are pending.
+    pub(super) fn pending(&self, message: &Loaded, row: u32) -> Vec<u32> {
+        let Loaded { entry, rows, .. } = message;
+        let state = self.state();
+        let recipients = (0..).zip(&entry.recipients).enumerate();
+        recipients
+            .filter(|(at, (_, one))| one.state.is_pending() && rows.has(row, *at))
+            .map(|(_, (index, _))| index)
+            .filter(|index| !state.unsettled.contains(&(entry.id, *index)))
+            .collect()
     }
 
     /// The row's round is over.
@@ -129,11 +153,25 @@ impl Messages {
         self.state().removed.insert(id);
     }
 
-    /// Whether it did. Asked once.
-    pub(super) fn was_removed(&self, id: QueueId) -> bool {
+    /// The recipient is done, and the spool could not be told: only the next start tries it again.
+    pub(super) fn set_unsettled(&self, id: QueueId, recipient: u32) {
+        self.state().unsettled.insert((id, recipient));
+    }
+
+    /// Whether there is something that the spool could not be told of this message.
+    pub(super) fn is_unsettled(&self, id: QueueId) -> bool {
+        self.state().unsettled.range((id, 0)..=(id, u32::MAX)).next().is_some()
+    }
+
+    /// Whether a message whose rows are all done is still to be removed: it was not yet, and the spool knows all that
+    /// became of it. Asked once.
+    pub(super) fn is_to_remove(&self, id: QueueId) -> bool {
         let mut state = self.state();
         state.forget(id);
-        state.removed.remove(&id)
+        let mut later = state.unsettled.split_off(&(id, 0));
+        let mut others = later.split_off(&(id, u32::MAX));
+        state.unsettled.append(&mut others);
+        !state.removed.remove(&id) && later.is_empty()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

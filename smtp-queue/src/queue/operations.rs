@@ -60,7 +60,7 @@ impl Queue {
     /// [`SpoolError`]; then nothing changed.
     pub async fn hold(&self, id: QueueId, reason: &str) -> Result<usize, SpoolError> {
         let change = Change::Hold { id, reason: reason.to_owned() };
-        let held = self.alter(change, |manager, now| manager.hold(id, now)).await?;
+        let held = self.alter(change, move |manager, now| manager.hold(id, now)).await?;
         self.shared.emit(&QueueEvent::Held { id, reason });
         Ok(held)
     }
@@ -71,7 +71,7 @@ impl Queue {
     /// As for [`hold`](Self::hold).
     pub async fn release(&self, id: QueueId) -> Result<usize, SpoolError> {
         let released =
-            self.alter(Change::Release(id), |manager, now| manager.release(id, now)).await?;
+            self.alter(Change::Release(id), move |manager, now| manager.release(id, now)).await?;
         self.shared.emit(&QueueEvent::Released { id });
         Ok(released)
     }
@@ -81,7 +81,7 @@ impl Queue {
     /// # Errors
     /// As for [`hold`](Self::hold).
     pub async fn expire(&self, id: QueueId) -> Result<usize, SpoolError> {
-        self.alter(Change::Expire(id), |manager, now| manager.expire(id, now)).await
+        self.alter(Change::Expire(id), move |manager, now| manager.expire(id, now)).await
     }
 
     /// The message is forgotten, and nobody is told. What is being sent is not cut off.
@@ -89,10 +89,14 @@ impl Queue {
     /// # Errors
     /// As for [`hold`](Self::hold).
     pub async fn delete(&self, id: QueueId) -> Result<usize, SpoolError> {
-        self.shared.spool.apply(vec![Change::Remove(id)]).await?;
-        self.shared.messages.set_removed(id);
+        let queue = self.clone();
+        let tell = move |manager: &mut QueueManager, now| {
+            queue.shared.messages.set_removed(id);
+            manager.delete(id, now)
+        };
+        let deleted = self.alter(Change::Remove(id), tell).await?;
         self.shared.emit(&QueueEvent::Deleted { id });
-        Ok(self.tell(|manager, now| manager.delete(id, now)))
+        Ok(deleted)
     }
 
     /// The message begins anew: its routes are looked up again, its attempts are forgotten.
@@ -118,13 +122,20 @@ impl Queue {
         self.tell(|manager, now| manager.resume(site, now))
     }
 
+    /// Makes a change durable and tells the manager, whether anybody waits for that or not, and one at a time, so that
+    /// the spool and the manager agree on which was the last.
     async fn alter(
         &self,
         change: Change,
-        tell: impl FnOnce(&mut QueueManager, UnixMillis) -> usize,
+        tell: impl FnOnce(&mut QueueManager, UnixMillis) -> usize + Send + 'static,
     ) -> Result<usize, SpoolError> {
-        self.shared.spool.apply(vec![change]).await?;
-        Ok(self.tell(tell))
+        let queue = self.clone();
+        let altered = tokio::spawn(async move {
+            let _one = queue.shared.altering.lock().await;
+            queue.shared.spool.apply(vec![change]).await?;
+            Ok(queue.tell(tell))
+        });
+        altered.await.unwrap_or_else(|error| Err(std::io::Error::other(error).into()))
     }
 
     fn tell<T>(&self, tell: impl FnOnce(&mut QueueManager, UnixMillis) -> T) -> T {

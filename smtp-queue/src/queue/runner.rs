@@ -15,6 +15,7 @@ use super::attempt::Task;
 use super::catch::catch;
 use super::shared::Shared;
 use crate::manager::Effect;
+use crate::spool::Schedule;
 use crate::status::{Outcome, Status};
 
 /// The clock is looked at this often, since it may be set.
@@ -38,6 +39,7 @@ impl Queue {
         loop {
             let nap = self.begin_all(&mut tasks);
             tokio::select! {
+                biased;
                 () = &mut shutdown => break,
                 () = self.shared.wake.notified() => {}
                 () = tokio::time::sleep(nap) => {}
@@ -56,7 +58,17 @@ impl Queue {
         manager.handle_timeout(now);
         while let Some(effect) = manager.poll() {
             let shared = self.shared.clone();
-            tasks.spawn(async move { shared.carry_out(effect).await });
+            match effect {
+                Effect::Deliver { delivery, key, next_hop, recipients } => {
+                    let round = shared.messages.round(key, recipients.start == 0, now);
+                    let task = Task { delivery, key, next_hop, recipients, round };
+                    tasks.spawn(async move { shared.attempt(task).await });
+                }
+                other => {
+                    shared.end_round(&other);
+                    tasks.spawn(async move { shared.carry_out(other).await });
+                }
+            }
         }
         let next = manager.poll_timeout().map(|next| next.0.saturating_sub(now.0));
         next.map_or(NAP_MAX, |millis| Duration::from_millis(millis).min(NAP_MAX))
@@ -64,26 +76,28 @@ impl Queue {
 }
 
 impl Shared {
+    /// A row's round is over as soon as the manager says so, before its next one may begin.
+    fn end_round(&self, effect: &Effect) {
+        if let Effect::Reschedule { schedule: Schedule { key, .. }, .. }
+        | Effect::Done { key, .. } = effect
+        {
+            self.messages.end_round(*key);
+        }
+    }
+
     async fn carry_out(self: Arc<Self>, effect: Effect) {
         match effect {
             Effect::Route { domain, is_local } => self.route(domain, is_local).await,
-            Effect::Deliver { delivery, key, next_hop, recipients } => {
-                self.attempt(Task { delivery, key, next_hop, recipients }).await;
-            }
             Effect::Return { delivery, key, cause, status } => {
                 self.give_back(delivery, key, cause, status).await;
             }
             Effect::DelayWarning { id, cause } => self.warn_of_delay(id, cause).await,
-            Effect::Reschedule { schedule, status } => {
-                self.messages.end_round(schedule.key);
-                self.reschedule(schedule, status).await;
+            Effect::Reschedule { schedule, status } => self.reschedule(schedule, status).await,
+            Effect::Done { key, is_last: true } if self.messages.is_to_remove(key.id) => {
+                self.remove(key.id).await;
             }
-            Effect::Done { key, is_last } => {
-                self.messages.end_round(key);
-                if is_last && !self.messages.was_removed(key.id) {
-                    self.remove(key.id).await;
-                }
-            }
+            // A delivery was begun in its place, and of other rows there is more to come.
+            Effect::Deliver { .. } | Effect::Done { .. } => {}
         }
     }
 

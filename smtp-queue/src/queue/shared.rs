@@ -38,6 +38,8 @@ pub(super) struct Shared {
     /// Something was told to the manager that it may have effects for.
     pub(super) wake: Notify,
     pub(super) messages: Messages,
+    /// Held by an operation while it is made durable and told to the manager.
+    pub(super) altering: tokio::sync::Mutex<()>,
     /// Messages without pending recipients that a crash kept from being removed.
     pub(super) finished: Mutex<Vec<QueueId>>,
 }

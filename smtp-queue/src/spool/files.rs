@@ -65,6 +65,10 @@ impl FileStore {
             vfs.create_dir(dir)?;
         }
         vfs.sync_dir("")?;
+        // What is shown is what is durable, also where a process was killed between a rename and its sync.
+        for dir in ["sets", "queue", "last"] {
+            vfs.sync_dir(dir)?;
+        }
         plan::repeat(&*vfs)?;
         // What is shown is what is durable, also after the death of a process that had not synced it.
         vfs.sync_dir("queue")?;

@@ -51,7 +51,10 @@ impl Message {
             }
             Line::Recipient { index, state } => {
                 let index = usize::try_from(index).unwrap_or(usize::MAX);
-                if let Some(recipient) = entry.recipients.get_mut(index) {
+                // Done is done: a word of an earlier failure may come late.
+                if let Some(recipient) = entry.recipients.get_mut(index)
+                    && recipient.state.is_pending()
+                {
                     recipient.state = state;
                 }
             }
@@ -241,15 +244,12 @@ impl Summary {
                     (row.due, row.attempts) = (*due, *attempts);
                 }
             }
-            Line::Recipient { index, state } if state.is_pending() => {
-                self.done.retain(|done| done != index);
-            }
-            Line::Recipient { index, .. } => self.done.push(*index),
+            Line::Recipient { index, state } if !state.is_pending() => self.done.push(*index),
             Line::Hold(_) => self.is_held = true,
             Line::Release => self.is_held = false,
             Line::Expire => self.is_expired = true,
             Line::DelayWarned => self.is_delay_warned = true,
-            Line::Unknown(_) => {}
+            Line::Recipient { .. } | Line::Unknown(_) => {}
         }
     }
 

@@ -11,4 +11,6 @@ mod queue;
 #[cfg(test)]
 mod report;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod spool;

@@ -1,5 +1,7 @@
 //! The queue as a whole, over a spool in memory: each recipient ends delivered, reported, or is still queued.
 
+mod faults;
+
 use std::collections::HashMap;
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -53,12 +55,16 @@ struct State {
     /// Recipients that an attempt ended for, whether the transport was asked or not.
     attempted: u32,
     is_open: bool,
+    /// Why messages were held.
+    held: Vec<String>,
 }
 
 impl QueueObserver for Mailboxes {
     fn on_queue_event(&self, event: &QueueEvent<'_>) {
-        if let QueueEvent::Attempted { .. } = event {
-            self.state().attempted += 1;
+        match event {
+            QueueEvent::Attempted { .. } => self.state().attempted += 1,
+            QueueEvent::Held { reason, .. } => self.state().held.push((*reason).to_owned()),
+            _ => {}
         }
     }
 }
@@ -70,7 +76,7 @@ impl Transport for Mailboxes {
         state.attempts += 1;
         for &index in &job.recipients {
             let address = job.entry.recipients[index as usize].address();
-            let outcome = match address.split('@').next().unwrap_or_default() {
+            let outcome = match address.split(['@', '.']).next().unwrap_or_default() {
                 "silent" => continue,
                 "panic" => panic!("on purpose"),
                 "unknown" => Outcome::Failed(status((5, 1, 1), "no such user")),

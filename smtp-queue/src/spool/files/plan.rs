@@ -124,11 +124,14 @@ pub(super) fn forget(vfs: &dyn Vfs, number: u64) -> io::Result<()> {
 pub(super) fn repeat(vfs: &dyn Vfs) -> io::Result<()> {
     for name in vfs.list("sets")? {
         let path = format!("sets/{name}");
-        let octets = read_file(vfs, &path)?.unwrap_or_default();
-        // A name is given only to what was synced, so what does not read is damaged, and its messages are as
-        // they were before.
-        if let Some(steps) = format::read_sealed(&octets).and_then(read_steps) {
-            make(vfs, &steps)?;
+        // What has no name of its own was perhaps not synced, and nothing of it was made.
+        if name != "new" {
+            let octets = read_file(vfs, &path)?.unwrap_or_default();
+            // A name is given only to what was synced, so what does not read is damaged, and its messages are as
+            // they were before.
+            if let Some(steps) = format::read_sealed(&octets).and_then(read_steps) {
+                make(vfs, &steps)?;
+            }
         }
         vfs.remove(&path)?;
     }

@@ -8,4 +8,4 @@ mod room;
 mod text;
 #[cfg(feature = "tokio")]
 mod threaded;
-mod world;
+pub(crate) mod world;
