@@ -221,7 +221,7 @@ impl AccessControl for AccessMaps {
             Ok(effects) => effects,
             Err(rejection) => return Verdict::Reject(rejection),
         };
-        for next in &self.next {
+        for next in self.next.iter().filter(|next| next.checks(stage.kind())) {
             match next.check(stage, info).await.into_result() {
                 Ok(more) => effects.merge(more),
                 Err(rejection) => return Verdict::Reject(with_notes(rejection, &effects.notes)),

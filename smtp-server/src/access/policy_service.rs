@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::action::AccessAction;
+use super::client_host::ClientHost;
 use super::common::refusal;
 use crate::envelope::Envelope;
 use crate::hooks::{AccessControl, Stage, StageKind};
@@ -281,14 +282,11 @@ fn protocol_name(info: &SessionInfo) -> &'static str {
 /// The confirmed name, and the one that the address claims; `unknown` in place of none.
 fn client_names(info: &SessionInfo) -> (String, String) {
     let told = info.reverse_name.as_ref().map(Domain::as_str);
-    #[cfg(feature = "dns")]
-    let (confirmed, claimed) = match info.extensions.find::<super::ClientHost>() {
-        Some(super::ClientHost::Confirmed(name)) => (Some(name.as_str()), Some(name.as_str())),
-        Some(super::ClientHost::Claimed(name)) => (None, Some(name.as_str())),
+    let (confirmed, claimed) = match info.extensions.find() {
+        Some(ClientHost::Confirmed(name)) => (Some(name.as_str()), Some(name.as_str())),
+        Some(ClientHost::Claimed(name)) => (None, Some(name.as_str())),
         _ => (told, told),
     };
-    #[cfg(not(feature = "dns"))]
-    let (confirmed, claimed) = (told, told);
     let or_unknown = |name: Option<&str>| name.unwrap_or("unknown").to_owned();
     (or_unknown(confirmed), or_unknown(claimed))
 }

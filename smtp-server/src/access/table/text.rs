@@ -1,12 +1,13 @@
 //! A table of exact keys.
 //!
 //! * **In**: lines `key action`. **Out**: the action for a key. **Promises**: a key that stands twice is a fault.
-//! * **Limits**: 4 GiB of keys, 2^24 different actions; a key costs its octets and 17 to 33 more. **Panics**: never.
+//! * **Limits**: 4 GiB of keys; a key costs its octets and 15 to 30 more. **Panics**: never.
 //! * **Spec**: Postfix postmap(1), `DATABASE_README` (texthash); Sendmail makemap(8) and cf/README.
 
 use std::hash::{BuildHasher, RandomState};
-use std::num::NonZeroU32;
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use ipnet::IpNet;
 
 use super::super::{AccessAction, TableError, key, sendmail};
@@ -15,46 +16,19 @@ use super::coverage;
 use super::lines::{Line, Source};
 
 /// All keys lie in one text, each with a line feed behind it, which no key holds. What finds them holds numbers
-/// only, and all that a look-up needs in one place: each place more is another wait for memory, which is nearly all
-/// that a look-up takes. A million keys as strings of their own would be three times as large.
+/// only, and all that a look-up needs in one place: each place more is another wait for memory. A million keys as
+/// strings of their own would be three times as large.
 pub(super) struct TextTable {
     keys: String,
-    /// A power of two of them, of which at least half are empty; a key is at the place that its hash says, or at the
-    /// first free one behind it.
-    places: Vec<Option<Place>>,
+    places: HashTable<Place>,
     hasher: RandomState,
     actions: Vec<AccessAction>,
 }
 
-/// Where a key begins; eight bits of its hash, above the number of its action.
-#[derive(Clone, Copy)]
+/// Where a key begins, and the number of its action.
 struct Place {
     start: u32,
-    tag_and_action: NonZeroU32,
-}
-
-const ACTION_BITS: u32 = 24;
-
-impl Place {
-    /// `None` for too many actions.
-    fn new(start: u32, hash: u64, action: u32) -> Option<Self> {
-        let number = action.checked_add(1).filter(|number| *number < 1 << ACTION_BITS)?;
-        let tag_and_action = NonZeroU32::new(tag(hash) << ACTION_BITS | number)?;
-        Some(Self { start, tag_and_action })
-    }
-
-    fn action(self) -> usize {
-        (self.tag_and_action.get() & ((1 << ACTION_BITS) - 1)) as usize - 1
-    }
-
-    fn has_tag(self, hash: u64) -> bool {
-        self.tag_and_action.get() >> ACTION_BITS == tag(hash)
-    }
-}
-
-/// Bits that do not say the place. Without them every key on the way would have to be read.
-fn tag(hash: u64) -> u32 {
-    (hash >> 56) as u32
+    action: u32,
 }
 
 impl TextTable {
@@ -102,59 +76,39 @@ impl TextTable {
     }
 
     fn entries(&self) -> impl Iterator<Item = (&str, &AccessAction)> {
-        self.places.iter().flatten().filter_map(|place| {
-            Some((key_at(&self.keys, *place), self.actions.get(place.action())?))
+        self.places.iter().filter_map(|place| {
+            Some((key_at(&self.keys, place), self.actions.get(place.action as usize)?))
         })
     }
 
     pub(super) fn find(&self, key: &str) -> Option<AccessAction> {
-        // It could be found in two keys, one behind the other.
-        if key.contains('\n') {
-            return None;
-        }
-        let place = self.probe(self.hasher.hash_one(key), key).ok()?;
-        self.actions.get(place.action()).cloned()
-    }
-
-    /// The place of the key, or the number of the free one that it would have, if there is one.
-    fn probe(&self, hash: u64, key: &str) -> Result<Place, Option<usize>> {
-        let mask = self.places.len() - 1;
-        let first = usize::try_from(hash & mask as u64).unwrap_or_default();
-        for step in 0..self.places.len() {
-            let at = (first + step) & mask;
-            match self.places.get(at) {
-                Some(Some(place)) if place.has_tag(hash) && is_at(&self.keys, *place, key) => {
-                    return Ok(*place);
-                }
-                Some(Some(_)) => {}
-                _ => return Err(Some(at)),
-            }
-        }
-        Err(None)
+        let hash = self.hasher.hash_one(key);
+        // Or it could be found in two keys, one behind the other.
+        let is_key = !key.contains('\n');
+        let place = self.places.find(hash, |place| is_key && is_at(&self.keys, place, key))?;
+        self.actions.get(place.action as usize).cloned()
     }
 
     fn with_capacity(source: &Source<'_>) -> Self {
         Self {
             keys: String::with_capacity(source.bytes() / 2),
-            // The last line may have no end.
-            places: vec![None; ((source.line_count() + 1) * 2).next_power_of_two()],
+            places: HashTable::with_capacity(source.line_count()),
             hasher: RandomState::new(),
             actions: Vec::new(),
         }
     }
 
     fn insert(&mut self, line: &Line<'_>, key: &str, action: u32) -> Result<(), TableError> {
-        let hash = self.hasher.hash_one(key);
-        let Err(free) = self.probe(hash, key) else {
+        let full = |_| line.expected(0, "fewer keys in one table");
+        let start = u32::try_from(self.keys.len()).map_err(full)?;
+        let Self { keys, places, hasher, .. } = self;
+        let is_same = |place: &Place| is_at(keys, place, key);
+        let entry = places
+            .entry(hasher.hash_one(key), is_same, |place| hasher.hash_one(key_at(keys, place)));
+        let Entry::Vacant(entry) = entry else {
             return Err(line.expected(0, "a key that is not in the table yet"));
         };
-        let start = u32::try_from(self.keys.len()).ok();
-        let place = start.and_then(|start| Place::new(start, hash, action));
-        let free = free.and_then(|at| self.places.get_mut(at));
-        let (Some(free), Some(place)) = (free, place) else {
-            return Err(line.expected(0, "fewer keys and actions in one table"));
-        };
-        *free = Some(place);
+        entry.insert(Place { start, action });
         self.keys.extend([key, "\n"]);
         Ok(())
     }
@@ -166,7 +120,7 @@ impl TextTable {
     }
 }
 
-fn is_at(keys: &str, place: Place, key: &str) -> bool {
+fn is_at(keys: &str, place: &Place, key: &str) -> bool {
     let rest = keys
         .as_bytes()
         .get(place.start as usize..)
@@ -174,7 +128,7 @@ fn is_at(keys: &str, place: Place, key: &str) -> bool {
     rest.is_some_and(|rest| rest.first() == Some(&b'\n'))
 }
 
-fn key_at(keys: &str, place: Place) -> &str {
+fn key_at<'a>(keys: &'a str, place: &Place) -> &'a str {
     keys.get(place.start as usize..).and_then(|rest| rest.lines().next()).unwrap_or_default()
 }
 
