@@ -3,8 +3,8 @@
 
 mod client;
 mod harness;
-mod name_server;
 mod load;
+mod name_server;
 mod sink;
 
 mod accounts;
