@@ -7,7 +7,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long a test waits for anything before it fails.
@@ -135,17 +136,17 @@ impl Mta {
         run_queue(&self.data(), args, input)
     }
 
-    /// Waits until the queue has nothing to do now: what is left is held, or waits for its next attempt.
+    /// Waits until the queue has nothing to do now: what is left is held, or was tried and waits. Without a process that
+    /// answers there is nothing to wait for.
     #[expect(clippy::disallowed_methods, reason = "another process is waited for by the clock")]
     pub(crate) fn settle(&self) {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
-            let answer = ask_control(&self.data(), b"{\"json\":true,\"operation\":\"stats\"}\n");
-            // The sums stand before the sites.
-            let sums = answer.split("sites").next().unwrap_or_default();
-            let is_done = |queue| sums.contains(&format!("\\\"{queue}\\\":0,"));
-            if is_done("incoming") && is_done("active") {
-                return;
+            let request = b"{\"json\":true,\"operation\":{\"list\":{}}}\n";
+            match try_ask_control(&self.data(), request) {
+                Ok(answer) if is_settled(&answer) => return,
+                Ok(_) => {}
+                Err(_) => return,
             }
         }
         panic!("the queue has still something to do");
@@ -281,14 +282,36 @@ pub(crate) fn run_queue(data: &Path, args: &[&str], input: &str) -> Output {
 
 /// Sends these octets to the control socket of a running `mta`, and reads all that it answers.
 pub(crate) fn ask_control(data: &Path, request: &[u8]) -> String {
-    let mut stream = UnixStream::connect(data.join("control")).expect("mta listens");
+    try_ask_control(data, request).expect("mta listens")
+}
+
+fn try_ask_control(data: &Path, request: &[u8]) -> io::Result<String> {
+    let mut stream = UnixStream::connect(data.join("control"))?;
     stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
     // It may have refused before all of it was sent.
     let _ = stream.write_all(request).and_then(|()| stream.shutdown(Shutdown::Write));
     let mut answer = Vec::new();
     // What it did not read it may also say by a reset, after its answer.
     let _ = stream.read_to_end(&mut answer);
-    String::from_utf8(answer).expect("JSON")
+    Ok(String::from_utf8(answer).expect("JSON"))
+}
+
+/// Whether all messages of a listing in JSON are held, or have a reason why they wait.
+fn is_settled(answer: &str) -> bool {
+    if !answer.ends_with("\"done\"\n") {
+        return false;
+    }
+    let json = |line: &str| serde_json::from_str::<Value>(line).expect("JSON");
+    let listing: String =
+        answer.lines().filter_map(|line| json(line)["text"].as_str().map(str::to_owned)).collect();
+    listing.lines().map(json).all(|entry| {
+        let mut recipients = entry["recipients"].as_array().into_iter().flatten();
+        match entry["queue_name"].as_str() {
+            Some("hold") => true,
+            Some("deferred") => recipients.all(|one| !one["delay_reason"].is_null()),
+            _ => false,
+        }
+    })
 }
 
 /// The messages below `new` in a Maildir, in order of arrival.

@@ -63,6 +63,7 @@ fn e07_a_local_part_is_never_a_path() {
     ];
     let delivered = deliver_to(&mta, &local_parts);
     assert!(local_parts.len() <= delivered, "{delivered}");
+    mta.settle();
     let files = tree(root.path());
     assert_eq!(files.len(), delivered, "one file for each message: {files:?}");
     let domain = root.path().join("a/b/spool/localhost");
@@ -92,6 +93,7 @@ fn e08_an_extension_is_no_part_of_a_path() {
     let delivered = deliver_to(&mta, &extensions);
     assert!(extensions.len() <= delivered, "{delivered}");
     let mailbox = root.path().join("a/b/spool/localhost/user/new");
+    mta.settle();
     let files = tree(root.path());
     assert_eq!(files.len(), delivered);
     assert!(files.iter().all(|file| file.parent() == Some(&mailbox)), "{files:?}");

@@ -126,7 +126,7 @@ fn relaying_is_refused_to_postfix_for_good() {
 #[test]
 fn the_queue_is_listed_as_postqueue_lists_it() {
     let site = Site::start();
-    let postfix = Postfix::start(&site, "relayhost = [127.0.0.1]:1\n");
+    let postfix = Postfix::start(&site, "relayhost = [127.0.0.1]:1\nenable_long_queue_ids = yes\n");
     postfix.relay(&["a@elsewhere.example"], &bodies::short(), ["status=deferred", "refused"]);
     let mta = Mta::start(&["-o", "relayhost=[127.0.0.1]:1", "-o", "mynetworks=127.0.0.0/8"]);
     let reply = Client::hello(mta.smtp()).deliver("<a@elsewhere.example>", "hello");
