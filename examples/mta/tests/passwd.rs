@@ -89,7 +89,8 @@ fn the_password_lets_a_user_send_to_local_domains_only() {
     let file = directory.path().join("users");
     set(&file, "kim", "secret\n");
     let file = file.to_str().expect("UTF-8");
-    let mta = Mta::start(&["--passwd", file, "-o", "smtpd_tls_auth_only=no"]);
+    let next = "relayhost=[127.0.0.1]:1";
+    let mta = Mta::start(&["--passwd", file, "-o", "smtpd_tls_auth_only=no", "-o", next]);
     let mut client = Client::connect(mta.submission());
     let hello = client.ask("EHLO client.example");
     assert!(hello.contains("AUTH PLAIN LOGIN"), "{hello}");
@@ -104,7 +105,7 @@ fn the_password_lets_a_user_send_to_local_domains_only() {
     let reply = client.deliver("<lee@localhost>", "from kim");
     assert!(reply.starts_with("250 2.0.0 "), "{reply}");
     let reply = client.deliver("<lee@elsewhere.example>", "from kim");
-    assert!(reply.starts_with("554 5.7.1 ") && reply.contains("own domains"), "{reply}");
+    assert!(reply.starts_with("250 2.0.0 "), "who logged in may relay: {reply}");
     let ended = mta.terminate();
     assert!(!ended.stderr.contains("secret") && !ended.stderr.contains(KIM), "{}", ended.stderr);
 }

@@ -1,8 +1,8 @@
 //! The log as Postfix writes it, for all that reads Postfix's logs.
 //!
 //! * **In**: events of sessions and of the queue. **Out**: lines without date and host.
-//! * **Promises**: one event is one line, or none, and a close at most two; control characters come out as `?`, so
-//!   nobody can forge a line. **Limits**: what the session and the reply limit. **Panics**: never.
+//! * **Promises**: one event is one line, or none, and a close at most two; control characters come out as `?`, and so does
+//!   what turns the direction of writing, so nobody can forge a line or its look. **Limits**: what the session and the reply limit. **Panics**: never.
 //! * **Spec**: Postfix 3.10's smtpd(8), cleanup(8), qmgr(8), smtp(8), local(8), bounce(8), postsuper(1).
 
 use std::fmt;
@@ -38,7 +38,7 @@ impl<F: Fn(&LogLine<'_>) + Send + Sync + 'static> PostfixLog<F> {
     }
 
     pub(super) fn write(&self, service: &str, is_warning: bool, text: &str) {
-        let text = text.replace(char::is_control, "?");
+        let text = text.replace(is_unfit, "?");
         (self.0)(&LogLine { service, is_warning, text });
     }
 }
@@ -159,6 +159,12 @@ fn relay(next_hop: &NextHop, report: &Report) -> String {
         _ if ["error", "retry", "discard"].contains(&&*next_hop.transport) => "none".to_owned(),
         _ => next_hop.transport.as_ref().to_owned(),
     }
+}
+
+/// Ends a line, or shows its characters in another order than they have.
+fn is_unfit(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn from(entry: &QueueEntry) -> String {

@@ -5,9 +5,13 @@
 //!   stand above the content, each once; below them every octet counts. A panic shows the first difference, not 20 MB.
 //! * **Limits**: none. **Panics**: on a difference. **Spec**: RFC 5321 4.4; maildir(5): lines end with LF.
 
-/// What the server writes above the content, in this order; it need not write `Delivered-To`.
-const TRACE_FIELDS: [(&str, bool); 3] =
-    [("Return-Path: ", true), ("Delivered-To: ", false), ("Received: ", true)];
+/// What the server writes above the content, in this order; what came without `ORCPT` has no `Original-Recipient`.
+const TRACE_FIELDS: [(&str, bool); 4] = [
+    ("Return-Path: ", true),
+    ("Delivered-To: ", false),
+    ("Original-Recipient: ", false),
+    ("Received: ", true),
+];
 
 /// What a submitted message gets if it came without.
 const ADDED_FIELDS: [&str; 2] = ["Date: ", "Message-ID: "];
