@@ -78,6 +78,13 @@ pub(super) fn recover(
         bodies_used: HashSet::new(),
         is_damaged: false,
     };
+    // What is shown is what is durable, also where a process was killed between a write and its sync.
+    for in_states in [true, false] {
+        if let Some(&last) = numbers(vfs, in_states)?.last() {
+            vfs.open(&path(in_states, last))?.sync()?;
+        }
+        vfs.sync_dir(dir(in_states))?;
+    }
     let states = numbers(vfs, true)?;
     for &number in &states {
         recovery.read_states(number, states.last() == Some(&number))?;
@@ -90,9 +97,6 @@ pub(super) fn recover(
         recovery.add(summary, place);
     }
     recovery.remove_bodies()?;
-    // What is shown is what is durable.
-    vfs.sync_dir("seg")?;
-    vfs.sync_dir("st")?;
     Ok(recovery.found)
 }
 

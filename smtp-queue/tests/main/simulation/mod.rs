@@ -61,6 +61,14 @@ fn check(seed: u64) -> Counts {
     panic!("{text}");
 }
 
+/// A round whose deliveries disagreed on its recipients, and sets that SIGKILL and then a power cut took apart.
+#[test]
+fn seeds_that_failed_once() {
+    for seed in [15, 109, 383, 439, 663, 812, 839, 2515] {
+        check(seed);
+    }
+}
+
 // rows: 5321-6.1-a
 #[test]
 fn seeds() {

@@ -74,7 +74,7 @@ pub(super) struct Kept {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
     Pending,
     Delivered,
     Failed,

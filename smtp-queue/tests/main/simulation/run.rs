@@ -198,7 +198,9 @@ impl Host {
         let chosen = |number: u64| {
             // An operator knows what the queue lists.
             let mut ids = BTreeSet::new();
-            queue.list(&Filter::default(), |row| drop(ids.insert(row.key.id)));
+            queue.list(&Filter::default(), |row| {
+                ids.insert(row.key.id);
+            });
             ids.iter().nth(usize::try_from(number % ids.len().max(1) as u64).unwrap()).copied()
         };
         let (hold, release, delete, expire) = match step {
@@ -208,11 +210,20 @@ impl Host {
                 return;
             }
             Step::Wait(time) => return sleep(time).await,
-            Step::Flush => return drop(queue.flush(&Filter::default())),
+            Step::Flush => {
+                queue.flush(&Filter::default());
+                return;
+            }
             Step::Suspend(number) => return queue.suspend(&site(number)),
-            Step::Resume(number) => return drop(queue.resume(&site(number))),
+            Step::Resume(number) => {
+                queue.resume(&site(number));
+                return;
+            }
             Step::Requeue(number) => {
-                return drop(chosen(number).map(|id| queue.requeue(id)));
+                if let Some(id) = chosen(number) {
+                    queue.requeue(id);
+                }
+                return;
             }
             Step::End(..) => return,
             Step::Hold(number) => (chosen(number), None, None, None),
