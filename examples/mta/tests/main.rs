@@ -13,6 +13,7 @@ mod hostile;
 mod killed;
 mod listening;
 mod metrics;
+mod next_hops;
 mod parameters;
 mod passwd;
 mod restrictions;
