@@ -8,22 +8,22 @@
 
 mod site;
 
-mod bodies;
-mod difference;
+pub(crate) mod bodies;
+pub(crate) mod difference;
 mod relay;
-mod tool;
+pub(crate) mod tool;
 
 mod curl;
 mod dovecot;
 mod exim;
 mod go;
 mod lettre;
-mod mail_send;
+pub(crate) mod mail_send;
 mod msmtp;
 mod mutt;
 mod nodemailer;
 mod openssl;
-mod postfix;
+pub(crate) mod postfix;
 mod prometheus;
 mod reload;
 mod s_nail;
@@ -97,7 +97,7 @@ fn arrive(client: &Client, way: Way, bodies: &[Body]) {
 }
 
 /// Most clients end the last line if the content does not.
-fn with_final_line_ending(content: &[u8]) -> Vec<u8> {
+pub(crate) fn with_final_line_ending(content: &[u8]) -> Vec<u8> {
     let mut sent = content.to_vec();
     if !sent.ends_with(b"\r\n") {
         sent.extend_from_slice(b"\r\n");
@@ -124,6 +124,6 @@ fn terminated(content: &[u8]) -> Vec<u8> {
     stuffed
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("paths of the tests are ASCII")
 }

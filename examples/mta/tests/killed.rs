@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::clients::mail_send;
 use crate::harness::Mta;
 use crate::load::{Load, Numbers, Told};
-use crate::sink::Sink;
+use crate::sink::{Sink, content};
 
 /// How often the program is killed unless the variable `MTA_KILLS` says how often.
 const KILLS: u64 = 5;
@@ -24,6 +25,7 @@ const ACCEPTED_MAX: u64 = 200;
 /// And how long it goes on after the last of them.
 const MICROS_MAX: u64 = 20_000;
 
+// rows: 5321-6.1-a
 #[test]
 fn nothing_is_lost_when_it_is_killed_under_load() {
     let kills = std::env::var("MTA_KILLS").ok().and_then(|kills| kills.parse().ok());
@@ -81,6 +83,7 @@ fn nothing_is_lost_or_repeated_when_it_ends_under_load() {
     assert_eq!(mta.terminate().code, Some(0));
 }
 
+// rows: 5321-4.2.5-a
 /// The limit stands for a full disk, which an unprivileged test cannot have; the queue sees a write that fails.
 #[test]
 fn nothing_is_lost_when_a_write_fails_under_load() {
@@ -95,17 +98,26 @@ fn nothing_is_lost_when_a_write_fails_under_load() {
     for told in load.rest() {
         match told {
             Told::Accepted(number) => accepted.push(number),
-            Told::Refused(reply) => refused.push(reply),
+            Told::Refused(number, reply) => refused.push((number, reply)),
         }
     }
     assert_eq!(refused.len(), 8, "every client was refused: {refused:?}");
-    for reply in &refused {
+    for (_, reply) in &refused {
         assert!(reply.starts_with("451 4.3.") || reply.starts_with("452 4.3.1 "), "{reply}");
     }
     assert!(!accepted.is_empty(), "the first messages fit");
     let mta = mta.restart(&args);
+    // What comes last is begun last, and what was begun ends before the program does.
+    let last = accepted.iter().chain(refused.iter().map(|(number, _)| number)).max();
+    let last = last.expect("some were accepted") + 1;
+    mail_send::submit(mta.smtp(), &["kim@elsewhere.example"], &content(last));
+    accepted.push(last);
     sink.wait_for(&accepted);
     assert_eq!(mta.terminate().code, Some(0));
+    let arrived = sink.wait_for(&[]);
+    let returned: Vec<_> =
+        refused.iter().filter(|(number, _)| arrived.contains_key(number)).collect();
+    assert!(returned.is_empty(), "refused and yet delivered: {returned:?}");
 }
 
 fn relaying_to(address: SocketAddr) -> Vec<String> {
@@ -120,7 +132,7 @@ fn relaying_to(address: SocketAddr) -> Vec<String> {
 fn note(told: Told, accepted: &mut Vec<u32>) {
     match told {
         Told::Accepted(number) => accepted.push(number),
-        Told::Refused(reply) => assert!(reply.starts_with("421 4.3.2 "), "{reply}"),
+        Told::Refused(_, reply) => assert!(reply.starts_with("421 4.3.2 "), "{reply}"),
     }
 }
 

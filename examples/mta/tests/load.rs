@@ -28,7 +28,7 @@ pub(crate) struct Numbers(Arc<AtomicU32>);
 pub(crate) enum Told {
     Accepted(u32),
     /// With this reply, after which the client ends.
-    Refused(String),
+    Refused(u32, String),
 }
 
 /// Eight clients at work.
@@ -88,7 +88,7 @@ fn send_all(address: SocketAddr, numbers: &Numbers, told: &Sender<Told>) -> io::
         };
         let is_accepted = last.starts_with("250 ");
         assert!(is_accepted || last.starts_with('4'), "{last}");
-        let answer = if is_accepted { Told::Accepted(number) } else { Told::Refused(last) };
+        let answer = if is_accepted { Told::Accepted(number) } else { Told::Refused(number, last) };
         // Whoever does not ask any more has what he wanted.
         if told.send(answer).is_err() || !is_accepted {
             return Ok(());

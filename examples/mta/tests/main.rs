@@ -16,6 +16,7 @@ mod killed;
 mod listening;
 mod message_checks;
 mod metrics;
+mod next_hops;
 mod parameters;
 mod passwd;
 mod queue_control;

@@ -161,7 +161,7 @@ impl Reports {
     }
 }
 
-fn between(earlier: UnixMillis, later: UnixMillis) -> Duration {
+pub(super) fn between(earlier: UnixMillis, later: UnixMillis) -> Duration {
     Duration::from_millis(later.0.saturating_sub(earlier.0))
 }
 

@@ -4,16 +4,21 @@
 //!   report of it are one change set. **Limits**: none of its own. **Panics**: never.
 //! * **Spec**: RFC 3461 5.2.3 and 5.2.8; RFC 2852 4.1.3.
 
+use std::time::Duration;
+
 use smtp_server::QueueId;
 
+use super::attempt::between;
 use super::messages::Loaded;
 use super::shared::Shared;
 use crate::dsn::{self, Lateness};
-use crate::entry::{RecipientState, RowKey};
+use crate::entry::{QueueEntry, RecipientState, RowKey};
 use crate::events::QueueEvent;
 use crate::manager::{DelayCause, DeliveryKey, ReturnCause};
+use crate::route::NextHop;
 use crate::spool::{Change, Opened, Schedule, SpoolError};
 use crate::status::{Outcome, Status};
+use crate::transport::Report;
 
 impl Shared {
     /// Gives up the pending recipients of a row and reports that.
@@ -45,6 +50,9 @@ impl Shared {
             let Some(queued) = at.and_then(|at| message.entry.recipients.get(at)) else { continue };
             let outcome = Outcome::Failed(failure(&queued.state));
             reported.extend(self.reporter.outcome(&message.entry, recipient, &outcome));
+            if matches!(cause, ReturnCause::Unroutable(_)) {
+                self.emit_unroutable("error", &message.entry, recipient, outcome);
+            }
             states.push((recipient, RecipientState::Failed));
         }
         let arrivals = self.report(&message.entry, &message.content, &reported).await;
@@ -108,12 +116,27 @@ impl Shared {
         {
             let message = Loaded::new(entry, content);
             let pending = self.messages.pending(&message, schedule.key.row);
+            for recipient in &pending {
+                let outcome = Outcome::Deferred((*status).clone());
+                self.emit_unroutable("retry", &message.entry, *recipient, outcome);
+            }
             let state = |index| (index, RecipientState::Pending(Some(status.clone())));
             let states = pending.into_iter().map(state).collect();
             changes.push(Change::Recipients { id: schedule.key.id, states });
         }
         // If it fails the row is tried earlier after the next start.
         let _ = self.apply(changes, Vec::new()).await;
+    }
+
+    /// Without a next hop, the attempt is one of Postfix's error(8) or retry(8).
+    fn emit_unroutable(&self, by: &str, entry: &QueueEntry, recipient: u32, outcome: Outcome) {
+        self.emit(&QueueEvent::Attempted {
+            entry,
+            next_hop: &NextHop::on_this_host(by),
+            report: &Report::without_attempt(recipient, outcome),
+            before_active: between(entry.arrived, self.now()),
+            in_active: Duration::ZERO,
+        });
     }
 
     /// Takes a message whose last row is done out of the spool. If it fails, the next start does it.

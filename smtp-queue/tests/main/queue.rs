@@ -30,12 +30,17 @@ impl PollChunk for Whole {
     }
 }
 
-/// Everything goes to the transport `test`; what is in `remote.test`, by way of a host.
+/// Everything goes to the transport `test`; what is in `remote.test`, by way of a host; to two domains there is no way.
 struct OneWay;
 
 #[async_trait]
 impl Router for OneWay {
     async fn route(&self, domain: &str, _: bool) -> Result<NextHop, Outcome> {
+        match domain {
+            "null.test" => return Err(Outcome::Failed(status((5, 1, 10), "no mail there"))),
+            "failing.test" => return Err(Outcome::Deferred(status((4, 4, 3), "try again"))),
+            _ => {}
+        }
         let mut next_hop = NextHop::on_this_host("test");
         if domain == "remote.test" {
             next_hop.hosts = [NextHost { name: "mx.remote.test".into(), address: None }].into();
@@ -225,6 +230,18 @@ async fn the_sender_hears_of_a_failure_and_nobody_of_a_failed_report() {
     until(&queue, || queue.counts().total() == 0).await;
     let postmaster = mailboxes.of("postmaster");
     assert_eq!(postmaster.len(), 1, "a report that cannot be delivered goes to the postmaster");
+}
+
+#[tokio::test]
+async fn what_has_no_next_hop_is_told_to_observers_too() {
+    let mailboxes = Mailboxes::default();
+    let queue = queue(&mailboxes);
+    let to = ["<kim@null.test>", "<kim@failing.test>", "<lee@failing.test>"];
+    submit(&queue, envelope(&queue, "<kim@local.test>", &to)).await;
+    // One more is the report's own.
+    deferred(&queue, &mailboxes, 4, 1).await;
+    let [report] = mailboxes.of("kim@local.test").try_into().unwrap();
+    assert!(report.contains("Status: 5.1.10"), "{report}");
 }
 
 #[tokio::test]

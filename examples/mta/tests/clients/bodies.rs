@@ -12,20 +12,20 @@ const LINE_OCTETS: usize = 998;
 
 /// A content with a name for messages.
 #[derive(Debug)]
-pub(super) struct Body {
-    pub(super) name: &'static str,
-    pub(super) content: Vec<u8>,
+pub(crate) struct Body {
+    pub(crate) name: &'static str,
+    pub(crate) content: Vec<u8>,
 }
 
 /// The table.
-pub(super) fn all() -> Vec<Body> {
+pub(crate) fn all() -> Vec<Body> {
     let mut bodies = small();
     bodies.push(body("20 MB", large()));
     bodies
 }
 
 /// The table without the large one.
-pub(super) fn small() -> Vec<Body> {
+pub(crate) fn small() -> Vec<Body> {
     vec![
         body("8-bit", eight_bit()),
         body("lines of 998 octets", long_lines()),
@@ -42,7 +42,7 @@ pub(super) fn small() -> Vec<Body> {
 }
 
 /// A short one, where the octets are not the point.
-pub(super) fn short() -> Vec<u8> {
+pub(crate) fn short() -> Vec<u8> {
     with_subject(b"Hello\r\n")
 }
 

@@ -21,20 +21,21 @@ const SHOWN: usize = 60;
 
 /// Panics unless `file` is the trace fields and then `sent`.
 #[track_caller]
-pub(super) fn check(context: &str, file: &[u8], sent: &[u8]) {
+pub(crate) fn check(context: &str, file: &[u8], sent: &[u8]) {
     let content = without_trace(context, file);
     check_content(context, without_added(context, content, sent), sent);
 }
 
 /// The same, where the client is known to write one field above what the test told it to send.
 #[track_caller]
-pub(super) fn check_below(field: &str, context: &str, file: &[u8], sent: &[u8]) {
+pub(crate) fn check_below(field: &str, context: &str, file: &[u8], sent: &[u8]) {
     let content = without_trace(context, file);
     check_content(context, without_fields(context, content, &[(field, true)]), sent);
 }
 
+/// Panics unless both are the same, but for the ends of lines.
 #[track_caller]
-fn check_content(context: &str, delivered: &[u8], sent: &[u8]) {
+pub(crate) fn check_content(context: &str, delivered: &[u8], sent: &[u8]) {
     let expected = with_unix_lines(sent);
     if delivered == expected {
         return;
@@ -51,7 +52,7 @@ fn check_content(context: &str, delivered: &[u8], sent: &[u8]) {
 
 /// Panics unless the field that the server put in has `clause`, such as `with ESMTPS `.
 #[track_caller]
-pub(super) fn check_received(file: &[u8], clause: &str) {
+pub(crate) fn check_received(file: &[u8], clause: &str) {
     let above = &file[..file.len() - without_trace("Received", file).len()];
     let above = String::from_utf8_lossy(above);
     assert!(above.contains(clause), "{clause:?} is not in:\n{above}");
@@ -59,7 +60,7 @@ pub(super) fn check_received(file: &[u8], clause: &str) {
 
 /// The file below its trace fields.
 #[track_caller]
-pub(super) fn without_trace<'a>(context: &str, file: &'a [u8]) -> &'a [u8] {
+pub(crate) fn without_trace<'a>(context: &str, file: &'a [u8]) -> &'a [u8] {
     without_fields(context, file, &TRACE_FIELDS)
 }
 
@@ -97,7 +98,7 @@ fn field_len(field: &[u8]) -> usize {
 }
 
 /// Each CRLF as LF.
-pub(super) fn with_unix_lines(sent: &[u8]) -> Vec<u8> {
+pub(crate) fn with_unix_lines(sent: &[u8]) -> Vec<u8> {
     let mut lines = Vec::with_capacity(sent.len());
     for (at, octet) in sent.iter().enumerate() {
         if *octet != b'\r' || sent.get(at + 1) != Some(&b'\n') {

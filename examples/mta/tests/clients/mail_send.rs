@@ -83,7 +83,7 @@ fn a_wrong_password_is_refused_to_mail_send() {
 }
 
 /// Sends a content in clear, in one chunk, to any server.
-pub(super) fn submit(address: SocketAddr, recipients: &[&str], content: &[u8]) {
+pub(crate) fn submit(address: SocketAddr, recipients: &[&str], content: &[u8]) {
     block_on(async {
         let mut client = SmtpClient::connect(address, TIMEOUT).await?;
         client.read().await?;

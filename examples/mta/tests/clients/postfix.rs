@@ -26,9 +26,9 @@ use crate::harness::{Mta, PATIENCE, lines};
 const POSTFIX_IP: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// The user daemon, on every Debian: Postfix's own is not there, as nothing was set up.
-const DAEMON: u32 = 1;
+pub(crate) const DAEMON: u32 = 1;
 
-/// Only what relaying needs; nothing is delivered here, nothing runs in a chroot.
+/// Only what relaying and a Maildir need; nothing runs in a chroot.
 const SERVICES: &str = "postlog unix-dgram n - n - 1 postlogd
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -39,6 +39,7 @@ defer unix - - n - 0 bounce
 trace unix - - n - 0 bounce
 smtp unix - - n - - smtp
 lmtp unix - - n - - lmtp
+virtual unix - n n - - virtual
 error unix - - n - - error
 retry unix - - n - - error
 discard unix - - n - - discard
@@ -176,7 +177,7 @@ smtp_tls_CAfile = $config_directory/{CERTIFICATE}
 }
 
 /// A running Postfix.
-struct Postfix {
+pub(crate) struct Postfix {
     process: Child,
     log: Receiver<String>,
     address: SocketAddr,
@@ -187,11 +188,15 @@ struct Postfix {
 impl Postfix {
     /// `relaying` says in the words of main.cf where everything goes.
     fn start(site: &Site, relaying: &str) -> Self {
+        Self::start_in(relay::directory(site), relaying)
+    }
+
+    /// `parameters` say in the words of main.cf what becomes of mail.
+    pub(crate) fn start_in(directory: TempDir, parameters: &str) -> Self {
         assert!(getuid().is_root(), "Postfix runs for root only");
-        let directory = relay::directory(site);
         let address = free_address();
         let program = tool::peer("postfix");
-        configure(directory.path(), &program, address, relaying);
+        configure(directory.path(), &program, address, parameters);
         let mut command = tool::at(&program.join("usr/lib/postfix/sbin/master"));
         command.env("LD_LIBRARY_PATH", program.join("usr/lib/postfix"));
         // It stays in the process group of timeout(1), which thereby ends all of it.
@@ -202,6 +207,11 @@ impl Postfix {
         let postfix = Self { process, log, address, directory };
         postfix.wait_for("daemon started");
         postfix
+    }
+
+    /// Where it takes mail.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Returns when `outcome` was logged for each recipient.

@@ -15,37 +15,37 @@ use super::site::{PASSWORD, Site, USER};
 use super::{Way, text};
 
 /// A client is ended after this time; the slowest sends 20 MB in a few.
-pub(super) const SECONDS_MAX: u32 = 120;
+pub(crate) const SECONDS_MAX: u32 = 120;
 
 /// Characters of a transcript that a panic shows.
 const SHOWN: usize = 6000;
 
 /// What a client process left.
 #[derive(Debug)]
-pub(super) struct Outcome {
-    pub(super) code: Option<i32>,
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
     /// Standard output, then standard error.
-    pub(super) said: String,
+    pub(crate) said: String,
 }
 
 impl Outcome {
     /// Panics with the transcript unless the client ended with `code`.
     #[track_caller]
-    pub(super) fn expect_code(self, code: i32) -> Self {
+    pub(crate) fn expect_code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "the client ended so:\n{}", self.transcript());
         self
     }
 
     /// Panics with the transcript unless `needle` is in it.
     #[track_caller]
-    pub(super) fn expect_said(self, needle: &str) -> Self {
+    pub(crate) fn expect_said(self, needle: &str) -> Self {
         assert!(self.said.contains(needle), "{needle:?} is not in:\n{}", self.transcript());
         self
     }
 
     /// Panics with the transcript if `needle` is in it.
     #[track_caller]
-    pub(super) fn expect_unsaid(self, needle: &str) -> Self {
+    pub(crate) fn expect_unsaid(self, needle: &str) -> Self {
         assert!(!self.said.contains(needle), "{needle:?} is in:\n{}", self.transcript());
         self
     }
@@ -58,7 +58,7 @@ impl Outcome {
 
 /// A command that runs the installed program `name`.
 #[track_caller]
-pub(super) fn installed(name: &str) -> Command {
+pub(crate) fn installed(name: &str) -> Command {
     let path = env::var_os("PATH").unwrap_or_default();
     match env::split_paths(&path).map(|directory| directory.join(name)).find(|file| file.is_file())
     {
@@ -68,7 +68,7 @@ pub(super) fn installed(name: &str) -> Command {
 }
 
 /// A command that runs the program at a path.
-pub(super) fn at(program: &Path) -> Command {
+pub(crate) fn at(program: &Path) -> Command {
     let mut command = Command::new("timeout");
     command.arg("--kill-after=5").arg(SECONDS_MAX.to_string()).arg(program);
     // The user's own settings are no part of the test.
@@ -78,7 +78,7 @@ pub(super) fn at(program: &Path) -> Command {
 
 /// What `scripts/install-peers` put below `TARGET/peers`.
 #[track_caller]
-pub(super) fn peer(name: &str) -> PathBuf {
+pub(crate) fn peer(name: &str) -> PathBuf {
     let above = Path::new(env!("CARGO_BIN_EXE_mta")).ancestors();
     match above.map(|above| above.join("peers").join(name)).find(|path| path.exists()) {
         Some(path) => path,
@@ -108,13 +108,13 @@ pub(super) fn add_letter(
 
 /// Runs to the end, without input.
 #[track_caller]
-pub(super) fn run(command: &mut Command) -> Outcome {
+pub(crate) fn run(command: &mut Command) -> Outcome {
     run_with_input(command, b"")
 }
 
 /// Runs to the end, with `input` on standard input.
 #[track_caller]
-pub(super) fn run_with_input(command: &mut Command, input: &[u8]) -> Outcome {
+pub(crate) fn run_with_input(command: &mut Command, input: &[u8]) -> Outcome {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("timeout(1) runs");
     let mut stdin = child.stdin.take().expect("stdin is a pipe");
