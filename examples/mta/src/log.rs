@@ -59,13 +59,13 @@ impl Log {
     }
 
     pub(crate) fn observer(&self) -> LogObserver {
-        let host_name = self.host_name.clone();
+        let (host_name, process_id) = (self.host_name.clone(), std::process::id());
         match self.format {
             LogFormat::Postfix => LogObserver::Postfix(PostfixLog::new(Box::new(move |line| {
                 let mut text = Vec::with_capacity(LINE_BYTES);
                 // Neither can fail: it is memory, and the date has all its parts.
                 let _ = OffsetDateTime::now_utc().format_into(&mut text, DATE);
-                let line = line.tagged("postfix", std::process::id());
+                let line = line.tagged("postfix", process_id);
                 let _ = writeln!(text, " {host_name} {line}");
                 write_line(&text);
             }))),
