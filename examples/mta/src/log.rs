@@ -24,6 +24,9 @@ const VARIABLE: &str = "RUST_LOG";
 const DATE: &[BorrowedFormatItem<'_>] =
     format_description!("[month repr:short] [day padding:space] [hour]:[minute]:[second]");
 
+/// What most lines fit into.
+const LINE_BYTES: usize = 256;
+
 /// How events are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum LogFormat {
@@ -56,16 +59,20 @@ impl Log {
     }
 
     pub(crate) fn observer(&self) -> LogObserver {
-        let host_name = self.host_name.clone();
+        let (host_name, process_id) = (self.host_name.clone(), std::process::id());
         match self.format {
             LogFormat::Postfix => LogObserver::Postfix(PostfixLog::new(Box::new(move |line| {
-                write_line(&format!(
-                    "{} {host_name} {}",
-                    date(),
-                    line.tagged("postfix", std::process::id())
-                ));
+                let mut text = Vec::with_capacity(LINE_BYTES);
+                // Neither can fail: it is memory, and the date has all its parts.
+                let _ = OffsetDateTime::now_utc().format_into(&mut text, DATE);
+                let line = line.tagged("postfix", process_id);
+                let _ = writeln!(text, " {host_name} {line}");
+                write_line(&text);
             }))),
-            LogFormat::Json => LogObserver::Json(JsonLog::new(UnixMillis::system, write_line)),
+            LogFormat::Json => {
+                let write: fn(&str) = |line| write_line(&[line.as_bytes(), b"\n"].concat());
+                LogObserver::Json(JsonLog::new(UnixMillis::system, write))
+            }
         }
     }
 }
@@ -105,12 +112,8 @@ pub(crate) fn start() -> Result<(), Failure> {
         .map_err(|error| Failure::configuration(format!("cannot start the log: {error}")))
 }
 
-fn date() -> String {
-    OffsetDateTime::now_utc().format(DATE).unwrap_or_default()
-}
-
 /// In one call, so that lines of several threads do not mix.
-fn write_line(line: &str) {
+fn write_line(line: &[u8]) {
     // Nobody is left to tell when it cannot be written.
-    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+    let _ = io::stderr().write_all(line);
 }

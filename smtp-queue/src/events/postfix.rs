@@ -38,7 +38,11 @@ impl<F: Fn(&LogLine<'_>) + Send + Sync + 'static> PostfixLog<F> {
     }
 
     pub(super) fn write(&self, service: &str, is_warning: bool, text: &str) {
-        let text = text.replace(is_unfit, "?");
+        // Character by character only where it must be.
+        let text = match text.contains(is_unfit) {
+            true => text.replace(is_unfit, "?"),
+            false => text.to_owned(),
+        };
         (self.0)(&LogLine { service, is_warning, text });
     }
 }

@@ -3,7 +3,7 @@
 //! * **In**: a session's events. **Out**: lines. **Promises**: a refusal is one line, wherever it was decided.
 //! * **Limits**: as [`postfix`](super::postfix). **Panics**: never. **Spec**: Postfix's smtpd(8).
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use smtp_proto::{ForwardPath, Reply};
 use smtp_server::{
@@ -20,7 +20,7 @@ pub(super) fn write<F: Fn(&LogLine<'_>) + Send + Sync + 'static>(
     event: &Event<'_>,
     info: &SessionInfo,
 ) {
-    let client = client(info);
+    let client = Client(info);
     let line = |text: &str| log.write(SERVICE, false, text);
     let warning = |text: &str| log.write(SERVICE, true, text);
     match event {
@@ -76,16 +76,22 @@ pub(super) fn write<F: Fn(&LogLine<'_>) + Send + Sync + 'static>(
 }
 
 /// `name[address]`
-fn client(info: &SessionInfo) -> String {
-    let name = info.client_name().map_or("unknown", |name| name.as_str());
-    let address = info.peer.ip().map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
-    format!("{name}[{address}]")
+struct Client<'a>(&'a SessionInfo);
+
+impl fmt::Display for Client<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.0.client_name().map_or("unknown", |name| name.as_str());
+        match self.0.peer.ip() {
+            Some(ip) => write!(f, "{name}[{ip}]"),
+            None => write!(f, "{name}[unknown]"),
+        }
+    }
 }
 
 /// `QID: client=name[address], sasl_method=PLAIN, sasl_username=u`
 fn accepted(envelope: &Envelope, info: &SessionInfo) -> String {
     let id = envelope.queue_id.map_or_else(|| "NOQUEUE".to_owned(), |id| id.to_string());
-    let mut text = format!("{id}: client={}", client(info));
+    let mut text = format!("{id}: client={}", Client(info));
     if let Some(mechanism) = info.mechanism {
         // Writing to a string cannot fail.
         let _ = write!(text, ", sasl_method={mechanism}");
@@ -107,7 +113,7 @@ fn reject(
 ) -> String {
     let id = envelope.and_then(|envelope| envelope.queue_id);
     let id = id.map_or_else(|| "NOQUEUE".to_owned(), |id| id.to_string());
-    let mut text = format!("{id}: reject: {place} from {}: {}", client(info), reply.code());
+    let mut text = format!("{id}: reject: {place} from {}: {}", Client(info), reply.code());
     // Writing to a string cannot fail.
     if let Some(enhanced) = reply.enhanced() {
         let _ = write!(text, " {enhanced}");
@@ -143,7 +149,7 @@ fn place(
 ) -> (&'static str, String) {
     let hello = info.hello.as_ref();
     match stage {
-        StageKind::Client => ("CONNECT", client(info)),
+        StageKind::Client => ("CONNECT", Client(info).to_string()),
         StageKind::Hello => {
             let command = match hello {
                 _ if info.service == Service::Lmtp => "LHLO",
