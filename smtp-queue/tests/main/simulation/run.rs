@@ -174,7 +174,7 @@ impl Host {
                 let options = self.options;
                 let mut damaged = |one| damage.push(one);
                 let (store, last): (Arc<dyn Store>, _) = match self.backend {
-                    Backend::Log => {
+                    Backend::Log | Backend::WideLog => {
                         let (store, last) = LogStore::open(vfs, options, &mut both, &mut damaged)?;
                         (Arc::new(store), last)
                     }
