@@ -1,4 +1,4 @@
-//! OpenSMTPD, which delivers to a Maildir.
+//! `OpenSMTPD`, which delivers to a Maildir.
 //!
 //! * **In**: messages from `mta`, by DATA. **Out**: files. **Promises**: as its module. **Limits**: as `root_directory`.
 //! * **Panics**: if it does not start. **Spec**: smtpd.conf(5).
