@@ -80,7 +80,7 @@ impl Load {
     }
 
     /// The same load, which ends when the `messages` are where `taken` counts them.
-    pub(crate) fn as_far_as(self, taken: Arc<AtomicU64>, messages: u32) -> Self {
+    pub(crate) fn until_taken(self, taken: Arc<AtomicU64>, messages: u32) -> Self {
         Self { next_hop: Some((taken, u64::from(messages))), ..self }
     }
 

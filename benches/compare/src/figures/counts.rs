@@ -50,7 +50,7 @@ pub(super) fn measure(bench: &Bench<'_>, out: &mut Vec<u8>) -> Result<Vec<Bound>
     }
     let sink = relay::sink(bench, &options)?;
     let next = format!("relayhost={}", relay::next_hop(sink.address()));
-    let load = load.as_far_as(sink.taken(), options.messages());
+    let load = load.until_taken(sink.taken(), options.messages());
     write_calls_of(bench, relay::mta(bench, &[next])?, &load, options.messages(), out)?;
     writeln!(out)?;
     Ok(Vec::new())

@@ -50,7 +50,7 @@ pub(super) fn relay(bench: &Bench<'_>, out: &mut Vec<u8>) -> Result<Vec<Bound>, 
     let postfix = prepared_postfix(bench, &format!("relayhost = {next}"));
     let prepared = [mta(bench, &parameters)?, postfix, floor];
     let load = Load::new(bench.tools, bench.places, &options, bench.wrapping);
-    let load = load.as_far_as(sink.taken(), options.messages());
+    let load = load.until_taken(sink.taken(), options.messages());
     let series = rounds::run(&prepared, &load, bench.places, &options, bench.wrapping);
     let report = Report { machine: &bench.machine, options: &options, series: &series, held: &[] };
     report.write(out)?;
