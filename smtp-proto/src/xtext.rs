@@ -65,6 +65,26 @@ pub(crate) fn is_of_printable_ascii(encoded: &str) -> bool {
     read.is_ok() && printable
 }
 
+/// Whether this is xtext of UTF-8 without control characters, found out without the heap.
+pub(crate) fn is_of_printable_text(encoded: &str) -> bool {
+    let (mut sequence, mut held) = ([0; 4], 0);
+    let mut printable = true;
+    let read = for_each_octet(encoded, |octet| {
+        // More than four octets make no character: the last of them was no end of one.
+        let Some(place) = sequence.get_mut(held) else { return printable = false };
+        *place = octet;
+        held += 1;
+        match core::str::from_utf8(sequence.get(..held).unwrap_or_default()) {
+            Ok(character) => {
+                printable &= !character.contains(char::is_control);
+                held = 0;
+            }
+            Err(error) => printable &= error.error_len().is_none(),
+        }
+    });
+    read.is_ok() && printable && held == 0
+}
+
 fn for_each_octet(encoded: &str, mut take: impl FnMut(u8)) -> Result<(), SyntaxError> {
     let mut octets = encoded.bytes().enumerate();
     while let Some((offset, octet)) = octets.next() {

@@ -149,6 +149,11 @@ impl Outbound {
         self
     }
 
+    /// The connections to next hops, which it says goodbye on at the end.
+    pub(crate) fn connections(&self) -> SmtpTransport {
+        self.smtp.clone()
+    }
+
     /// Adds router and transports to the queue.
     pub(crate) fn add_to(
         self,

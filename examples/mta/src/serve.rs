@@ -74,6 +74,7 @@ pub(crate) async fn serve(mut settings: Settings, queue: QueueSettings) -> Resul
     };
     let metrics = Metrics::default();
     let own_addresses = listeners.iter().filter_map(smtp_address);
+    let connections = queue.outbound.connections();
     let queue = queue::open(queue, &settings, own_addresses)?;
     let server = builder(settings, authentication, Arc::new(queue.clone()));
     let server = server.queue_ids(queue.ids()).tls(reloads.certificate.config());
@@ -93,6 +94,7 @@ pub(crate) async fn serve(mut settings: Settings, queue: QueueSettings) -> Resul
     let (stop, stopped) = oneshot::channel::<()>();
     let deliveries = async move {
         queue.run(async { stopped.await.unwrap_or_default() }, LAST_DELIVERIES_MAX).await;
+        connections.close_idle().await;
     };
     let deliveries = tokio::spawn(deliveries);
     tokio::select! {

@@ -17,7 +17,7 @@ use crate::load::{Load, Numbers, Told};
 use crate::sink::{Sink, content};
 
 /// How often the program is killed unless the variable `MTA_KILLS` says how often.
-const KILLS: u64 = 5;
+const KILLS: u64 = 20;
 
 /// How many messages a client may see accepted before.
 const ACCEPTED_MAX: u64 = 200;

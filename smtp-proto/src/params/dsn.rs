@@ -166,7 +166,8 @@ impl<'a> OriginalRecipient<'a> {
             && if addr_type.eq_ignore_ascii_case(UTF_8) {
                 utf8_addr::check(address).is_ok()
             } else {
-                xtext::is_of_printable_ascii(address)
+                // Postfix writes an address beyond ASCII as xtext of its UTF-8, with the type `rfc822`.
+                xtext::is_of_printable_text(address)
             };
         well_formed.then_some(Self(wire))
     }

@@ -114,7 +114,7 @@ fn utf8_address(address: &str, utf8: bool) -> String {
 /// ORCPT with what its escapes stood for, but for those of UTF-8, which remain where UTF-8 may not stand.
 pub(crate) fn original_recipient(original: &OriginalRecipient<'_>, utf8: bool) -> String {
     let (kind, address) = (original.addr_type(), original.address());
-    if kind.eq_ignore_ascii_case("utf-8") {
+    if kind.eq_ignore_ascii_case("utf-8") || !address.is_ascii() {
         utf8_address(&address, utf8)
     } else {
         format!("{kind};{address}")
