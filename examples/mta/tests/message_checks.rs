@@ -52,7 +52,7 @@ fn results_are_told_and_dmarc_refuses_where_it_shall() {
 
     let mta = start("reject", &[]);
     let (reply, message) = send(&mta, "ADDR=203.0.113.9");
-    assert!(reply.starts_with("550 5.7.26 ") && message.is_empty(), "{reply}");
+    assert!(reply.starts_with("550 5.7.1 DMARC") && message.is_empty(), "{reply}");
     let (reply, _) = send(&mta, "ADDR=192.0.2.1");
     assert!(reply.starts_with("250 "), "{reply}");
 }
