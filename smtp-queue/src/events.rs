@@ -18,7 +18,6 @@ use smtp_server::QueueId;
 use crate::dsn::Action;
 use crate::entry::QueueEntry;
 use crate::route::NextHop;
-use crate::status::Status;
 use crate::transport::Report;
 
 #[cfg(feature = "json")]
@@ -98,17 +97,5 @@ pub enum QueueEvent<'a> {
     Deleted {
         /// The message.
         id: QueueId,
-    },
-    /// A site cannot be reached and is left alone for a while.
-    SiteDead {
-        /// The key of concurrency ([`NextHop::site`]).
-        site: &'a str,
-        /// Why.
-        status: &'a Status,
-    },
-    /// A site that was dead took mail again.
-    SiteAlive {
-        /// The key of concurrency.
-        site: &'a str,
     },
 }

@@ -20,6 +20,7 @@
 pub mod entry;
 pub mod status;
 
+#[cfg(feature = "tokio")]
 mod acceptance;
 pub mod content;
 pub mod spool;

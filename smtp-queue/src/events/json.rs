@@ -108,12 +108,6 @@ where
             QueueEvent::Deleted { id: message } => {
                 self.write("deleted", json!({ "queue_id": id(Some(*message)) }));
             }
-            QueueEvent::SiteDead { site, status } => {
-                let mut fields = json!({ "site": site });
-                add_status(&mut fields, status);
-                self.write("site_dead", fields);
-            }
-            QueueEvent::SiteAlive { site } => self.write("site_alive", json!({ "site": site })),
         }
     }
 }

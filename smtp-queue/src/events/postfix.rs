@@ -120,8 +120,6 @@ impl<F: Fn(&LogLine<'_>) + Send + Sync + 'static> QueueObserver for PostfixLog<F
             QueueEvent::Released { id } => line("postsuper", *id, "released from hold"),
             QueueEvent::Deleted { id } => line("postsuper", *id, "removed"),
             QueueEvent::Removed { id } => line("qmgr", *id, "removed"),
-            // Postfix says nothing of these.
-            QueueEvent::SiteDead { .. } | QueueEvent::SiteAlive { .. } => {}
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use smtp_proto::EnhancedCode;
 use smtp_server::{HeaderField, Now, trace};
 
-use super::{Job, Report};
+use super::{Feedback, Job, Outcomes, Report};
 use crate::content::{Content, ContentBody, ReadAt};
 use crate::dsn;
 use crate::entry::{QueueEntry, QueuedRecipient};
@@ -23,17 +23,27 @@ const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// Octets on their way to a mailbox; an error ends them.
 pub(super) type Sink<'a> = dyn FnMut(&[u8]) -> io::Result<()> + 'a;
 
-/// One recipient's delivery, with the time that it takes.
-pub(super) async fn timed(recipient: u32, delivery: impl Future<Output = Outcome>) -> Report {
-    let start = Now::system().monotonic;
-    let outcome = delivery.await;
-    Report {
-        recipient,
-        outcome,
-        set_up: Duration::ZERO,
-        transmission: start.elapsed(),
-        connection_uses: 0,
+/// Delivers to each recipient by itself.
+pub(super) async fn each<D>(
+    job: &Job,
+    outcomes: &mut dyn Outcomes,
+    deliver: impl Fn(u32) -> D,
+) -> Feedback
+where
+    D: Future<Output = Result<Outcome, Box<Outcome>>>,
+{
+    for &recipient in &job.recipients {
+        let start = Now::system().monotonic;
+        let outcome = deliver(recipient).await.unwrap_or_else(|failure| *failure);
+        outcomes.report(Report {
+            recipient,
+            outcome,
+            set_up: Duration::ZERO,
+            transmission: start.elapsed(),
+            connection_uses: 0,
+        });
     }
+    Feedback::Reached
 }
 
 /// Runs what blocks; a panic there lets the message wait.

@@ -61,12 +61,7 @@ impl fmt::Debug for Maildir {
 #[async_trait]
 impl Transport for Maildir {
     async fn attempt(&self, job: &Job, outcomes: &mut dyn Outcomes) -> Feedback {
-        for &index in &job.recipients {
-            let delivery =
-                async { self.deliver(job, index).await.unwrap_or_else(|failure| *failure) };
-            outcomes.report(local::timed(index, delivery).await);
-        }
-        Feedback::Reached
+        local::each(job, outcomes, |index| self.deliver(job, index)).await
     }
 }
 

@@ -94,12 +94,7 @@ impl fmt::Debug for Mbox {
 #[async_trait]
 impl Transport for Mbox {
     async fn attempt(&self, job: &Job, outcomes: &mut dyn Outcomes) -> Feedback {
-        for &index in &job.recipients {
-            let delivery =
-                async { self.deliver(job, index).await.unwrap_or_else(|failure| *failure) };
-            outcomes.report(local::timed(index, delivery).await);
-        }
-        Feedback::Reached
+        local::each(job, outcomes, |index| self.deliver(job, index)).await
     }
 }
 

@@ -69,6 +69,7 @@ impl Spool for Troubled {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the paused clock of the runtime")]
 fn troubled(mailboxes: &Mailboxes, recipients_max: u32) -> (Queue, Trouble) {
     let trouble = Trouble::default();
     let spool = Troubled { spool: MemorySpool::new(1 << 20), trouble: trouble.clone() };

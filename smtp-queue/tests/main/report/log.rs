@@ -81,8 +81,6 @@ fn the_life_of_a_message_is_told_as_postfix_tells_it() {
         QueueEvent::Reported { entry: &entry, report: bounce, action: Action::Relayed },
         QueueEvent::Removed { id },
         QueueEvent::Deleted { id },
-        QueueEvent::SiteDead { site: "d.example", status: &found("4.4.1", "timed out") },
-        QueueEvent::SiteAlive { site: "d.example" },
     ] {
         log.on_queue_event(&event);
     }

@@ -19,6 +19,11 @@ use super::history::Chance;
 use super::oracle::{Oracle, Seen};
 use crate::spool::world::octets;
 
+#[expect(clippy::disallowed_methods, reason = "the paused clock of the runtime")]
+pub(super) fn paused_now() -> Instant {
+    Instant::now()
+}
+
 /// How many domains there are, besides our own.
 pub(super) const DOMAINS: u64 = 7;
 
@@ -276,7 +281,7 @@ impl World {
         }
         let site = host.map_or(4, |host| usize::from(host.name.as_bytes()[2] - b'0'));
         weather.down.resize(5, None);
-        if weather.down[site].is_some_and(|until| Instant::now() < until) {
+        if weather.down[site].is_some_and(|until| paused_now() < until) {
             return Mood::Unreachable;
         }
         if !self.dice.one_in(weather.trouble) {
@@ -286,7 +291,7 @@ impl World {
             0 => {
                 let secs = [60, 7_200, 86_400, 6 * 86_400];
                 let secs = secs[usize::try_from(self.dice.below(4)).unwrap()];
-                weather.down[site] = Some(Instant::now() + Duration::from_secs(secs));
+                weather.down[site] = Some(paused_now() + Duration::from_secs(secs));
                 Mood::Unreachable
             }
             1 => Mood::Unreachable,
@@ -301,7 +306,7 @@ impl World {
         match if is_mixed { self.dice.below(12) } else { self.dice.below(4) } {
             0 => (Some(Outcome::Delivered(status(2, "kept"))), false),
             1 => (Some(Outcome::Expanded(status(2, "a list"))), false),
-            2 | 3 | 4 => {
+            2..=4 => {
                 let reports = self.dice.one_in(2);
                 (Some(Outcome::Relayed { status: status(2, "queued"), reports }), false)
             }

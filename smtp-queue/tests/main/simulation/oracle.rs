@@ -120,7 +120,7 @@ impl Oracle {
     /// Does not come back in a dead process.
     pub(super) async fn live(&self) {
         if self.state().is_dead {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

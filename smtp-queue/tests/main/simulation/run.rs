@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use super::history::{Chance, End, Step};
-use super::host::{DOMAINS, Dice, Power, SITES, SimSpool, Weather, World};
+use super::host::{DOMAINS, Dice, Power, SITES, SimSpool, Weather, World, paused_now};
 use super::oracle::{Counts, Oracle};
 use crate::spool::world::Backend;
 
@@ -69,9 +69,11 @@ impl Host {
         options.state_bytes = [500, 4_000, 40_000][chance.index(3)];
         options.free_bytes_min = 1;
         options.free_inodes_min = 1;
-        let mut config = ManagerConfig::default();
-        config.default_destination_recipient_limit = [1, 2, 3, 50][chance.index(4)];
-        config.default_process_limit = [1, 3, 100][chance.index(3)];
+        let mut config = ManagerConfig {
+            default_destination_recipient_limit: [1, 2, 3, 50][chance.index(4)],
+            default_process_limit: [1, 3, 100][chance.index(3)],
+            ..ManagerConfig::default()
+        };
         if chance.one_in(2) {
             config.retry.delay_warning_time = Duration::from_secs(4 * 3600);
         }
@@ -113,7 +115,7 @@ impl Host {
 
     /// How long it lived.
     async fn process(&self, power: Power, steps: &[Step], end: Option<Step>) -> Duration {
-        let begun = Instant::now();
+        let begun = paused_now();
         let oracle = &self.world.oracle;
         let queue = match self.queue(power.clone(), begun) {
             Ok(queue) => queue,
