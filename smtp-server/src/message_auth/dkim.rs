@@ -3,7 +3,7 @@
 //! * **In**: a header section, hashes of the body, the DNS. **Out**: a [`DkimCheck`] for each signature.
 //! * **Promises**: no signature is believed that RFC 6376 and 8301 do not allow: without From, over a part of the body,
 //!   with SHA-1, with a key below 1024 bits. One that fails hides no other. Nobody is asked who wants reports.
-//! * **Limits**: [`SIGNATURES_MAX`](super::SIGNATURES_MAX), one key for each. **Panics**: never.
+//! * **Limits**: [`SIGNATURES_MAX`], one key for each. **Panics**: never.
 //! * **Spec**: RFC 6376 3.5, 3.6, 6; RFC 8301; RFC 8463.
 
 use std::borrow::Borrow;
