@@ -82,7 +82,7 @@ pub(crate) fn is_of_printable_text(encoded: &str) -> bool {
             Err(error) => printable &= error.error_len().is_none(),
         }
     });
-    read.is_ok() && printable && held == 0
+    encoded.is_ascii() && read.is_ok() && printable && held == 0
 }
 
 fn for_each_octet(encoded: &str, mut take: impl FnMut(u8)) -> Result<(), SyntaxError> {

@@ -281,7 +281,7 @@ async fn a_program_gets_the_message_and_its_arguments() {
     };
     let expected = format!(
         "Return-Path: <>\nDelivered-To: {address}\n{}Subject: x\n\nHello\n\
-         MAILER-DAEMON|{address}|kim|x $HOME;`id`|kim+x $HOME;`id`@ours.example|o@ours.example|cost: $5|here/1A/{}|{user}\n",
+         MAILER-DAEMON|{address}|kim|x $HOME;`id`|kim+x $HOME;`id`@ours.example|o@ours.example|cost: $5|local/1A/{}|{user}\n",
         FIELDS.replace("\r\n", "\n"),
         message.content.bytes(),
     );
