@@ -296,7 +296,7 @@ fn try_ask_control(data: &Path, request: &[u8]) -> io::Result<String> {
     Ok(String::from_utf8(answer).expect("JSON"))
 }
 
-/// Whether all messages of a listing in JSON are held, or have a reason why they wait.
+/// Whether all messages of a listing in JSON are held, or have a reason why they wait and no order to be returned.
 fn is_settled(answer: &str) -> bool {
     if !answer.ends_with("\"done\"\n") {
         return false;
@@ -308,7 +308,10 @@ fn is_settled(answer: &str) -> bool {
         let mut recipients = entry["recipients"].as_array().into_iter().flatten();
         match entry["queue_name"].as_str() {
             Some("hold") => true,
-            Some("deferred") => recipients.all(|one| !one["delay_reason"].is_null()),
+            Some("deferred") => {
+                entry["forced_expire"] == false
+                    && recipients.all(|one| !one["delay_reason"].is_null())
+            }
             _ => false,
         }
     })
