@@ -142,11 +142,10 @@ impl Mta {
     pub(crate) fn settle(&self) {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
-            let request = b"{\"json\":true,\"operation\":{\"list\":{}}}\n";
-            match try_ask_control(&self.data(), request) {
-                Ok(answer) if is_settled(&answer) => return,
-                Ok(_) => {}
-                Err(_) => return,
+            match is_settled(&self.data()) {
+                Ok(false) => {}
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+                Ok(true) | Err(_) => return,
             }
         }
         panic!("the queue has still something to do");
@@ -296,15 +295,18 @@ fn try_ask_control(data: &Path, request: &[u8]) -> io::Result<String> {
     Ok(String::from_utf8(answer).expect("JSON"))
 }
 
-/// Whether all messages of a listing in JSON are held, or have a reason why they wait and no order to be returned.
-fn is_settled(answer: &str) -> bool {
-    if !answer.ends_with("\"done\"\n") {
-        return false;
+/// Whether all messages of the queue are held, or have a reason why they wait and no order to be returned. A listing does
+/// not name a message that goes while it is made, nor the report that takes its place, so the counts must agree, too.
+fn is_settled(data: &Path) -> io::Result<bool> {
+    let counts = || text_of(data, b"{\"json\":true,\"operation\":\"stats\"}\n");
+    let before = counts()?;
+    let listing = text_of(data, b"{\"json\":true,\"operation\":{\"list\":{}}}\n")?;
+    if before != counts()? {
+        return Ok(false);
     }
     let json = |line: &str| serde_json::from_str::<Value>(line).expect("JSON");
-    let listing: String =
-        answer.lines().filter_map(|line| json(line)["text"].as_str().map(str::to_owned)).collect();
-    listing.lines().map(json).all(|entry| {
+    let counts = json(before.lines().next().expect("counts"));
+    let waits = |entry: &Value| {
         let mut recipients = entry["recipients"].as_array().into_iter().flatten();
         match entry["queue_name"].as_str() {
             Some("hold") => true,
@@ -314,7 +316,19 @@ fn is_settled(answer: &str) -> bool {
             }
             _ => false,
         }
-    })
+    };
+    let is_empty = counts["total"] == 0;
+    Ok(is_empty == listing.is_empty() && listing.lines().map(json).all(|entry| waits(&entry)))
+}
+
+/// What a whole answer says.
+fn text_of(data: &Path, request: &[u8]) -> io::Result<String> {
+    let answer = try_ask_control(data, request)?;
+    if !answer.ends_with("\"done\"\n") {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let json = |line: &str| serde_json::from_str::<Value>(line).expect("JSON");
+    Ok(answer.lines().filter_map(|line| json(line)["text"].as_str().map(str::to_owned)).collect())
 }
 
 /// The messages below `new` in a Maildir, in order of arrival.
