@@ -10,12 +10,14 @@
 //!   programs. A transport also serves without a queue (`transport::Direct`);
 //! * the queue itself runs them: it makes each outcome durable together with the report that it causes ([`dsn`]).
 //!
-//! Each delivery and each failure is told to [`QueueObserver`]s; [`events`] renders them as Postfix's log.
+//! Each delivery and each failure is told to [`QueueObserver`]s; [`events`] renders them as Postfix's log, `QueueMetrics`
+//! counts them.
 //!
 //! # Without features
 //!
 //! The values, the manager, the disk formats and the client's session need no runtime. `tokio` brings the runner and what touches
-//! sockets, `tls` TLS to next hops, `dns` mail exchangers, `scram` SCRAM to next hops, `json` logs and listings in JSON.
+//! sockets, `tls` TLS to next hops, `dns` mail exchangers, `scram` SCRAM to next hops, `json` logs and listings in JSON, `metrics` counters for
+//! Prometheus.
 
 pub mod entry;
 pub mod status;
@@ -34,6 +36,8 @@ pub mod retry;
 
 pub mod dsn;
 pub mod events;
+#[cfg(feature = "metrics")]
+mod metrics;
 
 #[cfg(feature = "tokio")]
 pub mod queue;
@@ -47,6 +51,8 @@ pub use manager::{
     AgeCounts, Counts, DelayCause, DeliveryKey, Effect, Filter, InsertError, ManagerConfig,
     QueueManager, QueueName, ReturnCause, RowInfo, SiteInfo,
 };
+#[cfg(feature = "metrics")]
+pub use metrics::QueueMetrics;
 #[cfg(feature = "tokio")]
 pub use queue::{Entries, Listed, Queue, QueueBuilder};
 pub use retry::RetryPolicy;

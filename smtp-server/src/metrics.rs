@@ -105,9 +105,15 @@ impl Metrics {
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
+        self.append_to(&mut text);
         // Writing to a string does not fail.
-        let _ = text::encode(&mut text, &self.registry);
+        let _ = text::encode_eof(&mut text);
         text
+    }
+
+    /// The same without the line `# EOF`, for a program that has more to tell.
+    pub fn append_to(&self, text: &mut String) {
+        let _ = text::encode_registry(text, &self.registry);
     }
 
     fn registered(&self) -> Registry {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use smtp_queue::spool::log::LogStore;
 use smtp_queue::spool::vfs::Disk;
 use smtp_queue::spool::{Options, SpoolError, ThreadedSpool};
-use smtp_queue::{ManagerConfig, Queue};
+use smtp_queue::{ManagerConfig, Queue, QueueMetrics};
 use smtp_server::relay::LocalDomains;
 
 use crate::failure::{Failure, say};
@@ -31,6 +31,7 @@ pub(crate) fn open(
     queue: QueueSettings,
     settings: &Settings,
     own_addresses: impl Iterator<Item = SocketAddr>,
+    metrics: QueueMetrics,
 ) -> Result<Queue, Failure> {
     let QueueSettings { directory, manager, bounce_bytes_max, outbound, local_domains } = queue;
     let Settings { host_name, transport, accounts, log, .. } = settings;
@@ -39,7 +40,8 @@ pub(crate) fn open(
         .config(manager)
         .bounce_bytes_max(bounce_bytes_max)
         .local_domains(move |domain| local_domains.contains(&domain.clone().into_owned()))
-        .observer(log.observer());
+        .observer(log.observer())
+        .observer(metrics);
     let outbound = own_addresses.fold(outbound, Outbound::own_address);
     let builder = outbound.add_to(builder, host_name, transport, accounts.clone());
     let place = directory.display().to_string();

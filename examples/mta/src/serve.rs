@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smtp_queue::QueueMetrics;
 use smtp_server::{
     ConfigError, Delivery, Metrics, Ready, Server, ServerBuilder, Service, ServiceConfig,
     ShutdownReport,
@@ -24,7 +25,7 @@ use crate::delivery::Intake;
 use crate::failure::{Failure, say};
 use crate::hint;
 use crate::listeners::{self, Listener, Socket};
-use crate::metrics;
+use crate::metrics::{self, Told};
 use crate::options::values::Address;
 use crate::queue::{self, QueueSettings};
 use crate::reload::Reloads;
@@ -72,10 +73,10 @@ pub(crate) async fn serve(mut settings: Settings, queue: QueueSettings) -> Resul
         signing: settings.signing.clone(),
         certificate,
     };
-    let metrics = Metrics::default();
+    let (metrics, deliveries) = (Metrics::default(), QueueMetrics::default());
     let own_addresses = listeners.iter().filter_map(smtp_address);
     let connections = queue.outbound.connections();
-    let queue = queue::open(queue, &settings, own_addresses)?;
+    let queue = queue::open(queue, &settings, own_addresses, deliveries.clone())?;
     let server = builder(settings, authentication, Arc::new(queue.clone()));
     let server = server.queue_ids(queue.ids()).tls(reloads.certificate.config());
     let server = server.observer(metrics.clone()).build();
@@ -87,7 +88,8 @@ pub(crate) async fn serve(mut settings: Settings, queue: QueueSettings) -> Resul
     notices.iter().for_each(|notice| say(notice));
     let metrics_address = metrics_listener.as_ref().map(|(_, address)| *address);
     if let Some((listener, _)) = metrics_listener {
-        tokio::spawn(metrics::serve(listener, metrics));
+        let queue = queue.clone();
+        tokio::spawn(metrics::serve(listener, Told { server: metrics, deliveries, queue }));
     }
     tokio::spawn(control::serve(control, queue.clone()));
     listeners::announce(&open, metrics_address, &hint);

@@ -41,6 +41,7 @@ fn every_decision_is_counted() {
         client.ask(&format!("RCPT TO:<{to}>"));
         client.ask("RSET");
     }
+    mta.settle();
     let (head, body) = ask(address(&mta), "GET /metrics");
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
     assert!(head.contains("content-type: application/openmetrics-text; version=1.0.0"), "{head}");
@@ -54,10 +55,15 @@ fn every_decision_is_counted() {
         "smtp_warnings_total{stage=\"sender\"} 2\n",
         "smtp_message_duration_seconds_count{service=\"smtp\"} 1\n",
         "# TYPE smtp_message_duration_seconds histogram\n",
+        "smtp_queue_messages_total 1\n",
+        "smtp_queue_recipients_total{transport=\"local\",outcome=\"delivered\"} 1\n",
+        "smtp_queue_delay_seconds_count{outcome=\"delivered\"} 1\n",
+        "smtp_queue_message_events_total{event=\"removed\"} 1\n",
+        "smtp_queue_rows{queue=\"deferred\"} 0\n",
     ] {
         assert!(body.contains(line), "{line:?} is not in:\n{body}");
     }
-    assert!(body.ends_with("# EOF\n"), "{body}");
+    assert!(body.ends_with("# EOF\n") && body.matches("# EOF").count() == 1, "{body}");
     for told_by_a_client in ["kim", "spam.test", "ext.test", "127.0.0.1"] {
         assert!(!body.contains(told_by_a_client), "{body}");
     }

@@ -14,8 +14,11 @@ use crate::metrics::body;
 #[test]
 fn metrics_are_read_by_the_client_of_prometheus() {
     let mta = Mta::start(&["--metrics", "127.0.0.1:0"]);
-    let reply = Client::hello(mta.smtp()).deliver("<kim@localhost>", "counted");
+    let mut client = Client::hello(mta.smtp());
+    let reply = client.deliver("<kim@localhost>", "counted");
     assert!(reply.starts_with("250 "), "{reply}");
+    // A message is counted once its reply is written, before the next command is read.
+    assert!(client.ask("NOOP").starts_with("250 "));
     let mut command = tool::installed("python3");
     command
         .arg("-B")
