@@ -19,6 +19,18 @@ pub struct StagedContent {
     pub body: StagedBody,
 }
 
+impl StagedContent {
+    /// Fields and body together, in octets.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let body = match &self.body {
+            StagedBody::Inline(octets) => octets.len() as u64,
+            StagedBody::Stored { bytes, .. } => *bytes,
+        };
+        self.fields.len() as u64 + body
+    }
+}
+
 /// Where received octets wait for their commit.
 #[derive(Debug)]
 pub enum StagedBody {

@@ -4,7 +4,7 @@
 //! * **Promises**: `Ok` of [`Delivery::deliver`](smtp_server::Delivery::deliver) means that the spool made the message
 //!   durable. Each recipient ends delivered, reported as failed, or is still queued. What was once made durable as done is not
 //!   done again; what a crash cut off between a next hop's acceptance and our own commit is.
-//! * **Limits**: the spool's and the manager's; messages that just came are kept in memory up to 16 MiB.
+//! * **Limits**: the spool's and the manager's; messages that just came are kept in memory for five seconds, up to 16 MiB.
 //! * **Panics**: never; a transport's or a router's are caught and count as a failure for now.
 //! * **Spec**: RFC 5321 4.5.4 and 6.1.
 //!

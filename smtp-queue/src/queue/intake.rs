@@ -18,9 +18,7 @@ use smtp_server::{
 use super::Queue;
 use super::shared::Arrival;
 use crate::acceptance;
-use crate::content::{StagedBody, StagedContent};
 use crate::manager::Filter;
-use crate::spool::NewMessage;
 
 /// The longest FUTURERELEASE, in seconds: a year (RFC 4865 4.1 leaves it open).
 const FUTURE_RELEASE_SECONDS_MAX: u32 = 365 * 86_400;
@@ -71,9 +69,8 @@ impl Delivery for Queue {
         }
         let content = writer.finish(fields(body)).await?;
         let is_ours = &*self.shared.local_domains;
-        let entry = acceptance::entry(envelope, id, bytes(&content), is_ours);
-        let due = vec![entry.not_before(); entry.rows().rows.len()];
-        let arrival = Arrival::new(NewMessage { entry, content, due }, &beginning);
+        let entry = acceptance::entry(envelope, id, content.bytes(), is_ours);
+        let arrival = Arrival::new(entry, content, &beginning);
         let shared = self.shared.clone();
         // In a task of its own, so that what became durable is also delivered if nobody waits for it any more.
         let committed = tokio::spawn(async move { shared.apply(Vec::new(), vec![arrival]).await });
@@ -89,12 +86,4 @@ fn fields(body: &Body<'_>) -> Bytes {
         let _ = write!(fields, "{field}");
     }
     Bytes::from(fields)
-}
-
-fn bytes(content: &StagedContent) -> u64 {
-    let body = match &content.body {
-        StagedBody::Inline(octets) => octets.len() as u64,
-        StagedBody::Stored { bytes, .. } => *bytes,
-    };
-    content.fields.len() as u64 + body
 }

@@ -3,11 +3,12 @@
 //! * **In**: messages, as they come and as the spool gives them back. **Out**: what a delivery needs of one.
 //! * **Promises**: what a round of a row began with is what it goes on with, however late its content comes; a row that
 //!   was tried before is never taken from memory, since its recipients' states have changed; a recipient that is done is
-//!   not pending, whether the spool could be told or not. **Limits**: 16 MiB of messages that just came.
+//!   not pending, whether the spool could be told or not. **Limits**: 16 MiB of messages that came in the last seconds.
 //! * **Panics**: never. **Spec**: none.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use smtp_server::{QueueId, UnixMillis};
 use tokio::sync::OnceCell;
@@ -18,6 +19,8 @@ use crate::spool::{Opened, Spool, SpoolError};
 
 /// Messages that just came, in octets of content and envelope.
 const RECENT_BYTES_MAX: u64 = 16 << 20;
+/// What was not tried by then waits for something, and is read again when its time comes.
+const RECENT_MILLIS_MAX: u64 = 5_000;
 
 /// A message with its content.
 pub(super) struct Loaded {
@@ -50,8 +53,8 @@ pub(super) struct Messages {
 #[derive(Default)]
 struct State {
     recent: HashMap<QueueId, Recent>,
-    /// The oldest first; some may be gone already.
-    order: VecDeque<QueueId>,
+    /// The oldest first, and when they came; some may be gone already.
+    order: VecDeque<(QueueId, UnixMillis)>,
     bytes: u64,
     rounds: BTreeMap<RowKey, Arc<Round>>,
     /// Messages that were removed from the spool together with their last outcome.
@@ -78,18 +81,32 @@ impl Loaded {
 }
 
 impl Messages {
-    /// Keeps a message that just came until each of its rows was tried once.
-    pub(super) fn keep(&self, message: Arc<Loaded>) {
+    /// Keeps a message that just came until each of its rows was tried once, or for a while.
+    pub(super) fn keep(&self, message: Arc<Loaded>, now: UnixMillis) {
         let id = message.entry.id;
         let fresh = (0..).zip(&message.rows.rows).map(|(row, _)| row).collect();
         let mut state = self.state();
         state.bytes += message.bytes();
         state.recent.insert(id, Recent { message, fresh });
-        state.order.push_back(id);
+        state.order.push_back((id, now));
         while RECENT_BYTES_MAX < state.bytes {
-            let Some(oldest) = state.order.pop_front() else { break };
+            let Some((oldest, _)) = state.order.pop_front() else { break };
             state.forget(oldest);
         }
+    }
+
+    /// Forgets what came a while ago, and says when to do so again.
+    pub(super) fn forget_old(&self, now: UnixMillis) -> Option<UnixMillis> {
+        let mut state = self.state();
+        while let Some(&(oldest, came)) = state.order.front() {
+            let end = came + Duration::from_millis(RECENT_MILLIS_MAX);
+            if now < end {
+                return Some(end);
+            }
+            state.order.pop_front();
+            state.forget(oldest);
+        }
+        None
     }
 
     /// The row's round, which begins with this delivery unless it has begun. The manager's effects say so in their order.
@@ -196,7 +213,7 @@ impl State {
             self.bytes -= recent.message.bytes();
         }
         // Ids that are gone are cleared from the front, where they gather.
-        while self.order.front().is_some_and(|id| !self.recent.contains_key(id)) {
+        while self.order.front().is_some_and(|(id, _)| !self.recent.contains_key(id)) {
             self.order.pop_front();
         }
     }

@@ -70,7 +70,8 @@ impl Queue {
                 }
             }
         }
-        let next = manager.poll_timeout().map(|next| next.0.saturating_sub(now.0));
+        let next = [manager.poll_timeout(), self.shared.messages.forget_old(now)];
+        let next = next.into_iter().flatten().min().map(|next| next.0.saturating_sub(now.0));
         next.map_or(NAP_MAX, |millis| Duration::from_millis(millis).min(NAP_MAX))
     }
 }

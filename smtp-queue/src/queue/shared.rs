@@ -88,7 +88,7 @@ impl Shared {
                 self.emit(&QueueEvent::Held { id: entry.id, reason });
             }
             if is_in_memory {
-                self.messages.keep(loaded.clone());
+                self.messages.keep(loaded.clone(), self.now());
             }
             self.adopt(&loaded, &due);
         }
@@ -133,14 +133,15 @@ impl Shared {
             let (report, action) = (message.entry.id, first.action());
             self.emit(&QueueEvent::Reported { entry, report, action });
         }
-        message.into_iter().map(|message| Arrival::new(message, &[])).collect()
+        let arrival = |NewMessage { entry, content, .. }| Arrival::new(entry, content, &[]);
+        message.into_iter().map(arrival).collect()
     }
 }
 
 impl Arrival {
     /// `beginning` is that of a body that is not in memory.
-    pub(super) fn new(message: NewMessage, beginning: &[u8]) -> Self {
-        let StagedContent { fields, body } = &message.content;
+    pub(super) fn new(entry: QueueEntry, staged: StagedContent, beginning: &[u8]) -> Self {
+        let StagedContent { fields, body } = &staged;
         let (body, is_in_memory) = match body {
             StagedBody::Inline(octets) => (octets.clone(), true),
             StagedBody::Stored { .. } => (Bytes::new(), false),
@@ -148,7 +149,9 @@ impl Arrival {
         let head = if is_in_memory { &*body } else { beginning };
         let message_id = events::message_id(fields).or_else(|| events::message_id(head));
         let content = Content { fields: fields.clone(), body: ContentBody::Memory(body) };
-        let loaded = Arc::new(Loaded::new(message.entry.clone(), content));
+        let loaded = Arc::new(Loaded::new(entry.clone(), content));
+        let due = vec![entry.not_before(); loaded.rows.rows.len()];
+        let message = NewMessage { entry, content: staged, due };
         Self { message, loaded, is_in_memory, message_id }
     }
 }
