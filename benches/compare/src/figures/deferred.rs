@@ -9,6 +9,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -40,6 +41,8 @@ const UNDER_LOAD: Duration = Duration::from_millis(500);
 const CALM_BYTES: u64 = 1 << 20;
 const CALM: Duration = Duration::from_secs(5);
 const CALM_LIMIT: Duration = Duration::from_secs(600);
+/// Arguments of gdb.
+const TRIM: [&str; 2] = ["-ex", "call (int) malloc_trim(0)"];
 
 pub(super) fn measure(bench: &Bench<'_>, out: &mut Vec<u8>) -> Result<Vec<Bound>, Trouble> {
     let mut hop = LiveHop::start(CLIENTS)?;
@@ -55,10 +58,12 @@ pub(super) fn measure(bench: &Bench<'_>, out: &mut Vec<u8>) -> Result<Vec<Bound>
     fill(full.address(), count, &AtomicBool::new(false))?;
     let rate = f64::from(count) / begun.elapsed().as_secs_f64();
     let after = resident_at_rest(full.pid())?;
+    let trimmed = trimmed(full.pid(), after)?;
     let each = |bytes: u64| bytes.saturating_sub(before) as f64 / f64::from(count);
     writeln!(out, "{count} messages to {DOMAINS} domains, accepted at {rate:.0}/s")?;
+    writeln!(out, "memory per message before malloc_trim: {:.0} B", each(after))?;
     let mut bounds =
-        vec![Bound::value("memory/deferred message", each(after), "B", Limit::AtMost(96.0))];
+        vec![Bound::value("memory/deferred message", each(trimmed), "B", Limit::AtMost(96.0))];
     bounds.extend(beside(bench, &empty, &full, &mut hop.arrivals, out)?);
 
     crash(full)?;
@@ -67,7 +72,8 @@ pub(super) fn measure(bench: &Bench<'_>, out: &mut Vec<u8>) -> Result<Vec<Bound>
     let recovery = begun.elapsed();
     live(full.address(), hop.arrivals.get_mut(..1).unwrap_or_default(), 1)?;
     let first = begun.elapsed().saturating_sub(recovery);
-    let recovered = each(resident_at_rest(full.pid())?);
+    let recovered = resident_at_rest(full.pid())?;
+    let recovered = each(self::trimmed(full.pid(), recovered)?);
     writeln!(out, "memory per message once more, after the recovery: {recovered:.0} B\n")?;
     let seconds = |time: Duration, most| (time.as_secs_f64(), "s", Limit::AtMost(most));
     for (name, (value, unit, limit)) in [
@@ -148,6 +154,18 @@ fn resident_at_rest(pid: u32) -> Result<u64, Trouble> {
         before = now;
     }
     Err("its memory never came to rest".into())
+}
+
+/// The same without what its allocator keeps for later; as it is where there is no gdb.
+fn trimmed(pid: u32, bytes: u64) -> Result<u64, Trouble> {
+    let gdb = Command::new("gdb").args(["-batch", "-p", &pid.to_string()]).args(TRIM).output();
+    match gdb {
+        Err(_) => {
+            progress(format_args!("gdb is not installed: memory is not trimmed"));
+            Ok(bytes)
+        }
+        Ok(_) => Ok(resident_bytes(pid)?),
+    }
 }
 
 /// Live mail beside an empty and a full queue, by turns.

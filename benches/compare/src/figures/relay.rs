@@ -3,9 +3,11 @@
 //! * **In**: 20 sessions of `smtp-source`. **Out**: the table of a comparison, and the bounds.
 //! * **Promises**: both keep a message through power loss before its 250 (fsync), on the same file system, and write a
 //!   log. What is accepted and held is [`accept`]'s, what is passed on to `smtp-sink` is [`relay`]'s; there the time
-//!   ends when the sink has all of it, and the floor is a relay that neither parses nor stores.
+//!   ends when the sink has all of it. The floor, which neither parses nor stores (nor passes on, in `accept`), shows how
+//!   much the clients leave.
 //! * **Limits**: those of the load. **Panics**: never. **Spec**: README.md, "The figures"; Postfix's access(5) `HOLD`.
 
+use std::io::Write;
 use std::net::SocketAddr;
 
 use smtp_compare::stats::Spread;
@@ -26,14 +28,20 @@ const MESSAGES: u32 = 5_000;
 const HOLD: &str = "smtpd_sender_restrictions = check_sender_access static:HOLD";
 
 pub(super) fn accept(bench: &Bench<'_>, out: &mut Vec<u8>) -> Result<Vec<Bound>, Trouble> {
-    let options = options(bench, vec![Peer::Mta, Peer::Postfix]);
+    let options = options(bench, vec![Peer::Mta, Peer::Postfix, Peer::Floor]);
     let parameters = vec![HOLD.replace(" = ", "=")];
     let mta = mta(bench, &parameters)?;
-    let prepared = [mta, prepared_postfix(bench, HOLD)];
+    let prepared = [mta, prepared_postfix(bench, HOLD), bench.prepare(Peer::Floor)];
     let load = Load::new(bench.tools, bench.places, &options, bench.wrapping);
     let series = rounds::run(&prepared, &load, bench.places, &options, bench.wrapping);
     let report = Report { machine: &bench.machine, options: &options, series: &series, held: &[] };
     report.write(out)?;
+    if let Some(ceiling) = report.ratio(Peer::Floor, Peer::Postfix, messages_per_sec) {
+        writeln!(
+            out,
+            "floor to Postfix, messages/s: {ceiling}; this load leaves room for no more\n"
+        )?;
+    }
     let rate = report.ratio(Peer::Mta, Peer::Postfix, messages_per_sec);
     Ok(vec![bound("accepted messages/s, mta to Postfix", rate, 12.0)?])
 }
