@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use smtp_server::LookupError;
@@ -22,18 +22,18 @@ type Owners = HashMap<String, Vec<String>>;
 /// The table, and the file that it came from.
 pub(crate) struct SenderLogins {
     file: PathBuf,
-    owners: RwLock<Owners>,
+    owners: RwLock<Arc<Owners>>,
 }
 
 impl SenderLogins {
     pub(crate) fn load(file: PathBuf) -> Result<Self, Failure> {
-        let owners = RwLock::new(read(&file)?);
+        let owners = RwLock::new(Arc::new(read(&file)?));
         Ok(Self { file, owners })
     }
 
     /// Reads the file again; what was read before stays if it has a fault.
     pub(crate) fn reload(&self) -> Result<(), Failure> {
-        let owners = read(&self.file)?;
+        let owners = Arc::new(read(&self.file)?);
         *self.owners.write().unwrap_or_else(PoisonError::into_inner) = owners;
         Ok(())
     }
@@ -42,11 +42,8 @@ impl SenderLogins {
 #[async_trait]
 impl SenderOwners for SenderLogins {
     async fn owners(&self, sender: &Mailbox<'_>) -> Result<Vec<String>, LookupError> {
-        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
-        let local_part = sender.local_part.unquoted().to_lowercase();
-        let domain = folded(&sender.domain);
-        let found = owners.get(&format!("{local_part}@{domain}"));
-        Ok(found.or_else(|| owners.get(&format!("@{domain}"))).cloned().unwrap_or_default())
+        let owners = Arc::clone(&self.owners.read().unwrap_or_else(PoisonError::into_inner));
+        owners.owners(sender).await
     }
 }
 

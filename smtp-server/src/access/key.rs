@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use smtp_proto::Domain;
+use smtp_proto::{Domain, Mailbox};
 
 /// `Kim@Example.ORG`, `.example.org`, `kim@`, `192.0.2`, `[192.0.2.1]` in the form that is compared.
 pub(super) fn fold(key: &str) -> Cow<'_, str> {
@@ -22,6 +22,25 @@ pub(super) fn fold(key: &str) -> Cow<'_, str> {
 /// The domain as A-labels in lower case; what has none stays what it is.
 pub(super) fn fold_domain(domain: &Domain<'_>) -> String {
     domain.to_ascii().map_or_else(|| domain.as_str().to_lowercase(), Cow::into_owned)
+}
+
+/// `user@domain`, and where the `@` is: the user in lower case, whatever quotes it came in.
+pub(super) fn fold_mailbox(mailbox: &Mailbox<'_>) -> (String, usize) {
+    let user = mailbox.local_part.unquoted();
+    let mut address = String::with_capacity(user.len() + 1 + mailbox.domain.as_str().len());
+    if user.is_ascii() {
+        address.push_str(&user);
+        address.make_ascii_lowercase();
+    } else {
+        address.push_str(&user.to_lowercase());
+    }
+    let at = address.len();
+    address.push('@');
+    match mailbox.domain.to_ascii() {
+        Some(domain) => address.push_str(&domain),
+        None => address.push_str(&mailbox.domain.as_str().to_lowercase()),
+    }
+    (address, at)
 }
 
 fn fold_unicode(key: &str) -> String {

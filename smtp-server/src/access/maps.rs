@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use smtp_proto::{EnhancedCode, Mailbox};
 
-use super::ladder::Ladder;
+use super::ladder::{Keys, Ladder};
 use super::{AccessAction, sendmail};
 use crate::hooks::{AccessControl, LookupError, Stage, StageKind};
 use crate::info::SessionInfo;
@@ -26,6 +26,23 @@ pub trait AccessMap: Send + Sync + 'static {
     /// # Errors
     /// [`LookupError`] if the table cannot say; the client is told to try again.
     async fn lookup(&self, key: &str) -> Result<Option<AccessAction>, LookupError>;
+
+    /// The first of these keys that has an entry, by its place among them, and the entry. A table that others may replace
+    /// meanwhile, or that is far away, answers for all of them at once; by default each is [looked up](Self::lookup).
+    ///
+    /// # Errors
+    /// As for [`lookup`](Self::lookup).
+    async fn lookup_first(
+        &self,
+        keys: &[&str],
+    ) -> Result<Option<(usize, AccessAction)>, LookupError> {
+        for (place, key) in keys.iter().enumerate() {
+            if let Some(action) = self.lookup(key).await? {
+                return Ok(Some((place, action)));
+            }
+        }
+        Ok(None)
+    }
 
     /// Which keys it is asked for.
     fn key_style(&self) -> KeyStyle {
@@ -55,6 +72,13 @@ pub enum KeyStyle {
 impl<M: AccessMap + ?Sized> AccessMap for Arc<M> {
     async fn lookup(&self, key: &str) -> Result<Option<AccessAction>, LookupError> {
         (**self).lookup(key).await
+    }
+
+    async fn lookup_first(
+        &self,
+        keys: &[&str],
+    ) -> Result<Option<(usize, AccessAction)>, LookupError> {
+        (**self).lookup_first(keys).await
     }
 
     fn key_style(&self) -> KeyStyle {
@@ -179,11 +203,16 @@ pub(crate) async fn ask(
     // An entry that decides nothing ends its group.
     let groups = match style {
         KeyStyle::Ladder => vec![ladder.keys(stage, info)],
-        KeyStyle::Whole => vec![whole_keys(stage, info)],
-        KeyStyle::Sendmail => sendmail::keys(stage, info),
+        KeyStyle::Whole => vec![whole_keys(stage, info).into()],
+        KeyStyle::Sendmail => sendmail::keys(stage, info).into_iter().map(Keys::from).collect(),
     };
     for keys in groups {
-        let Some((key, action)) = first_entry(map, &keys).await? else { continue };
+        let keys: Vec<_> = keys.iter().collect();
+        let found = map.lookup_first(&keys).await;
+        let found =
+            found.map_err(|error| Rejection::local_error().with_detail(error.to_string()))?;
+        let Some((place, action)) = found else { continue };
+        let key = keys.get(place).copied().unwrap_or_default();
         info.note(|| format!("access table ({:?}): the entry for {key} counts", stage.kind()));
         match Answer::from(action) {
             // For Postfix, which has one group, this is the table's last word.
@@ -229,20 +258,6 @@ impl AccessControl for AccessMaps {
         }
         Verdict::with(effects)
     }
-}
-
-async fn first_entry<'k>(
-    map: &dyn AccessMap,
-    keys: &'k [String],
-) -> Result<Option<(&'k str, AccessAction)>, Rejection> {
-    for key in keys {
-        match map.lookup(key).await {
-            Ok(None) => {}
-            Ok(Some(action)) => return Ok(Some((key, action))),
-            Err(error) => return Err(Rejection::local_error().with_detail(error.to_string())),
-        }
-    }
-    Ok(None)
 }
 
 fn whole_keys(stage: &Stage<'_>, info: &SessionInfo) -> Vec<String> {

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use smtp_proto::{Mailbox, ReplyCode};
 
 use super::common::refusal;
+use super::key::fold_mailbox;
 use crate::hooks::{AccessControl, LookupError, Stage, StageKind};
 use crate::info::{Identity, SessionInfo};
 use crate::verdict::{Rejection, Verdict};
@@ -31,11 +32,9 @@ pub trait SenderOwners: Send + Sync + 'static {
 #[async_trait]
 impl SenderOwners for HashMap<String, Vec<String>> {
     async fn owners(&self, sender: &Mailbox<'_>) -> Result<Vec<String>, LookupError> {
-        let local_part = sender.local_part.unquoted().to_lowercase();
-        let domain = sender.domain.to_ascii().unwrap_or_else(|| sender.domain.as_str().into());
-        let domain = domain.to_lowercase();
-        let owners = self.get(&format!("{local_part}@{domain}"));
-        Ok(owners.or_else(|| self.get(&format!("@{domain}"))).cloned().unwrap_or_default())
+        let (address, at) = fold_mailbox(sender);
+        let owners = self.get(&address).or_else(|| self.get(&address[at..]));
+        Ok(owners.cloned().unwrap_or_default())
     }
 }
 

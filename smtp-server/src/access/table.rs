@@ -225,14 +225,12 @@ impl AccessTable {
     /// # Errors
     /// [`LookupError`] if a pattern takes too long, or what it puts into an action makes none.
     pub fn find(&self, key: &str) -> Result<Option<AccessAction>, LookupError> {
-        let entries = Arc::clone(&self.entries.read().unwrap_or_else(PoisonError::into_inner));
-        match &*entries {
-            Entries::Static(action) => Ok(Some(action.clone())),
-            Entries::Text(table) => Ok(table.find(key)),
-            Entries::Network(table) => Ok(table.find(key)),
-            #[cfg(feature = "regex-maps")]
-            Entries::Pattern(table) => table.find(key),
-        }
+        self.entries().find(key)
+    }
+
+    /// As they are now; a replacement leaves them as they are.
+    fn entries(&self) -> Arc<Entries> {
+        Arc::clone(&self.entries.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -249,6 +247,19 @@ impl fmt::Debug for AccessTable {
 impl AccessMap for AccessTable {
     async fn lookup(&self, key: &str) -> Result<Option<AccessAction>, LookupError> {
         self.find(key)
+    }
+
+    async fn lookup_first(
+        &self,
+        keys: &[&str],
+    ) -> Result<Option<(usize, AccessAction)>, LookupError> {
+        let entries = self.entries();
+        for (place, key) in keys.iter().enumerate() {
+            if let Some(action) = entries.find(key)? {
+                return Ok(Some((place, action)));
+            }
+        }
+        Ok(None)
     }
 
     fn key_style(&self) -> KeyStyle {
@@ -289,6 +300,16 @@ enum Entries {
 }
 
 impl Entries {
+    fn find(&self, key: &str) -> Result<Option<AccessAction>, LookupError> {
+        match self {
+            Self::Static(action) => Ok(Some(action.clone())),
+            Self::Text(table) => Ok(table.find(key)),
+            Self::Network(table) => Ok(table.find(key)),
+            #[cfg(feature = "regex-maps")]
+            Self::Pattern(table) => table.find(key),
+        }
+    }
+
     fn parse(table_type: TableType, source: &Source<'_>) -> Result<Self, TableError> {
         Ok(match table_type {
             TableType::Text => Self::Text(TextTable::parse(source, Actions::of_postfix())?),
