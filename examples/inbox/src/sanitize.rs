@@ -131,3 +131,6 @@ impl Read for Unhurried<'_> {
         self.rest.read(&mut into[..piece])
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,15 +5,21 @@ import { $, h, iconButton } from './dom.js'
 import { plural, shown } from './format.js'
 import { open } from './dialogs.js'
 
-const PLACES = ['connect', 'hello', 'start-tls', 'tls-handshake', 'auth', 'mail', 'rcpt', 'data', 'content', 'end-of-data',
+const PLACES = ['connect', 'hello', 'starttls', 'tls-handshake', 'auth', 'mail', 'rcpt', 'data', 'content', 'end-of-data',
   'rset', 'noop', 'quit', 'vrfy', 'any']
 
-/** What can happen, how it is written, and whether it takes a value. */
+/** What can happen, how it is written, and an example of its value if it takes one. */
 const EFFECTS = [
   { title: 'answer', write: value => `reply="${value.replace(/["\\]/g, '')}"`, example: '451 4.3.2 try later' },
   { title: 'wait', write: value => `delay=${value}`, example: '2s' },
-  { title: 'reset the connection', write: () => 'reset' },
-  { title: 'close the connection', write: () => 'close' },
+  { title: 'write slowly (octets a second)', write: value => `throttle=${value}`, example: '10' },
+  { title: 'write only some octets', write: value => `truncate=${value}`, example: '7' },
+  { title: 'write garbage', write: value => `garbage="${value.replace(/"/g, '\\"')}"`, example: '\\xff\\r\\n' },
+  { title: 'stop reading (content)', write: value => `stall=${value}`, example: '5s' },
+  { title: 'fail (tls-handshake)', write: () => 'fail' },
+  { title: 'close', write: () => 'close' },
+  { title: 'half-close', write: () => 'half-close' },
+  { title: 'reset', write: () => 'reset' },
 ]
 
 const EXAMPLES = [
@@ -30,16 +36,11 @@ const parked = () => JSON.parse(sessionStorage.getItem(OFF) ?? '[]')
 const park = rules => sessionStorage.setItem(OFF, JSON.stringify(rules))
 
 export async function refreshCount() {
-  const rules = await rulesNow()
+  const rules = await api.faults()
   const badge = $('fault-count')
   badge.textContent = rules.length
   badge.hidden = rules.length === 0
   return rules
-}
-
-async function rulesNow() {
-  const answer = await api.faults()
-  return Array.isArray(answer) ? answer : answer.Rules ?? []
 }
 
 export function openFaults() {
@@ -72,7 +73,7 @@ export function openFaults() {
       park([])
       for (const rule of off) await api.addFault(rule)
     } else {
-      park((await rulesNow()).map(rule => rule.Rule))
+      park((await api.faults()).map(rule => rule.Rule))
       await api.removeFaults()
     }
   }))
@@ -104,6 +105,7 @@ function form(add, problem) {
   const input = (id, placeholder, more) => h('input', { id, type: 'text', placeholder, autocomplete: 'off', ...more })
   const place = choice('fault-place', PLACES)
   const nth = input('fault-nth', 'each', { inputmode: 'numeric' })
+  const times = input('fault-times', 'always', { inputmode: 'numeric' })
   const to = input('fault-to', 'any recipient', { spellcheck: 'false' })
   const effect = choice('fault-effect', EFFECTS.map(one => one.title))
   const value = input('fault-value', '', { spellcheck: 'false' })
@@ -112,10 +114,11 @@ function form(add, problem) {
     const { write, example } = EFFECTS.find(one => one.title === effect.value)
     value.disabled = !example
     value.placeholder = example ?? ''
-    text.value = [place.value, nth.value && `nth=${nth.value}`, to.value && `to=${to.value}`, write(value.value || example || '')]
+    text.value = [place.value, nth.value && `nth=${nth.value}`, times.value && `times=${times.value}`,
+      to.value && `to=${to.value}`, write(value.value || example || '')]
       .filter(Boolean).join(' ')
   }
-  for (const one of [place, nth, to, effect, value]) one.addEventListener('input', write)
+  for (const one of [place, nth, times, to, effect, value]) one.addEventListener('input', write)
   write()
   const submit = event => {
     event.preventDefault()
@@ -123,8 +126,8 @@ function form(add, problem) {
   }
   return h('form', { class: 'fault-form', onsubmit: submit },
     h('div', { class: 'grid' },
-      field('fault-place', 'At', place), field('fault-nth', 'Time', nth), field('fault-to', 'For', to),
-      field('fault-effect', 'Do', effect), field('fault-value', 'With', value)),
+      field('fault-place', 'At', place), field('fault-nth', 'Which one', nth), field('fault-times', 'How often', times),
+      field('fault-to', 'For', to), field('fault-effect', 'Do', effect), field('fault-value', 'With', value)),
     h('div', { class: 'field' }, h('label', { for: 'fault-text' }, 'Rule'),
       h('div', { class: 'joined' }, text, h('button', { type: 'submit', class: 'primary' }, 'Add'))),
     problem)

@@ -88,6 +88,7 @@ export class Mailbox extends EventTarget {
     on('message', message => this.#arrive(message))
     on('changed', change => this.#mark(change))
     on('deleted', ({ IDs, All }) => All ? this.#soon() : this.#drop(IDs))
+    on('tagged', () => this.#soon())
     on('reload', () => this.#soon())
     on('faults', () => this.dispatchEvent(new Event('faults')))
   }
@@ -126,17 +127,15 @@ export class Mailbox extends EventTarget {
     this.dispatchEvent(new CustomEvent('inserted', { detail: messages.length }))
   }
 
-  #mark({ IDs, Read, Tags }) {
-    if (!IDs) return this.#soon()
+  #mark({ IDs, Read }) {
     const marked = new Set(IDs)
     this.items.forEach((item, index) => {
-      if (!marked.has(item.ID)) return
-      if (Read !== undefined && item.Read !== Read) this.unread += Read ? -1 : 1
-      this.items[index] = { ...item, Read: Read ?? item.Read, Tags: Tags ?? item.Tags }
-      marked.delete(item.ID)
+      if (!marked.delete(item.ID) || item.Read === Read) return
+      this.unread += Read ? -1 : 1
+      this.items[index] = { ...item, Read }
     })
-    // One that is not loaded counts, too; and tags are a list of their own.
-    if (marked.size > 0 || Tags !== undefined || Read === undefined) this.#soon()
+    // One that is not loaded counts, too.
+    if (marked.size > 0) this.#soon()
     this.#changed()
   }
 

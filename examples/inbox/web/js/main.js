@@ -21,7 +21,6 @@ const reader = new Reader($('reader'), {
   mark: read => attempt(api.mark)([reader.message.ID], read),
   remove: () => remove(reader.message.ID),
   tag: tags => api.tag(reader.message.ID, tags),
-  release: message => release(message, about.Relay),
 })
 
 // ---- which message is open stands in the address
@@ -62,7 +61,7 @@ const quiet = (title, words) => h('div', { class: 'quiet-place' }, icon('inbox')
 
 /** What is said while there is no mail at all: how to send some. */
 function first() {
-  const address = about.Smtp ?? '127.0.0.1:1025'
+  const address = about.SMTP ?? '127.0.0.1:1025'
   return h('div', { class: 'first' }, icon('inbox'),
     h('h1', {}, 'No mail yet'),
     h('p', { class: 'muted' }, 'Send some to ', h('code', {}, address),
@@ -186,8 +185,9 @@ function theme(name) {
 
 async function learn() {
   about = await api.info()
-  $('address-text').textContent = about.Smtp ?? ''
-  $('address').hidden = !about.Smtp
+  if (about.Relay) reader.releases(message => release(message, about.Relay))
+  $('address-text').textContent = about.SMTP ?? ''
+  $('address').hidden = !about.SMTP
   if (opened() === null) rest()
 }
 

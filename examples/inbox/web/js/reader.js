@@ -17,10 +17,16 @@ export class Reader {
   #chosen = null
   #turn = 0
 
-  /** `actions`: back, mark, remove, release, tag. */
+  /** `actions`: back, mark, remove, tag. */
   constructor(place, actions) {
     this.#place = place
     this.#actions = actions
+  }
+
+  /** From now on a message can be released. */
+  releases(release) {
+    this.#actions.release = release
+    if (this.message) this.update(this.message)
   }
 
   /** Shows a message; false if another one was asked for meanwhile. */
@@ -67,8 +73,8 @@ export class Reader {
       h('dl', { class: 'people' },
         people.filter(([, list]) => list?.length > 0).map(([name, list]) =>
           h('div', {}, h('dt', {}, name), h('dd', {}, crowd(list)))),
-        h('div', {}, h('dt', {}, 'Received'), h('dd', {},
-          h('time', { datetime: message.Date }, exactly(message.Created ?? message.Date)),
+        h('div', {}, h('dt', {}, 'Date'), h('dd', {},
+          h('time', { datetime: message.Date }, exactly(message.Date)),
           h('span', { class: 'muted' }, ` · ${size(message.Size)}`)))),
       this.#tags(message),
       attachments(message))

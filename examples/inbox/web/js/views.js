@@ -2,7 +2,7 @@
 
 import * as api from './api.js'
 import { copy, h, icon } from './dom.js'
-import { count, plural, shown, size } from './format.js'
+import { count, shown, size } from './format.js'
 
 const TEXT_CHARS_MAX = 500_000
 const SOURCE_BYTES_MAX = 500_000
@@ -77,21 +77,21 @@ async function source(message) {
 
 async function parts(message) {
   const rows = []
-  let hidden = 0
+  let isCut = false
   const root = await api.structure(message.ID)
   // A stack of its own: the tree may be as deep as its sender liked.
   const waiting = [[root, 0]]
   while (waiting.length > 0) {
     const [part, depth] = waiting.pop()
     if (rows.length < PARTS_MAX) rows.push(partRow(message.ID, part, depth))
-    else hidden++
+    isCut ||= part.Truncated || rows.length === PARTS_MAX
     for (const child of (part.Parts ?? []).toReversed()) waiting.push([child, depth + 1])
   }
   return h('div', { class: 'scroll', tabindex: '0' },
     h('table', { class: 'tree' },
       h('thead', {}, h('tr', {}, ['Part', 'Name', 'Content-ID', 'Size'].map(title => h('th', { scope: 'col' }, title)))),
       h('tbody', {}, rows)),
-    hidden > 0 ? note(`and ${plural(hidden, 'more part')}`) : null)
+    isCut ? note('There are more parts. The source has all of them.') : null)
 }
 
 function partRow(id, part, depth) {

@@ -1,0 +1,58 @@
+// What a person does with the page, in words of the page.
+
+export const ROW = '#rows .row:not(.hollow)'
+
+/** Opens the page in a context of its own. Whatever should not happen there ends the test in `problems`. */
+export async function visit(browser, http, options = {}) {
+  const origin = `http://${http}`
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
+  const page = await context.newPage()
+  const problems = []
+  page.problems = problems
+  // Chromium asks itself for data: pictures, which is no request of a host.
+  const isOwn = url => url.startsWith(`${origin}/`) || url.startsWith('data:')
+  context.on('request', request => { if (!isOwn(request.url())) problems.push(`a request to ${request.url()}`) })
+  context.on('page', other => { if (other !== page) problems.push(`a window: ${other.url()}`) })
+  page.on('dialog', dialog => {
+    problems.push(`a dialog: ${dialog.message()}`)
+    dialog.dismiss()
+  })
+  page.on('pageerror', error => problems.push(`an error: ${error.message}`))
+  page.on('framenavigated', frame => {
+    const url = frame.url()
+    if (frame === page.mainFrame() ? !url.startsWith(`${origin}/`) : !/\/html\?images=[01]$|^about:blank$/.test(url)) {
+      problems.push(`a frame went to ${url}`)
+    }
+  })
+  await page.goto(`${origin}/`)
+  await page.waitForSelector('#tally:not(:empty)')
+  return page
+}
+
+/** Opens the message of a subject. */
+export async function openMessage(page, subject) {
+  await page.locator(ROW, { hasText: subject }).first().click()
+  await page.locator('.title h1', { hasText: subject }).waitFor()
+}
+
+/** Opens a view by its name and gives what it shows. */
+export async function view(page, name) {
+  await page.click(`#tab-${name}`)
+  const panel = page.locator(`.view[data-view="${name}"]`)
+  await panel.locator('> *').first().waitFor()
+  return panel
+}
+
+export const subjects = page => page.locator(`${ROW} .subject`).allTextContents()
+
+/** Waits until a condition holds; says which if it does not. */
+export async function until(what, holds) {
+  const end = Date.now() + 5000
+  let last
+  do {
+    last = await holds()
+    if (last === true) return
+    await new Promise(resolve => setTimeout(resolve, 20))
+  } while (Date.now() < end)
+  throw new Error(`${what}: still ${JSON.stringify(last)}`)
+}
