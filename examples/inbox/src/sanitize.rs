@@ -98,10 +98,6 @@ fn sanitizer() -> Builder<'static> {
         .url_schemes(HashSet::from(["http", "https", "mailto", "tel", "sms", "data"]))
         // `#top` is all that a message can mean.
         .url_relative(UrlRelative::PassThrough)
-        .attribute_filter(|_, attribute, value| {
-            let link = attribute == "href";
-            (!link || urls::may_be_followed(value)).then(|| value.into())
-        })
         .link_rel(Some("noopener noreferrer"));
     for cell in ["tr", "td", "th", "thead", "tbody", "tfoot", "col", "colgroup", "caption"] {
         builder.add_tag_attributes(cell, TABLE_ATTRIBUTES);

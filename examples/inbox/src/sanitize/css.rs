@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use cssparser::{ParseError, Parser, ParserInput, ToCss, Token, TokenSerializationType};
+use cssparser::{ParseError, Parser, ToCss, Token, TokenSerializationType};
 
 use super::urls::Urls;
 
@@ -20,9 +20,8 @@ const LOADING_FUNCTIONS: [&str; 8] = [
 
 /// The styles that are left of `css`.
 pub(super) fn filter(css: &str, urls: &Urls<'_>) -> String {
-    let mut input = ParserInput::new(css);
     let mut filter = Filter { out: String::with_capacity(css.len()), last: TokenSerializationType::default(), urls };
-    filter.block(&mut Parser::new(&mut input), DEPTH_MAX);
+    filter.block(&mut Parser::new(css), DEPTH_MAX);
     filter.out.replace('<', "\\3c ")
 }
 
@@ -33,13 +32,15 @@ struct Filter<'a> {
 }
 
 impl Filter<'_> {
-    fn block(&mut self, parser: &mut Parser<'_, '_>, depth_left: usize) {
+    fn block(&mut self, parser: &mut Parser<'_>, depth_left: usize) {
         while let Ok(token) = parser.next_including_whitespace().cloned() {
             match &token {
                 Token::AtKeyword(name) if !is_among(&AT_RULES, name) => skip_rule(parser),
                 Token::UnquotedUrl(url) => self.url(url),
                 Token::Function(name) if name.eq_ignore_ascii_case("url") => {
-                    let url = parser.parse_nested_block(|inner| Ok::<_, ParseError<'_, ()>>(inner.expect_string_cloned()?));
+                    let url = parser.parse_nested_block(|inner| {
+                        Ok::<_, ParseError<()>>(inner.expect_string()?.to_string())
+                    });
                     self.url(&url.unwrap_or_default());
                 }
                 Token::Function(name) if is_among(&LOADING_FUNCTIONS, name) => self.word("none"),
@@ -52,13 +53,13 @@ impl Filter<'_> {
         }
     }
 
-    fn nested(&mut self, parser: &mut Parser<'_, '_>, opening: &Token<'_>, closing: &str, depth_left: usize) {
+    fn nested(&mut self, parser: &mut Parser<'_>, opening: &Token<'_>, closing: &str, depth_left: usize) {
         let Some(depth_left) = depth_left.checked_sub(1) else { return };
         self.token(opening);
         // Whatever it returns is not looked at: the block is in `out`.
         let _ = parser.parse_nested_block(|inner| {
             self.block(inner, depth_left);
-            Ok::<_, ParseError<'_, ()>>(())
+            Ok::<_, ParseError<()>>(())
         });
         self.out.push_str(closing);
         self.last = TokenSerializationType::default();
@@ -93,7 +94,7 @@ impl Filter<'_> {
 }
 
 /// To the end of a rule: its block, or its semicolon.
-fn skip_rule(parser: &mut Parser<'_, '_>) {
+fn skip_rule(parser: &mut Parser<'_>) {
     while let Ok(token) = parser.next() {
         if matches!(token, Token::Semicolon | Token::CurlyBracketBlock) {
             return;

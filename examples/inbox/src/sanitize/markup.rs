@@ -14,7 +14,7 @@ use html5ever::tokenizer::states::RawKind;
 use html5ever::tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
 
 use super::css;
-use super::urls::Urls;
+use super::urls::{Urls, may_be_followed};
 
 const STYLE_BYTES_MAX: usize = 1 << 20;
 
@@ -45,9 +45,9 @@ pub(super) fn reduce(html: &str, urls: &Urls<'_>) -> Markup {
     // A sink that never asks for a script to run is fed in one go.
     let _ = tokenizer.feed(&input);
     tokenizer.end();
-    let State { mut markup, sheet, .. } = tokenizer.sink.state.into_inner();
-    markup.styles = css::filter(&sheet, urls);
-    markup
+    let mut state = tokenizer.sink.state.into_inner();
+    state.end_sheet(urls);
+    state.markup
 }
 
 struct Reducer<'a> {
@@ -58,7 +58,7 @@ struct Reducer<'a> {
 #[derive(Default)]
 struct State {
     markup: Markup,
-    /// The style sheets, as they were sent.
+    /// The style sheet that is being read, as it was sent.
     sheet: String,
     inside: Inside,
 }
@@ -81,7 +81,7 @@ impl TokenSink for Reducer<'_> {
         match token {
             Token::TagToken(tag) => match tag.kind {
                 TagKind::StartTag => return self.start(state, &tag),
-                TagKind::EndTag => end(state, &tag.name),
+                TagKind::EndTag => state.end(&tag.name, self.urls),
             },
             Token::CharacterTokens(text) => state.text(&text),
             Token::NullCharacterToken
@@ -130,6 +130,7 @@ impl Reducer<'_> {
                     Some(url) => url,
                     None => continue,
                 },
+                "href" if !may_be_followed(&attribute.value) => continue,
                 "style" => css::filter(&attribute.value, self.urls),
                 _ => attribute.value.to_string(),
             };
@@ -142,20 +143,27 @@ impl State {
     fn text(&mut self, text: &str) {
         match self.inside {
             Inside::Body => self.markup.html.push_str(&escaped(text)),
-            Inside::Style if self.sheet.len() + text.len() <= STYLE_BYTES_MAX => self.sheet.push_str(text),
-            Inside::Style | Inside::Nothing => {}
+            Inside::Style => self.sheet.push_str(text),
+            Inside::Nothing => {}
         }
     }
-}
 
-fn end(state: &mut State, name: &str) {
-    if state.inside == Inside::Style {
-        state.sheet.push('\n');
+    fn end(&mut self, name: &str, urls: &Urls<'_>) {
+        self.end_sheet(urls);
+        // Within raw content the tokenizer reports no end tag but the one that ends it.
+        self.inside = Inside::Body;
+        if ELEMENTS.contains(&name) {
+            let _ = write!(self.markup.html, "</{name}>");
+        }
     }
-    // The tokenizer reports no end tag within raw content but the one that ends it.
-    state.inside = Inside::Body;
-    if ELEMENTS.contains(&name) {
-        let _ = write!(state.markup.html, "</{name}>");
+
+    /// Each sheet is filtered by itself: what it leaves open ends with it.
+    fn end_sheet(&mut self, urls: &Urls<'_>) {
+        let sheet = std::mem::take(&mut self.sheet);
+        let styles = &mut self.markup.styles;
+        if styles.len() + sheet.len() <= STYLE_BYTES_MAX {
+            styles.push_str(&css::filter(&sheet, urls));
+        }
     }
 }
 

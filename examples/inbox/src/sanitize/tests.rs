@@ -39,7 +39,7 @@ fn what_is_left() {
         ("<p>Hello <b>Kim</b></p>", "<p>Hello <b>Kim</b></p>"),
         ("<script>alert(1)</script>x", "x"),
         ("<SCRIPT src=//e.test/x></SCRIPT >x", "x"),
-        ("<scr<script>ipt>alert(1)</scr</script>ipt>", "ipt&gt;"),
+        ("<scr<script>ipt>alert(1)</scr</script>ipt>", "ipt&gt;alert(1)ipt&gt;"),
         ("<p onclick=alert(1) onload='x'>x</p>", "<p>x</p>"),
         ("<form action=/x><input name=a>x<button>y</button></form>", "xy"),
         ("<iframe src=/><p>x</p></iframe>y", "y"),
@@ -60,13 +60,9 @@ fn what_is_left() {
         ("<p style='background:url(http://e.test/x);color:red'>x</p>", "<p style=\"background: none;color:red\">x</p>"),
         ("<p id=a class=b lang=c name=d>x</p>", "<p id=\"a\" class=\"b\" lang=\"c\">x</p>"),
         ("&lt;script&gt; &amp;amp; &quot;", "&lt;script&gt; &amp;amp; \""),
-        ("<a title='</a><script>alert(1)</script>'>x</a>", ""),
+        ("<p title='</p><script>alert(1)</script>'>x</p>", "<p title=\"&lt;/p&gt;&lt;script&gt;alert(1)&lt;/script&gt;\">x</p>"),
     ] {
-        if expected.is_empty() {
-            assert_harmless(&sanitized(html, false), false);
-        } else {
-            assert_eq!(body(html), expected, "{html}");
-        }
+        assert_eq!(body(html), expected, "{html}");
     }
 }
 
@@ -114,8 +110,8 @@ fn styles_load_nothing() {
         ("p { background: image-set('x' 1x) }", "p { background:  none }"),
         ("p { width: expression(alert(1)) }", "p { width:  none }"),
         ("p::after { content: '\\3c/style>' }", "p::after { content: \"\\3c /style>\" }"),
-        ("p { a: b", "p { a: b}"),
-        ("p > q, [a='b'], a:hover { color: rgb(1 2 3 / .5) !important }", "p > q, [a=\"b\"], a:hover { color: rgb(1 2 3 / .5) !important }"),
+        ("p { a: b</style><style>q { c: d }", "p { a: b}q { c: d }"),
+        ("p > q, [a='b'], a:hover { color: rgb(1 2 3 / 0.5) !important }", "p > q, [a=\"b\"], a:hover { color: rgb(1 2 3 / .5) !important }"),
         ("--> <!-- p {}", "p {}"),
     ] {
         assert_eq!(styles(css, false), expected, "{css}");

@@ -6,7 +6,7 @@ import { KEYS } from './keys.js'
 
 /** Shows a dialog with a heading; gives it. */
 export function open(title, className, ...content) {
-  const dialog = h('dialog', { class: className, 'aria-labelledby': 'dialog-title' },
+  const dialog = h('dialog', { class: className, 'aria-labelledby': 'dialog-title', autofocus: true, tabindex: '-1' },
     h('div', { class: 'dialog-head' }, h('h2', { id: 'dialog-title' }, title),
       iconButton('close', 'Close (Esc)', () => dialog.close())),
     content)
@@ -24,7 +24,6 @@ export function confirm(question, verb, act) {
     h('button', {
       type: 'button',
       class: 'danger',
-      autofocus: true,
       onclick: attempt(async () => {
         dialog.close()
         await act()
@@ -63,7 +62,7 @@ const SEARCHES = [
   ['subject:welcome body:token', 'where the words are'],
   ['has:attachment is:unread', 'also is:read'],
   ['after:2026-01-31 before:2026-02-28', 'when it came'],
-  ['tag:signup message-id:abc', ''],
+  ['tag:signup message-id:abc', 'what it is tagged with, its Message-ID'],
   ['-from:robot', 'a minus in front: not these'],
 ]
 

@@ -28,6 +28,8 @@ export class List {
       const row = event.target.closest('.row')
       if (row?.dataset.id) this.open(row.dataset.id)
     })
+    // Somebody who comes here by Tab has to see where he is.
+    box.addEventListener('focus', () => { if (this.cursor === null && mailbox.items[0]) this.point(mailbox.items[0].ID) })
     mailbox.addEventListener('change', () => this.#plan())
     mailbox.addEventListener('inserted', event => this.#stay(event.detail))
   }
@@ -146,15 +148,15 @@ function row(item) {
   const to = [...(item.To ?? []), ...(item.Cc ?? []), ...(item.Bcc ?? [])]
   const others = to.length > 1 ? ` +${to.length - 1}` : ''
   return h('div', { class: item.Read ? 'row' : 'row unread', role: 'option', id: `m-${item.ID}`, 'data-id': item.ID },
-    item.Read ? null : h('span', { class: 'hidden' }, 'Unread. '),
-    h('span', { class: 'who' },
+    h('div', { class: 'line' },
+      item.Read ? null : h('span', { class: 'hidden' }, 'Unread. '),
       h('bdi', { class: 'from' }, called(item.From)),
-      h('bdi', { class: 'to' }, to.length > 0 ? `→ ${shown(to[0].Address || to[0].Name, 200)}${others}` : '')),
-    h('time', { datetime: item.Created }, when(item.Created)),
-    h('span', { class: 'what' },
+      h('bdi', { class: 'to' }, to.length > 0 ? `→ ${shown(to[0].Address || to[0].Name, 200)}${others}` : ''),
+      h('time', { datetime: item.Created }, when(item.Created))),
+    h('div', { class: 'line' },
       h('bdi', { class: 'subject' }, shown(item.Subject, 300) || '(no subject)'),
-      h('bdi', { class: 'snippet' }, shown(item.Snippet, 300))),
-    h('span', { class: 'marks' },
-      (item.Tags ?? []).slice(0, 2).map(tag => h('span', { class: 'tag' }, shown(tag, 40))),
-      item.Attachments > 0 ? [h('span', { class: 'hidden' }, 'Has attachments'), icon('clip')] : null))
+      h('bdi', { class: 'snippet' }, shown(item.Snippet, 300)),
+      h('span', { class: 'marks' },
+        (item.Tags ?? []).slice(0, 2).map(tag => h('span', { class: 'tag' }, shown(tag, 40))),
+        item.Attachments > 0 ? [h('span', { class: 'hidden' }, 'Has attachments'), icon('clip')] : null)))
 }

@@ -75,8 +75,8 @@ export class Reader {
           h('div', {}, h('dt', {}, name), h('dd', {}, crowd(list)))),
         h('div', {}, h('dt', {}, 'Date'), h('dd', {},
           h('time', { datetime: message.Date }, exactly(message.Date)),
-          h('span', { class: 'muted' }, ` · ${size(message.Size)}`)))),
-      this.#tags(message),
+          h('span', { class: 'muted' }, ` · ${size(message.Size)}`))),
+        h('div', {}, h('dt', {}, 'Tags'), this.#tags(message))),
       attachments(message))
   }
 
@@ -104,7 +104,7 @@ export class Reader {
         }
       },
     })
-    return h('div', { class: 'tags' },
+    return h('dd', { class: 'tags' },
       tags.map(tag => h('span', { class: 'tag' }, shown(tag, 100),
         h('button', { type: 'button', 'aria-label': `Remove the tag ${tag}`, onclick: () => save(tags.filter(other => other !== tag)) },
           icon('close')))),

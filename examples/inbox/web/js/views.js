@@ -32,7 +32,7 @@ function html(message) {
   }))
   load(false)
   if (!REMOTE.test(message.HTML)) return place
-  const offer = h('p', { class: 'offer' }, icon('image'), 'Images from other hosts are not loaded.',
+  const offer = h('p', { class: 'offer' }, icon('image'), 'Remote images are not loaded.',
     h('button', {
       type: 'button',
       class: 'link',
@@ -81,17 +81,17 @@ async function parts(message) {
   const root = await api.structure(message.ID)
   // A stack of its own: the tree may be as deep as its sender liked.
   const waiting = [[root, 0]]
-  while (waiting.length > 0) {
+  while (waiting.length > 0 && rows.length < PARTS_MAX) {
     const [part, depth] = waiting.pop()
-    if (rows.length < PARTS_MAX) rows.push(partRow(message.ID, part, depth))
-    isCut ||= part.Truncated || rows.length === PARTS_MAX
+    rows.push(partRow(message.ID, part, depth))
+    isCut ||= part.Truncated
     for (const child of (part.Parts ?? []).toReversed()) waiting.push([child, depth + 1])
   }
   return h('div', { class: 'scroll', tabindex: '0' },
     h('table', { class: 'tree' },
       h('thead', {}, h('tr', {}, ['Part', 'Name', 'Content-ID', 'Size'].map(title => h('th', { scope: 'col' }, title)))),
       h('tbody', {}, rows)),
-    isCut ? note('There are more parts. The source has all of them.') : null)
+    isCut || waiting.length > 0 ? note('There are more parts. The source has all of them.') : null)
 }
 
 function partRow(id, part, depth) {
@@ -101,23 +101,24 @@ function partRow(id, part, depth) {
     isLeaf ? h('a', { href: api.url.part(id, part.PartID), download: part.FileName || '' }, kind) : kind,
     part.Disposition ? h('span', { class: 'muted' }, ` ${shown(part.Disposition, 40)}`) : null)
   return h('tr', {}, cell, h('td', {}, h('bdi', {}, shown(part.FileName, 200))),
-    h('td', { class: 'mono' }, shown(part.ContentID, 200)), h('td', { class: 'number' }, size(part.Size ?? 0)))
+    h('td', { class: 'mono' }, shown(part.ContentID, 200)), h('td', { class: 'number' }, isLeaf ? size(part.Size) : ''))
 }
 
 const SPEAKER = { client: 'C', server: 'S', note: '·' }
 
 async function delivery(message) {
   const envelope = await api.envelope(message.ID)
+  const { ReversePath, Parameters, Recipients, Hello, Tls, Login, Client } = envelope
   const facts = [
-    ['Return path', `<${envelope.ReversePath ?? ''}>`],
-    ['Recipients', (envelope.Recipients ?? []).map(words).join('\n')],
-    ['Parameters', words(envelope.Parameters)],
-    ['Hello', words(envelope.Hello)],
-    ['TLS', words(envelope.Tls) || 'none'],
-    ['Login', words(envelope.Login) || 'none'],
-    ['Client', words(envelope.Client)],
+    ['Return path', `<${ReversePath}>`],
+    ['Parameters', Parameters.join(' ')],
+    ['Recipients', Recipients.map(({ Address, Parameters }) => [`<${Address}>`, ...Parameters].join(' ')).join('\n')],
+    ['Hello', Hello],
+    ['TLS', Tls ? [Tls.Protocol, Tls.Cipher, Tls.ServerName && `for ${Tls.ServerName}`].filter(Boolean).join(', ') : 'none'],
+    ['Login', Login ?? 'none'],
+    ['Client', Client],
   ]
-  const lines = envelope.Transcript ?? []
+  const lines = envelope.Transcript
   const plain = lines.map(line => `${SPEAKER[line.From]}: ${line.Text}`).join('\n')
   return h('div', { class: 'scroll', tabindex: '0' },
     h('dl', { class: 'fields' }, facts.filter(([, value]) => value).map(([name, value]) =>
@@ -130,17 +131,6 @@ async function delivery(message) {
 function transcriptLine({ AtMillis, From, Text }) {
   return h('li', { class: From }, h('span', { class: 'at' }, `${count(AtMillis)} ms`),
     h('span', { class: 'speaker', title: From }, SPEAKER[From]), h('span', {}, shown(Text, 2000)))
-}
-
-/** A value of whichever shape, as words. */
-function words(value) {
-  if (value == null) return ''
-  if (Array.isArray(value)) return value.map(words).join(' ')
-  if (typeof value === 'object') {
-    return Object.entries(value).filter(([, part]) => part !== null && part !== '' && part !== false && words(part) !== '')
-      .map(([name, part]) => name === 'Address' ? part : `${name}=${words(part)}`).join(' ')
-  }
-  return String(value)
 }
 
 const note = words => h('p', { class: 'note' }, words)
