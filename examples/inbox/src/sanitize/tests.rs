@@ -111,7 +111,7 @@ fn styles_load_nothing() {
         ("p { width: expression(alert(1)) }", "p { width:  none }"),
         ("p::after { content: '\\3c/style>' }", "p::after { content: \"\\3c /style>\" }"),
         ("p { a: b</style><style>q { c: d }", "p { a: b}q { c: d }"),
-        ("p > q, [a='b'], a:hover { color: rgb(1 2 3 / 0.5) !important }", "p > q, [a=\"b\"], a:hover { color: rgb(1 2 3 / .5) !important }"),
+        ("p > q, [a='b'], a:hover { color: rgb(1 2 3 / .5) !important }", "p > q, [a=\"b\"], a:hover { color: rgb(1 2 3 / 0.5) !important }"),
         ("--> <!-- p {}", "p {}"),
     ] {
         assert_eq!(styles(css, false), expected, "{css}");

@@ -6,7 +6,7 @@ import { KEYS } from './keys.js'
 
 /** Shows a dialog with a heading; gives it. */
 export function open(title, className, ...content) {
-  const dialog = h('dialog', { class: className, 'aria-labelledby': 'dialog-title', autofocus: true, tabindex: '-1' },
+  const dialog = h('dialog', { class: className, 'aria-labelledby': 'dialog-title', tabindex: '-1' },
     h('div', { class: 'dialog-head' }, h('h2', { id: 'dialog-title' }, title),
       iconButton('close', 'Close (Esc)', () => dialog.close())),
     content)
@@ -14,6 +14,7 @@ export function open(title, className, ...content) {
   dialog.addEventListener('pointerdown', event => { if (event.target === dialog) dialog.close() })
   document.body.append(dialog)
   dialog.showModal()
+  dialog.focus()
   return dialog
 }
 
