@@ -19,6 +19,7 @@ mod tags;
 mod wait;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -31,6 +32,7 @@ use crate::store::Store;
 use answer::Problem;
 pub(crate) use events::Feed;
 pub(crate) use guard::{Access, Secret};
+pub(crate) use faults::Rules;
 pub(crate) use info::Facts;
 pub(crate) use release::{Relay, Release};
 
@@ -50,7 +52,10 @@ pub(crate) struct Parts {
     pub(crate) access: Access,
     pub(crate) release: Option<Release>,
     pub(crate) facts: Facts,
+    pub(crate) rules: Rules,
     pub(crate) metrics: Metrics,
+    /// Messages that were answered with an error, or whose sender did not wait for the answer.
+    pub(crate) refused: Arc<AtomicU64>,
 }
 
 impl App {
@@ -92,11 +97,15 @@ fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
         ("/api/v1/message/{id}/part/{part}", get(message::part)),
         ("/api/v1/message/{id}/envelope", get(message::envelope)),
         ("/api/v1/message/{id}/structure", get(message::structure)),
+        ("/api/v1/message/{id}/html", get(message::html)),
         ("/api/v1/message/{id}/release", post(release::release)),
         ("/view/{file}", get(message::view)),
         ("/api/v1/send", send),
         ("/api/v1/tags", get(tags::list).put(tags::set)),
         ("/api/v1/tags/{tag}", put(tags::rename).delete(tags::delete)),
+        ("/api/v1/faults", get(faults::list).post(faults::add).delete(faults::clear)),
+        ("/api/v1/faults/{id}", delete(faults::remove)),
+        ("/api/v1/chaos", get(faults::chaos).put(faults::set_chaos)),
         ("/api/v1/events", get(events::events)),
         ("/api/v1/wait", get(wait::wait)),
         ("/api/v1/info", get(info::info)),

@@ -19,6 +19,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
+use smtp_server::testing::Transcript;
 use smtp_server::{QueueId, UnixMillis};
 use tokio::sync::broadcast;
 
@@ -68,6 +69,8 @@ pub(crate) struct Entry {
     pub(crate) facts: Facts,
     pub(crate) haystack: Haystack,
     pub(crate) envelope: EnvelopeFacts,
+    /// What was said on its connection. It lasts as long as the process.
+    pub(crate) transcript: Option<Transcript>,
     /// `None` if it is on disk.
     content: Option<Bytes>,
 }
@@ -77,6 +80,7 @@ pub(crate) struct Arrival {
     pub(crate) id: QueueId,
     pub(crate) at: UnixMillis,
     pub(crate) envelope: EnvelopeFacts,
+    pub(crate) transcript: Option<Transcript>,
     pub(crate) content: Bytes,
 }
 
@@ -169,7 +173,7 @@ impl Store {
         let sequence = self.next_sequence.fetch_add(1, Ordering::Relaxed);
         let bytes = arrival.content.len() as u64;
         let entry = self.read(sequence, &arrival).await;
-        let Arrival { id, at, envelope, content } = arrival;
+        let Arrival { id, at, envelope, content, .. } = arrival;
         let tags: Arc<[String]> = entry.facts.tags.clone().into();
         if let Some(disk) = &self.disk {
             let head = Head { id: id.0, arrived: at.0, envelope };
@@ -306,7 +310,7 @@ impl Store {
     /// Gives messages these tags and no others.
     pub(crate) async fn set_tags(&self, ids: &[QueueId], tags: Vec<String>) -> Result<(), DiskError> {
         let tags: Arc<[String]> = clean_tags(tags.into_iter()).into();
-        self.retag(ids, |_| Some(tags.clone())).await
+        self.retag(ids, |_| tags.clone()).await
     }
 
     /// Replaces a tag by another one, or by none; says whether any message had it.
@@ -319,7 +323,7 @@ impl Store {
         };
         self.retag(&having, |tags| {
             let others = tags.iter().filter(|tag| !is_from(tag)).cloned();
-            Some(clean_tags(others.chain(to.map(str::to_owned))).into())
+            clean_tags(others.chain(to.map(str::to_owned))).into()
         })
         .await?;
         Ok(!having.is_empty())
@@ -347,19 +351,24 @@ impl Store {
         let _ = self.changes.send(change);
     }
 
+    /// The largest id so far.
+    pub(crate) fn last_id(&self) -> Option<QueueId> {
+        self.shared().newest_first().map(|slot| slot.entry.id).max()
+    }
+
     /// How many octets the database has, if there is one.
     pub(crate) fn disk_bytes(&self) -> Option<u64> {
         self.disk.as_ref().map(Disk::bytes)
     }
 
     async fn read(&self, sequence: u64, arrival: &Arrival) -> Entry {
-        let Arrival { id, at, envelope, content } = arrival;
+        let Arrival { id, at, envelope, transcript, content } = arrival;
         let (id, at, envelope, content) = (*id, *at, envelope.clone(), content.clone());
+        let transcript = transcript.clone();
         let in_memory = self.disk.is_none();
         let read = move || {
-            let mut entry = entry(sequence, id.0, at.0, envelope, &content);
-            entry.content = in_memory.then_some(content);
-            entry
+            let entry = entry(sequence, id.0, at.0, envelope, &content);
+            Entry { transcript, content: in_memory.then_some(content), ..entry }
         };
         if arrival.content.len() < LARGE_BYTES {
             return read();
@@ -402,14 +411,14 @@ impl Store {
     async fn retag(
         &self,
         ids: &[QueueId],
-        tags: impl Fn(&[String]) -> Option<Arc<[String]>>,
+        tags: impl Fn(&[String]) -> Arc<[String]>,
     ) -> Result<(), DiskError> {
         let mut changed = Vec::new();
         let mut writes = Vec::new();
         {
             let mut index = self.write();
             for id in ids {
-                let Some(wanted) = index.find(*id).and_then(|slot| tags(&slot.tags)) else { continue };
+                let Some(wanted) = index.find(*id).map(|slot| tags(&slot.tags)) else { continue };
                 if index.retag(*id, wanted) {
                     changed.push(*id);
                     writes.extend(index.find(*id).map(Write::state));
@@ -458,6 +467,7 @@ fn entry(sequence: u64, id: u64, at: u64, envelope: EnvelopeFacts, content: &[u8
         facts,
         haystack,
         envelope,
+        transcript: None,
         content: None,
     }
 }

@@ -144,7 +144,7 @@ fn describe(change: &Change, store: &Store) -> Option<(&'static str, Value)> {
             ("message", serde_json::to_value(slot.summary()).ok()?)
         }
         Change::Marked(ids, read) => ("changed", json!({ "IDs": texts(ids), "Read": read })),
-        Change::Tagged(ids) => ("tagged", json!({ "IDs": texts(ids) })),
+        Change::Tagged(ids) => ("changed", json!({ "IDs": texts(ids) })),
         Change::Deleted(ids) => ("deleted", json!({ "IDs": texts(ids) })),
         Change::Cleared => ("deleted", json!({ "All": true })),
         Change::Faults => ("faults", json!({})),

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 
 use axum::extract::State;
 use axum::http::header::CONTENT_DISPOSITION;
@@ -89,7 +90,7 @@ pub(super) async fn info(State(app): State<App>) -> Response {
             messages_deleted: stats.deleted,
             smtp_accepted: stats.received,
             smtp_accepted_size: stats.received_bytes,
-            smtp_rejected: app.refused.load(std::sync::atomic::Ordering::Relaxed),
+            smtp_rejected: app.refused.load(Ordering::Relaxed),
             smtp_ignored: 0,
         },
     })

@@ -4,12 +4,16 @@
 //! * **Promises**: a part is a download that runs nowhere; the message's HTML is shown by the page's sanitiser alone.
 //! * **Limits**: none of its own. **Panics**: never. **Spec**: mailpit's API v1; RFC 6266 (`Content-Disposition`).
 
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
 use axum::extract::{Path, State};
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Serialize;
+use smtp_server::testing::{Speaker, Transcript, TranscriptLine};
 
 use super::App;
 use super::answer::{Parameters, Problem, json, typed};
@@ -18,8 +22,13 @@ use crate::message::envelope::EnvelopeFacts;
 use crate::message::structure;
 use crate::message::{parse, text};
 use crate::moment;
+use crate::sanitize::{self, Options};
 use crate::store::{Selection, Slot};
 
+/// How long it may take to make a document of HTML.
+const SANITIZING_MAX: Duration = Duration::from_secs(2);
+/// What the pictures of a document may come to, each counted as often as it is shown.
+const PICTURES_BYTES_MAX: usize = 64 << 20;
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// How a message came, and what was said meanwhile.
@@ -99,7 +108,18 @@ pub(super) async fn envelope(
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let slot = app.find(&id, &parameters).await?;
-    Ok(json(&Envelope { facts: &slot.entry.envelope, transcript: Vec::new() }))
+    let lines = slot.entry.transcript.as_ref().map(Transcript::lines).unwrap_or_default();
+    let line = |line: TranscriptLine| Line {
+        at_millis: line.at_millis,
+        from: match line.from {
+            Speaker::Client => "client",
+            Speaker::Server => "server",
+            Speaker::Note => "note",
+        },
+        text: line.text,
+    };
+    let transcript = lines.into_iter().map(line).collect();
+    Ok(json(&Envelope { facts: &slot.entry.envelope, transcript }))
 }
 
 pub(super) async fn structure(
@@ -110,6 +130,37 @@ pub(super) async fn structure(
     let (_, content) = content(&app, &id, &parameters).await?;
     let tree = app.aside(move |_| structure::structure(&content)).await;
     tree.map(|tree| json(&tree)).ok_or(Problem::NotFound)
+}
+
+/// The HTML for the page's frame: without scripts, and with pictures of other hosts only for `?images=1`.
+pub(super) async fn html(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    let (_, content) = content(&app, &id, &parameters).await?;
+    let images = parameters.find("images") == Some("1");
+    let document = app.aside(move |_| document(&content, images)).await.ok_or(Problem::NotFound)?;
+    let policy = HeaderValue::from_static(sanitize::policy(images));
+    let headers = [(CONTENT_SECURITY_POLICY, policy)];
+    Ok((typed("text/html; charset=utf-8"), headers, document).into_response())
+}
+
+#[expect(clippy::disallowed_methods, reason = "sanitizing ends by the clock")]
+fn document(content: &[u8], images: bool) -> Option<String> {
+    let message = parse(content);
+    let html = detail::html(&message);
+    if html.is_empty() {
+        return None;
+    }
+    let room = Cell::new(PICTURES_BYTES_MAX);
+    let picture_of = |id: &str| {
+        let (picture, left) = detail::picture(&message, id, room.get())?;
+        room.set(left);
+        Some(picture)
+    };
+    let until = Instant::now() + SANITIZING_MAX;
+    Some(sanitize::document(&html, &Options { images, picture_of: &picture_of, until }))
 }
 
 /// `/view/ID.txt` and `/view/ID.html`.

@@ -35,7 +35,7 @@ async fn take(app: &App, client: SocketAddr, body: &Bytes) -> Result<String, Str
     let id = app.ids.next(at);
     let (mut envelope, content) = compose(draft, id, at)?;
     envelope.client = client.to_string();
-    let arrival = Arrival { id, at, envelope, content: content.into() };
+    let arrival = Arrival { id, at, envelope, transcript: None, content: content.into() };
     app.store.add(arrival).await.map_err(|error| error.to_string())?;
     app.store.announce(id);
     Ok(id.to_string())

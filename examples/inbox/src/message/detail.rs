@@ -7,6 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use mail_parser::{Addr, Address as Addresses, HeaderName, Message, MessagePart, MimeHeaders, PartType};
 use serde::Serialize;
@@ -181,6 +183,13 @@ pub(crate) fn part(content: &[u8], number: u32) -> Option<Part> {
             None => format!("part-{number}"),
         },
     })
+}
+
+/// The picture that `cid:` means, as `data:`, and what is left of `room` octets; `None` if there is none, or no room.
+pub(crate) fn picture(message: &Message<'_>, id: &str, room: usize) -> Option<(String, usize)> {
+    let part = message.parts.iter().find(|part| part.content_id() == Some(id))?;
+    let left = room.checked_sub(contents(part).len())?;
+    Some((format!("data:{};base64,{}", content_type(part), STANDARD.encode(contents(part))), left))
 }
 
 /// `type/subtype` in lower case; what is not spelt like one is unknown.
