@@ -32,7 +32,7 @@ export async function visit(browser, http, options = {}) {
 /** Opens the message of a subject. */
 export async function openMessage(page, subject) {
   await page.locator(ROW, { hasText: subject }).first().click()
-  await page.locator('.title h1', { hasText: subject }).waitFor()
+  await page.locator('.title h2', { hasText: subject }).waitFor()
 }
 
 /** Opens a view by its name and gives what it shows. */

@@ -121,7 +121,7 @@ export const SCENARIOS = {
 
   'the keyboard': async ({ browser, http, axe, shot }) => {
     const page = await visit(browser, http)
-    const open = () => page.locator('.title h1').textContent({ timeout: 2000 })
+    const open = () => page.locator('.title h2').textContent({ timeout: 2000 })
     await page.keyboard.press('j')
     await page.keyboard.press('j')
     await page.keyboard.press('Enter')
@@ -139,7 +139,7 @@ export const SCENARIOS = {
     await until('typed into the search', async () => (await subjects(page)).length === 1)
     await page.keyboard.press('Escape')
     await page.keyboard.press('Escape')
-    await until('the message is closed', async () => await page.locator('.title h1').count() === 0)
+    await until('the message is closed', async () => await page.locator('.title h2').count() === 0)
     await page.keyboard.press('?')
     await page.waitForSelector('dialog h2 >> text=Keys')
     await accessible(page, axe)
@@ -255,7 +255,7 @@ export const SCENARIOS = {
       await clickAround(page)
     }
     assert.equal(await page.evaluate(() => Object.getOwnPropertyNames(Object.prototype).length), shapes)
-    await page.locator('.title h1').waitFor()
+    await page.locator('.title h2').waitFor()
     await shot(page, 'hostile')
     assert.deepEqual(page.problems, [])
   },
@@ -266,7 +266,7 @@ export const SCENARIOS = {
     await until('found', async () => (await subjects(page)).length >= 1)
     await page.locator(ROW).first().click()
     await page.locator('.attachment bdi', { hasText: 'invoice[U+202E]fdp.exe' }).waitFor()
-    assert.ok((await page.textContent('.title h1')).includes('[U+202E]fdp.exe'))
+    assert.ok((await page.textContent('.title h2')).includes('[U+202E]fdp.exe'))
     assert.deepEqual(page.problems, [])
   },
 
@@ -277,7 +277,7 @@ export const SCENARIOS = {
       await page.keyboard.press('Escape')
       await page.reload()
       await page.locator(ROW).first().click()
-      await page.locator('.title h1').waitFor()
+      await page.locator('.title h2').waitFor()
       for (const tab of await page.locator('[role=tab]:enabled').all()) {
         await tab.click()
         await page.locator('.view > *').first().waitFor({ timeout: 15_000 })
@@ -296,7 +296,7 @@ export const SCENARIOS = {
     assert.ok(await page.locator(ROW).count() > 0)
     await page.click('#delete-all')
     await page.click('dialog .danger')
-    await page.waitForSelector('.first h1 >> text=No mail yet')
+    await page.waitForSelector('.first h2 >> text=No mail yet')
     assert.deepEqual(page.problems, [])
   },
 

@@ -53,7 +53,8 @@ async function follow() {
 }
 
 function rest() {
-  if (mailbox.loaded && mailbox.total === 0) reader.rest(first())
+  if (!mailbox.loaded) reader.rest()
+  else if (mailbox.total === 0) reader.rest(first())
   else reader.rest(quiet('Nothing open', 'Choose a message, or press j.'))
 }
 
@@ -63,10 +64,10 @@ const quiet = (title, words) => h('div', { class: 'quiet-place' }, icon('inbox')
 function first() {
   const address = about.SMTP ?? '127.0.0.1:1025'
   return h('div', { class: 'first' }, icon('inbox'),
-    h('h1', {}, 'No mail yet'),
+    h('h2', {}, 'No mail yet'),
     h('p', { class: 'muted' }, 'Send some to ', h('code', {}, address),
       '. Every recipient is taken and nothing goes any further. It shows up here at once.'),
-    command('swaks', `swaks --server ${address} --from shop@example.org --to kim@example.org \\\n`
+    command('swaks', `swaks --server ${address} \\\n  --from shop@example.org --to kim@example.org \\\n`
       + "  --header 'Subject: Your code is 123456' --body 'Hello Kim'"),
     command('curl', `printf 'Subject: Your code is 123456\\r\\n\\r\\nHello Kim\\r\\n' |\n`
       + `  curl --mail-from shop@example.org --mail-rcpt kim@example.org \\\n  --upload-file - smtp://${address}`))
@@ -136,6 +137,7 @@ document.querySelector('.search').addEventListener('submit', event => {
 
 function frame() {
   const { query, items, total, unread, tags, loaded } = mailbox
+  document.body.classList.toggle('loaded', loaded)
   document.body.classList.toggle('empty', loaded && total === 0)
   document.title = unread > 0 ? `(${count(unread)}) Inbox` : 'Inbox'
   $('tally').textContent = !loaded ? '' : query

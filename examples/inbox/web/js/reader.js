@@ -68,7 +68,7 @@ export class Reader {
     return h('header', { class: 'head' },
       h('div', { class: 'title' },
         iconButton('back', 'Back to the list (Esc)', this.#actions.back),
-        h('h1', {}, h('bdi', {}, shown(message.Subject) || '(no subject)')),
+        h('h2', {}, h('bdi', {}, shown(message.Subject) || '(no subject)')),
         this.#buttons(message)),
       h('dl', { class: 'people' },
         people.filter(([, list]) => list?.length > 0).map(([name, list]) =>

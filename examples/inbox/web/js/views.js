@@ -123,7 +123,7 @@ async function delivery(message) {
   return h('div', { class: 'scroll', tabindex: '0' },
     h('dl', { class: 'fields' }, facts.filter(([, value]) => value).map(([name, value]) =>
       h('div', {}, h('dt', {}, name), h('dd', {}, shown(value, 10_000))))),
-    h('div', { class: 'caption' }, h('h2', {}, 'SMTP transcript'),
+    h('div', { class: 'caption' }, h('h3', {}, 'SMTP transcript'),
       lines.length > 0 ? h('button', { type: 'button', class: 'quiet', onclick: () => copy(plain) }, 'Copy') : null),
     lines.length > 0 ? h('ol', { class: 'transcript' }, lines.map(transcriptLine)) : note('None was kept for this message.'))
 }
