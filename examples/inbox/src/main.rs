@@ -30,6 +30,7 @@ mod webhook;
 mod client;
 mod serve;
 mod signals;
+mod stub;
 mod tls;
 mod waiting;
 

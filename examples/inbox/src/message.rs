@@ -16,7 +16,7 @@ use mail_parser::{Addr, Address as Addresses, HeaderName, Message, MimeHeaders, 
 use serde::Serialize;
 
 use envelope::EnvelopeFacts;
-pub(crate) use haystack::{Field, Haystack};
+pub(crate) use haystack::{Field, Haystack, normal};
 pub(crate) use parse::parse;
 
 const SUBJECT_CHARS_MAX: usize = 1000;

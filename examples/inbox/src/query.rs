@@ -68,7 +68,8 @@ impl Query {
         if text.len() > TEXT_BYTES_MAX {
             return Err(QueryError::TooLong);
         }
-        let terms = words(text).iter().filter_map(|word| term(word, zone).transpose());
+        let words = words(text);
+        let terms = words.iter().filter_map(|word| term(word, zone).transpose());
         let terms = terms.collect::<Result<Vec<_>, _>>()?;
         if terms.len() > TERMS_MAX {
             return Err(QueryError::TooLong);

@@ -50,13 +50,13 @@ impl Release {
         self.allowed.iter().any(|pattern| matches(pattern, &address))
     }
 
-    async fn send(&self, envelope: Envelope, content: bytes::Bytes) -> Result<(), String> {
+    async fn send(&self, envelope: Envelope, content: Bytes) -> Result<(), String> {
         let Relay { host, port } = &self.relay;
         let mut addresses = tokio::net::lookup_host((host.as_str(), *port))
             .await
             .map_err(|error| format!("{host}: {error}"))?;
         let address = addresses.next().ok_or_else(|| format!("{host} has no address"))?;
-        let content = Content { fields: bytes::Bytes::new(), body: ContentBody::Memory(content) };
+        let content = Content { fields: Bytes::new(), body: ContentBody::Memory(content) };
         let client = Direct::new(self.transport.clone(), NextHop::host(host, address));
         let refused: Vec<_> = client
             .send(envelope, content)
@@ -85,7 +85,7 @@ pub(super) async fn release(
         return Err(Problem::bad("To: no addresses"));
     }
     let from = Mailbox::parse(&slot.entry.envelope.reverse_path).map(Mailbox::into_owned);
-    let from = from.map_or(ReversePath::Null, |mailbox| ReversePath::from(mailbox));
+    let from = from.map_or(ReversePath::Null, ReversePath::Mailbox);
     let mut envelope = Envelope::new(from, UnixMillis::system());
     for address in &to {
         if !release.allows(address) {
