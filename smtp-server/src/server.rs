@@ -349,6 +349,8 @@ impl Endpoint {
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
         let session = Session::new(self.session.clone(), peer, now());
+        #[cfg(feature = "testing")]
+        let session = self.hooks.watch.over(session);
         let context = Context {
             permit,
             hooks: self.hooks.clone(),

@@ -18,7 +18,7 @@ use crate::config::{BareNewline, OutOfTurn};
 use crate::hooks::CloseReason;
 
 /// What the input buffer begins with.
-enum Start {
+pub(super) enum Start {
     /// Not a whole line yet.
     Incomplete,
     /// A line of so many octets, and so many with its ending.
@@ -40,7 +40,10 @@ impl Session {
         } else {
             limits::command_line_bytes_max(&self.input)
         };
-        match self.start_of_input(bytes_max) {
+        let start = self.start_of_input(bytes_max);
+        #[cfg(feature = "testing")]
+        self.hear(&start);
+        match start {
             Start::Incomplete => return false,
             Start::TooLong => self.line_too_long(),
             Start::Endless => self.close_with(&replies::LINE_TOO_LONG, CloseReason::Refused),
@@ -59,7 +62,10 @@ impl Session {
     /// A command between two chunks of one message: only those that end or continue it act.
     pub(super) fn read_line_between_chunks(&mut self, content: &mut Content) -> bool {
         let bytes_max = limits::command_line_bytes_max(&self.input);
-        match self.start_of_input(bytes_max) {
+        let start = self.start_of_input(bytes_max);
+        #[cfg(feature = "testing")]
+        self.hear(&start);
+        match start {
             Start::Incomplete => return false,
             Start::TooLong => self.refuse(&replies::LINE_TOO_LONG),
             Start::Endless => content.close_with(replies::LINE_TOO_LONG, CloseReason::Refused),

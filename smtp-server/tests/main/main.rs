@@ -18,6 +18,9 @@ mod purity;
 #[cfg(test)]
 mod rfcs;
 #[cfg(test)]
+#[cfg(feature = "testing")]
+mod said;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod transcripts;
