@@ -22,7 +22,7 @@ use crate::info::Service;
 use crate::relay::{Networks, check_coverage};
 use crate::server::Server;
 #[cfg(feature = "testing")]
-use crate::testing::Transcripts;
+use crate::testing::{Faults, Transcripts};
 #[cfg(feature = "tls")]
 use crate::tls::TlsConfig;
 
@@ -222,6 +222,13 @@ impl ServerBuilder<Ready> {
     pub fn transcripts(mut self, transcripts: Transcripts) -> Self {
         self.state.hooks.observers.push(Arc::new(transcripts.clone()));
         self.state.hooks.watch.transcripts = Some(transcripts);
+        self
+    }
+
+    /// What goes wrong on purpose. The rules may be changed while the server runs.
+    #[cfg(feature = "testing")]
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.state.hooks.watch.faults = Some(faults);
         self
     }
 

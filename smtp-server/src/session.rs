@@ -391,6 +391,10 @@ impl Session {
     /// towards a question or the close, or returns.
     fn advance(&mut self) -> Next {
         loop {
+            #[cfg(feature = "testing")]
+            if let Some(next) = self.next_for_fault() {
+                return next;
+            }
             match &self.state {
                 State::Asked(Asked::Message { .. }) if self.output.is_urgent() => {
                     return Next::Write;

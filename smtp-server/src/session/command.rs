@@ -42,7 +42,9 @@ impl Session {
         };
         let start = self.start_of_input(bytes_max);
         #[cfg(feature = "testing")]
-        self.hear(&start);
+        if self.is_interrupted(&start) {
+            return true;
+        }
         match start {
             Start::Incomplete => return false,
             Start::TooLong => self.line_too_long(),
@@ -153,6 +155,8 @@ impl Session {
                 if !is_last && self.is_out_of_turn(line, &parsed) {
                     return self.close_with(&replies::OUT_OF_TURN, CloseReason::OutOfTurn);
                 }
+                #[cfg(feature = "testing")]
+                let Some(mail) = self.pass_fault(&parsed, mail) else { return };
                 self.state = match parsed {
                     Ok(command) => self.handle_command(command, mail, is_last),
                     Err(error) => self.refuse_syntax(line, error, mail),

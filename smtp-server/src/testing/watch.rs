@@ -4,7 +4,7 @@
 //! * **Promises**: a session of which nobody wants to know anything is left alone.
 //! * **Limits**: none. **Panics**: never. **Spec**: none.
 
-use super::Transcripts;
+use super::{Faults, Script, Transcripts};
 use crate::driver::now;
 use crate::session::{Session, Tap};
 
@@ -12,15 +12,17 @@ use crate::session::{Session, Tap};
 #[derive(Clone, Default)]
 pub(crate) struct Watch {
     pub(crate) transcripts: Option<Transcripts>,
+    pub(crate) faults: Option<Faults>,
 }
 
 impl Watch {
     pub(crate) fn over(&self, session: Session) -> Session {
-        let begin = |transcripts: &Transcripts| transcripts.begin(&session.info(), now().monotonic);
-        let transcript = self.transcripts.as_ref().map(begin);
-        if transcript.is_none() {
+        if self.transcripts.is_none() && self.faults.is_none() {
             return session;
         }
-        session.with_tap(Tap::new(transcript))
+        let begin = |transcripts: &Transcripts| transcripts.begin(&session.info(), now().monotonic);
+        let transcript = self.transcripts.as_ref().map(begin);
+        let script = self.faults.as_ref().map(|faults| Script::new(faults, transcript.clone()));
+        session.with_tap(Tap::new(transcript, script))
     }
 }

@@ -11,6 +11,9 @@ mod attacks;
 #[cfg(test)]
 mod contracts;
 #[cfg(test)]
+#[cfg(feature = "testing")]
+mod faults;
+#[cfg(test)]
 #[cfg(feature = "message-auth")]
 mod message_auth;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use smtp_server::config::Timeouts;
 use smtp_server::proto::{AddressSyntax, Dialect};
 use smtp_server::relay::{LocalDomains, Networks};
 #[cfg(feature = "testing")]
-use smtp_server::testing::Transcripts;
+use smtp_server::testing::{Faults, Transcripts};
 use smtp_server::{
     AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, Directory, EvaluateAt,
     ExtensionHandler, Limits, NulPolicy, Observer, OutOfTurn, Peer, RelayPolicy, Server, Service,
@@ -52,6 +52,8 @@ pub(crate) struct Setup {
     pub(crate) events: Events,
     #[cfg(feature = "testing")]
     pub(crate) transcripts: Transcripts,
+    #[cfg(feature = "testing")]
+    pub(crate) faults: Option<Faults>,
 }
 
 impl Setup {
@@ -84,6 +86,8 @@ impl Setup {
             events: Events::default(),
             #[cfg(feature = "testing")]
             transcripts: Transcripts::default(),
+            #[cfg(feature = "testing")]
+            faults: None,
         }
     }
 
@@ -176,6 +180,9 @@ impl Setup {
         #[cfg(feature = "testing")]
         {
             builder = builder.transcripts(self.transcripts.clone());
+            if let Some(faults) = &self.faults {
+                builder = builder.faults(faults.clone());
+            }
         }
         builder.build().unwrap()
     }
