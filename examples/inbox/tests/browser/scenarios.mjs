@@ -243,7 +243,7 @@ export const SCENARIOS = {
     await page.waitForSelector(ROW)
     const shapes = await page.evaluate(() => Object.getOwnPropertyNames(Object.prototype).length)
     for (let index = 0; index < messages.length; index++) {
-      await page.keyboard.press(index === 0 ? 'j' : 'j')
+      await page.keyboard.press('j')
       await page.keyboard.press('Enter')
       await page.locator(`${ROW}[aria-selected=true]`).waitFor()
       const id = await page.locator(`${ROW}[aria-selected=true]`).getAttribute('data-id')
@@ -253,6 +253,7 @@ export const SCENARIOS = {
         await page.locator('.view > *').first().waitFor()
       }
       await clickAround(page)
+      assert.ok(page.frames().length <= 2, 'a frame within the frame')
     }
     assert.equal(await page.evaluate(() => Object.getOwnPropertyNames(Object.prototype).length), shapes)
     await page.locator('.title h2').waitFor()
@@ -356,6 +357,7 @@ async function clickAround(page) {
   await frame.waitFor()
   const inside = await (await frame.elementHandle()).contentFrame()
   await inside.waitForLoadState('load')
+  assert.deepEqual(await inside.locator('script, iframe, object, embed, form, input, base, link, svg, meta[http-equiv]').count(), 0)
   const box = await frame.boundingBox()
   await page.mouse.move(box.x + 40, box.y + 40)
   await page.mouse.click(box.x + box.width - 30, box.y + box.height - 30)

@@ -100,7 +100,10 @@ const actions = {
   },
   remove: () => remove(current()),
   view: key => reader.choose(Number(key)),
-  search: () => $('search').select(),
+  search: () => {
+    $('search').focus()
+    $('search').select()
+  },
   faults: openFaults,
   help,
   leave: () => {
