@@ -30,7 +30,6 @@ mod webhook;
 mod client;
 mod serve;
 mod signals;
-mod stub;
 mod tls;
 mod waiting;
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 use hyper::Uri;
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::Parser;
-use crate::stub::Rule;
+use smtp_server::testing::Rule;
 
 use crate::failure::Failure;
 use crate::http::{Relay, Secret};

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use smtp_server::proto::ForwardPath;
 use smtp_server::sasl::{Passwords, from_fn};
-use crate::stub::Transcript;
+use smtp_server::testing::Transcript;
 use smtp_server::{
     Accepted, Authenticator, Body, Capabilities, Delivered, Delivery, Envelope, Event, Identity, Limits,
     Observer, QueueId, Rejection, RelayDecision, RelayPolicy, SessionInfo, UnixMillis, async_trait,

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::stub::Faults;
+use smtp_server::testing::{Faults, Transcripts};
 use smtp_server::{ConfigError, IdSource, Metrics, Server, ServiceConfig, UnixMillis};
 use tokio::net::TcpListener;
 
@@ -56,8 +56,8 @@ pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
         .queue_ids(ids.clone())
         .observer(acknowledgements)
         .observer(metrics.clone())
-
-        ;
+        .transcripts(Transcripts::default())
+        .faults(faults.clone());
     let (server, root) = match certificate {
         Some((config, root)) => (server.tls(config), Some(root)),
         None => (server, None),

@@ -19,7 +19,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use crate::stub::Transcript;
+use smtp_server::testing::Transcript;
 use smtp_server::{QueueId, UnixMillis};
 use tokio::sync::broadcast;
 

@@ -175,12 +175,12 @@ impl App {
     }
 }
 
-/// The messages of these ids, or of this search, or all.
-pub(super) fn selection(ids: &[String], search: &str) -> Result<Selection, Problem> {
+/// The messages of these ids, or of this search (times in it are in `zone`), or all.
+pub(super) fn selection(ids: &[String], search: &str, zone: Option<&str>) -> Result<Selection, Problem> {
     match (ids.is_empty(), search.trim().is_empty()) {
         (true, true) => Ok(Selection::All),
         (false, true) => Ok(Selection::Ids(parse_ids(ids))),
-        (true, false) => Ok(Selection::Matching(Query::parse(search, None)?)),
+        (true, false) => Ok(Selection::Matching(Query::parse(search, zone)?)),
         (false, false) => Err(Problem::bad("give IDs or a search, not both")),
     }
 }

@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use crate::stub::{Faults, On, Rule, RuleId};
+use smtp_server::testing::{Faults, On, Rule, RuleId};
 
 use super::App;
 use super::answer::{Problem, json, ok, read_json};

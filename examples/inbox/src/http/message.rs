@@ -13,7 +13,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Serialize;
-use crate::stub::{Speaker, Transcript, TranscriptLine};
+use smtp_server::testing::{Speaker, Transcript, TranscriptLine};
 
 use super::App;
 use super::answer::{Parameters, Problem, json, typed};

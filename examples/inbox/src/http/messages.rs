@@ -54,15 +54,19 @@ pub(super) async fn search(State(app): State<App>, parameters: Parameters) -> Re
     Ok(answer(&app, start, &page))
 }
 
-pub(super) async fn mark(State(app): State<App>, body: Bytes) -> Result<Response, Problem> {
+pub(super) async fn mark(
+    State(app): State<App>,
+    parameters: Parameters,
+    body: Bytes,
+) -> Result<Response, Problem> {
     let Marks { ids, read, search } = read_json(&body)?;
-    app.store.mark(&selection(&ids, &search)?, read).await?;
+    app.store.mark(&selection(&ids, &search, parameters.find("tz"))?, read).await?;
     Ok(ok())
 }
 
 pub(super) async fn delete(State(app): State<App>, body: Bytes) -> Result<Response, Problem> {
     let Chosen { ids } = read_json(&body)?;
-    app.store.delete(&selection(&ids, "")?).await?;
+    app.store.delete(&selection(&ids, "", None)?).await?;
     Ok(ok())
 }
 

@@ -11,7 +11,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use mail_parser::{Addr, Address as Addresses, HeaderName, Message, MessagePart, MimeHeaders, PartType};
+use md5::{Digest, Md5};
 use serde::Serialize;
+use sha1::Sha1;
+use sha2::Sha256;
 
 use super::envelope::EnvelopeFacts;
 use super::{Address, Facts, addresses, attachments, is_inline, parse, text, unnamed};
@@ -55,6 +58,18 @@ struct Attachment {
     #[serde(rename = "ContentID")]
     content_id: String,
     size: usize,
+    checksums: Checksums,
+}
+
+/// Of the decoded octets, in hexadecimal.
+#[derive(Debug, Serialize)]
+struct Checksums {
+    #[serde(rename = "MD5")]
+    md5: String,
+    #[serde(rename = "SHA1")]
+    sha1: String,
+    #[serde(rename = "SHA256")]
+    sha256: String,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -118,6 +133,17 @@ impl Attachment {
             content_type: content_type(part),
             content_id: part.content_id().unwrap_or_default().to_owned(),
             size: contents(part).len(),
+            checksums: Checksums::of(contents(part)),
+        }
+    }
+}
+
+impl Checksums {
+    fn of(octets: &[u8]) -> Self {
+        Self {
+            md5: hex(&Md5::digest(octets)),
+            sha1: hex(&Sha1::digest(octets)),
+            sha256: hex(&Sha256::digest(octets)),
         }
     }
 }
@@ -222,6 +248,10 @@ pub(super) fn contents<'a>(part: &'a MessagePart<'_>) -> &'a [u8] {
 fn date(message: &Message<'_>) -> Option<String> {
     let date = message.date().filter(|date| date.is_valid())?;
     moment::parse_rfc3339(&date.to_rfc3339()).map(|_| date.to_rfc3339())
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 fn unfolded(value: &str) -> String {

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use hyper::Uri;
-use crate::stub::Rule;
+use smtp_server::testing::Rule;
 
 use crate::failure::Failure;
 use crate::http::Relay;
