@@ -140,8 +140,8 @@ impl Sender {
             assert!(self.say(&format!("RCPT TO:<{to}>")).starts_with("250"), "{to}");
         }
         assert!(self.say("DATA").starts_with("354"));
-        let content = content.replace("\r\n", "\n").replace('\n', "\r\n");
-        self.write(content.as_bytes());
+        let content = content.replace('\n', "\r\n");
+        self.write(content.replace("\r\n.", "\r\n..").as_bytes());
         let reply = self.say(if content.ends_with("\r\n") { "." } else { "\r\n." });
         assert!(reply.starts_with("250"), "{reply}");
         reply.rsplit(' ').next().expect("a word").to_owned()

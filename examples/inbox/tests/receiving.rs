@@ -76,6 +76,18 @@ fn a_message_whose_sender_goes_before_its_end_is_not_there() {
 }
 
 #[test]
+fn what_is_no_message_is_taken_and_shown() {
+    let inbox = Inbox::start(&[]);
+    for content in ["", "\n", "no header at all\n", ": \n\n", "\u{1}\n"] {
+        let id = inbox.send("", &["kim@example.org"], content);
+        for path in ["", "/headers", "/structure", "/envelope"] {
+            assert_eq!(inbox.ask("GET", &format!("/api/v1/message/{id}{path}"), "").status, 200, "{content:?} {path}");
+        }
+    }
+    assert_eq!(inbox.fetch("/api/v1/message/latest")["ReturnPath"], "");
+}
+
+#[test]
 fn large_messages_and_many_at_once_are_taken() {
     let inbox = Inbox::start(&[]);
     let large = format!("Subject: large\n\n{}", "0123456789abcdef\n".repeat(60_000));

@@ -48,8 +48,8 @@ fn a_wait_in_vain_tells_what_there_is() {
     let gone = inbox.http();
     drop(inbox);
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_inbox"));
-    let status = command.args(["wait", "--http", &gone.to_string(), "x"]).status().unwrap();
-    assert_eq!(status.code(), Some(69));
+    let output = command.args(["wait", "--http", &gone.to_string(), "x"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(69));
 }
 
 #[test]
