@@ -7,7 +7,7 @@ import path from 'node:path'
 /** Sends messages one after the other on one connection; each a string or a buffer, lines ending in LF or CRLF. */
 export async function send(address, messages, { from = 'shop@example.org', to = ['kim@example.org'] } = {}) {
   const [, host, port] = address.match(/^(.*):(\d+)$/)
-  const socket = net.connect(Number(port), host)
+  const socket = net.connect({ port: Number(port), host, noDelay: true })
   const reply = replies(socket)
   const say = (line, expected) => {
     socket.write(line)
@@ -15,7 +15,7 @@ export async function send(address, messages, { from = 'shop@example.org', to = 
   }
   const heard = async (line, expected) => {
     const got = await reply()
-    if (!expected.test(got)) throw new Error(`${JSON.stringify(line.slice(0, 80))} got ${got}`)
+    if (!expected.test(got)) throw new Error(`${String(line.slice(0, 80))} got ${got}`)
   }
   await say('', /^220/)
   await say('EHLO tests.example\r\n', /^250/)
@@ -25,8 +25,7 @@ export async function send(address, messages, { from = 'shop@example.org', to = 
     socket.write(envelope.join('') + 'DATA\r\n')
     for (const line of envelope) await heard(line, /^250/)
     await heard('DATA', /^354/)
-    socket.write(stuffed(message))
-    await say('\r\n.\r\n', /^250/)
+    await say(Buffer.concat([stuffed(message), Buffer.from('\r\n.\r\n')]), /^250/)
   }
   await say('QUIT\r\n', /^221/)
   socket.destroy()

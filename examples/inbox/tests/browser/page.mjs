@@ -1,11 +1,14 @@
 // What a person does with the page, in words of the page.
 
+const PATIENCE_MS = 10_000
+
 export const ROW = '#rows .row:not(.hollow)'
 
 /** Opens the page in a context of its own. Whatever should not happen there ends the test in `problems`. */
 export async function visit(browser, http, options = {}) {
   const origin = `http://${http}`
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
+  context.setDefaultTimeout(PATIENCE_MS)
   const page = await context.newPage()
   const problems = []
   page.problems = problems
@@ -25,7 +28,7 @@ export async function visit(browser, http, options = {}) {
     }
   })
   await page.goto(`${origin}/`)
-  await page.waitForSelector('#tally:not(:empty)')
+  await page.waitForSelector('body.loaded')
   return page
 }
 
@@ -47,7 +50,7 @@ export const subjects = page => page.locator(`${ROW} .subject`).allTextContents(
 
 /** Waits until a condition holds; says which if it does not. */
 export async function until(what, holds) {
-  const end = Date.now() + 5000
+  const end = Date.now() + PATIENCE_MS
   let last
   do {
     last = await holds()

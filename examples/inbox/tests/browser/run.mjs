@@ -21,21 +21,23 @@ const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', 
 mkdirSync(shots, { recursive: true })
 const profile = mkdtempSync(path.join(tmpdir(), 'inbox-browser-'))
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS, env: { ...process.env, HOME: profile } })
-let failures = 0
+let failed = false
 for (const [name, scenario] of Object.entries(SCENARIOS)) {
   const start = performance.now()
   try {
     await scenario({ browser, smtp, http, relayHttp, axe, shot: (page, name) => page.screenshot({ path: path.join(shots, `${name}.png`) }) })
     console.log(`${name}: ${Math.round(performance.now() - start)} ms`)
   } catch (error) {
-    failures++
+    failed = true
     console.log(`${name}: FAILED: ${error.stack}`)
     for (const context of browser.contexts()) {
-      for (const page of context.pages()) await page.screenshot({ path: path.join(shots, `failed-${failures}.png`) }).catch(() => {})
+      for (const page of context.pages()) await page.screenshot({ path: path.join(shots, 'failed.png') }).catch(() => {})
     }
   }
+  // The next one would begin with what this one did not do.
+  if (failed) break
   for (const context of browser.contexts()) await context.close()
 }
 await browser.close()
 rmSync(profile, { recursive: true, force: true })
-process.exit(failures > 0 ? 1 : 0)
+process.exit(failed ? 1 : 0)

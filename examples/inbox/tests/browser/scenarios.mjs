@@ -87,7 +87,7 @@ export const SCENARIOS = {
     const page = await visit(browser, http)
     for (const [query, expected] of [
       ['code', ['Your code is 481 203']], ['from:meridian', ['Your order 10482 is on its way']], ['has:attachment', ['Your order 10482 is on its way']],
-      ['to:lee@example.org subject:welcome', ['Welcome']], ['"ten minutes"', ['Your code is 481 203']], ['is:read', ['Your order 10482 is on its way']],
+      ['addressed:lee@example.org subject:welcome', ['Welcome']], ['"ten minutes"', ['Your code is 481 203']], ['is:read', ['Your order 10482 is on its way']],
       ['-from:meridian -subject:welcome', ['Your code is 481 203']], ['nothing-like-this', []]]) {
       await page.fill('#search', query)
       await until(query, async () => String(await subjects(page)) === String(expected) || subjects(page))
@@ -264,7 +264,7 @@ export const SCENARIOS = {
   'a name that is turned around is told': async ({ browser, http }) => {
     const page = await visit(browser, http)
     await page.fill('#search', 'subject:invoice')
-    await until('found', async () => (await subjects(page)).length >= 1)
+    await until('found', async () => (await subjects(page)).length === 1)
     await page.locator(ROW).first().click()
     await page.locator('.attachment bdi', { hasText: 'invoice[U+202E]fdp.exe' }).waitFor()
     assert.ok((await page.textContent('.title h2')).includes('[U+202E]fdp.exe'))

@@ -88,7 +88,6 @@ export class Mailbox extends EventTarget {
     on('message', message => this.#arrive(message))
     on('changed', change => this.#mark(change))
     on('deleted', ({ IDs, All }) => All ? this.#soon() : this.#drop(IDs))
-    on('tagged', () => this.#soon())
     on('reload', () => this.#soon())
     on('faults', () => this.dispatchEvent(new Event('faults')))
   }
@@ -128,6 +127,8 @@ export class Mailbox extends EventTarget {
   }
 
   #mark({ IDs, Read }) {
+    // Tags: the list of all of them may be another one, too.
+    if (Read === undefined) return this.#soon()
     const marked = new Set(IDs)
     this.items.forEach((item, index) => {
       if (!marked.delete(item.ID) || item.Read === Read) return
