@@ -37,11 +37,8 @@ impl Inbox {
     pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut process = command.stdout(Stdio::piped()).spawn().expect("inbox starts");
         let stdout = process.stdout.take().expect("stdout is a pipe");
-        let lines: Vec<_> = BufReader::new(stdout)
-            .lines()
-            .map(|line| line.expect("a line"))
-            .take(3)
-            .collect();
+        let lines: Vec<_> =
+            BufReader::new(stdout).lines().map(|line| line.expect("a line")).take(3).collect();
         let address = |index: usize, prefix: &str| {
             let line = lines.get(index).unwrap_or_else(|| panic!("{lines:?}"));
             let address = line.strip_prefix(prefix).unwrap_or_else(|| panic!("{lines:?}"));

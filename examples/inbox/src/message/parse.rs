@@ -50,7 +50,8 @@ mod tests {
     fn parts_in_parts_and_many_parts_are_read() {
         let mut deep = String::new();
         for level in 0..20_000 {
-            deep += &format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n");
+            deep +=
+                &format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n");
         }
         assert!(!parse(deep.as_bytes()).parts.is_empty());
         let wide = format!(
