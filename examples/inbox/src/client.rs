@@ -29,14 +29,20 @@ impl Client<HttpConnector> {
 impl Client<HttpsConnector<HttpConnector>> {
     /// With TLS where the address says so; fails if the system has no authorities.
     pub(crate) fn with_tls() -> io::Result<Self> {
-        let connector =
-            HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().build();
+        let connector = HttpsConnectorBuilder::new()
+            .with_native_roots()?
+            .https_or_http()
+            .enable_http1()
+            .build();
         Ok(Self(HyperClient::builder(TokioExecutor::new()).build(connector)))
     }
 }
 
 impl<C: Connect + Clone + Send + Sync + 'static> Client<C> {
-    pub(crate) async fn ask(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
+    pub(crate) async fn ask(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, Bytes), String> {
         let answer = self.0.request(request).await.map_err(|error| cause(&error))?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;

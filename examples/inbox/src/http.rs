@@ -31,8 +31,8 @@ use crate::page;
 use crate::store::Store;
 use answer::Problem;
 pub(crate) use events::Feed;
-pub(crate) use guard::{Access, Secret};
 pub(crate) use faults::Rules;
+pub(crate) use guard::{Access, Secret};
 pub(crate) use info::Facts;
 pub(crate) use release::{Relay, Release};
 

@@ -100,9 +100,7 @@ impl Address {
 }
 
 /// All mailboxes of these fields, groups taken apart.
-pub(crate) fn addresses<'a>(
-    fields: impl Iterator<Item = &'a Addresses<'a>>,
-) -> Vec<Address> {
+pub(crate) fn addresses<'a>(fields: impl Iterator<Item = &'a Addresses<'a>>) -> Vec<Address> {
     fields.flat_map(|field| field.iter().map(Address::of).collect::<Vec<_>>()).collect()
 }
 
@@ -212,7 +210,10 @@ mod tests {
                        Cc: team: pat@example.org;\r\nSubject: =?utf-8?b?SMOpbGxv?=\r\nMessage-ID: <1@example.org>\r\n\
                        Reply-To: help@example.org\r\nX-Tags: b, a ,b,\r\n\r\nDear  Kim,\r\n\r\nyour code is 1234.\r\n";
         let facts = read(content, &["kim@example.org", "boss@example.org"]);
-        assert_eq!(facts.from, Address { name: "Ann Über".into(), address: "ann@example.org".into() });
+        assert_eq!(
+            facts.from,
+            Address { name: "Ann Über".into(), address: "ann@example.org".into() }
+        );
         assert_eq!(facts.to.len(), 2);
         assert_eq!(facts.cc, [Address::nameless("pat@example.org")]);
         assert_eq!(facts.bcc, [Address::nameless("boss@example.org")]);
@@ -234,7 +235,8 @@ mod tests {
     #[test]
     fn lists_are_short_however_long_a_field_is() {
         let many = (0..500).map(|n| format!("u{n}@example.org")).collect::<Vec<_>>().join(",\r\n ");
-        let content = format!("To: {many}\r\nSubject: {}\r\n\r\n{}", "é".repeat(5000), "x".repeat(5000));
+        let content =
+            format!("To: {many}\r\nSubject: {}\r\n\r\n{}", "é".repeat(5000), "x".repeat(5000));
         let facts = read(&content, &[]);
         assert_eq!(facts.to.len(), ADDRESSES_MAX);
         assert_eq!(facts.subject.chars().count(), SUBJECT_CHARS_MAX);

@@ -12,7 +12,8 @@ use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 /// As the API writes it, to the millisecond.
 pub(crate) fn rfc3339(at: UnixMillis) -> String {
     let nanos = i128::from(at.0) * 1_000_000;
-    let moment = OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let moment =
+        OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     moment.format(&Rfc3339).unwrap_or_default()
 }
 
@@ -81,7 +82,8 @@ fn millis(moment: OffsetDateTime) -> Option<UnixMillis> {
 fn numbers(text: &str, separator: char) -> Option<Vec<u32>> {
     text.split(separator)
         .map(|word| {
-            let is_number = (1..=4).contains(&word.len()) && word.bytes().all(|octet| octet.is_ascii_digit());
+            let is_number =
+                (1..=4).contains(&word.len()) && word.bytes().all(|octet| octet.is_ascii_digit());
             if is_number { word.parse().ok() } else { None }
         })
         .collect()
@@ -108,7 +110,9 @@ mod tests {
         }
         let zone = parse_zone("+02:00").unwrap();
         assert_eq!(parse("2026-01-01 02:00", zone), new_year);
-        for text in ["", "yesterday", "2026", "2026-13-01", "2026-02-30", "2026-01-01 25:00", "1960-01-01"] {
+        for text in
+            ["", "yesterday", "2026", "2026-13-01", "2026-02-30", "2026-01-01 25:00", "1960-01-01"]
+        {
             assert_eq!(parse(text, utc), None, "{text}");
         }
         for text in ["Europe/Berlin", "+2", "x", "+99:00"] {
@@ -118,7 +122,9 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, millis) in [("500ms", 500), ("10s", 10_000), ("7", 7000), ("2h", 7_200_000), ("1d", 86_400_000)] {
+        for (text, millis) in
+            [("500ms", 500), ("10s", 10_000), ("7", 7000), ("2h", 7_200_000), ("1d", 86_400_000)]
+        {
             assert_eq!(parse_duration(text), Some(Duration::from_millis(millis)), "{text}");
         }
         for text in ["", "s", "1.5s", "-1s", "1 s", "10y", "99999999999999999999d"] {

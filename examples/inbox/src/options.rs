@@ -116,7 +116,8 @@ impl Invocation {
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
         let mut parser = Parser::from_args(arguments);
-        let waits = parser.try_raw_args().and_then(|mut raw| raw.next_if(|next| next == "wait")).is_some();
+        let waits =
+            parser.try_raw_args().and_then(|mut raw| raw.next_if(|next| next == "wait")).is_some();
         let mut options = Options::from_environment(environment)?;
         let mut wanted = Wanted {
             http: HTTP,
@@ -130,16 +131,21 @@ impl Invocation {
                 Long("help") | Short('h') => return Ok(Self::Help),
                 Long("version") | Short('V') => return Ok(Self::Version),
                 Long("json") if waits => wanted.json = true,
-                Long("timeout") if waits => wanted.timeout = values::duration("--timeout", &text(&mut parser)?)?,
+                Long("timeout") if waits => {
+                    wanted.timeout = values::duration("--timeout", &text(&mut parser)?)?
+                }
                 Long("tls") => options.tls = true,
                 Long(name) => match FLAGS.iter().find(|(flag, _)| *flag == name) {
-                    Some((flag, _)) => options.set(flag, &format!("--{flag}"), &text(&mut parser)?)?,
+                    Some((flag, _)) => {
+                        options.set(flag, &format!("--{flag}"), &text(&mut parser)?)?
+                    }
                     None => return Err(wrong_syntax(&argument.unexpected())),
                 },
                 Value(word) if waits => {
                     let word = word.into_string().map_err(lexopt::Error::NonUnicodeValue);
                     let word = word.map_err(|error| wrong_syntax(&error))?;
-                    wanted.query += &format!("{}{word}", if wanted.query.is_empty() { "" } else { " " });
+                    wanted.query +=
+                        &format!("{}{word}", if wanted.query.is_empty() { "" } else { " " });
                 }
                 unknown => return Err(wrong_syntax(&unknown.unexpected())),
             }
@@ -157,7 +163,9 @@ impl Options {
         let mut options = Self::default();
         for (flag, separator) in FLAGS {
             let name = format!("INBOX_{}", flag.to_ascii_uppercase().replace('-', "_"));
-            let Some(value) = environment(&name).filter(|value| !value.is_empty()) else { continue };
+            let Some(value) = environment(&name).filter(|value| !value.is_empty()) else {
+                continue;
+            };
             match separator {
                 None => options.set(flag, &name, &value)?,
                 Some(separator) => {
@@ -176,13 +184,19 @@ impl Options {
             "smtp" => self.smtp = values::address(given, value)?,
             "http" => self.http = values::address(given, value)?,
             "data" => self.data = Some(values::text(given, value)?.into()),
-            "max-messages" => self.limits.messages_max = values::limit(given, value)?.map(saturated),
+            "max-messages" => {
+                self.limits.messages_max = values::limit(given, value)?.map(saturated)
+            }
             "max-bytes" => self.limits.bytes_max = values::limit(given, value)?,
             "max-age" => self.limits.age_max = Some(values::duration(given, value)?),
             "relay" => self.relay = Some(values::relay(given, value)?),
-            "relay-allow" => self.relay_allow.push(values::text(given, value)?.to_ascii_lowercase()),
+            "relay-allow" => {
+                self.relay_allow.push(values::text(given, value)?.to_ascii_lowercase())
+            }
             "webhook" => self.webhook = Some(values::url(given, value)?),
-            "password" => self.secret = Some(Secret::Password(first_line(given, Path::new(value))?)),
+            "password" => {
+                self.secret = Some(Secret::Password(first_line(given, Path::new(value))?))
+            }
             "token" => self.secret = Some(Secret::Token(values::text(given, value)?.to_owned())),
             "host" => self.hosts.push(values::text(given, value)?.to_ascii_lowercase()),
             "faults" => self.faults.push(values::rule(given, value)?),
@@ -204,7 +218,9 @@ impl Options {
             ));
         }
         if self.smtp == self.http && self.smtp.port() != 0 {
-            return Err(Failure::configuration("--smtp and --http have the same address: give each its own"));
+            return Err(Failure::configuration(
+                "--smtp and --http have the same address: give each its own",
+            ));
         }
         Ok(())
     }
@@ -215,7 +231,10 @@ fn first_line(given: &str, file: &Path) -> Result<String, Failure> {
         .map_err(|error| Failure::unreadable(format!("{given}: {}: {error}", file.display())))?;
     match content.lines().next() {
         Some(line) if !line.is_empty() => Ok(line.to_owned()),
-        _ => Err(Failure::unreadable(format!("{given}: {} has no password in its first line", file.display()))),
+        _ => Err(Failure::unreadable(format!(
+            "{given}: {} has no password in its first line",
+            file.display()
+        ))),
     }
 }
 
@@ -238,9 +257,13 @@ mod tests {
 
     fn parse(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Invocation, String> {
         let find = |name: &str| {
-            environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            environment
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| (*value).to_owned())
         };
-        Invocation::parse(arguments.iter().map(OsString::from), find).map_err(|failure| failure.to_string())
+        Invocation::parse(arguments.iter().map(OsString::from), find)
+            .map_err(|failure| failure.to_string())
     }
 
     fn options(arguments: &[&str], environment: &[(&str, &str)]) -> Options {
@@ -253,7 +276,10 @@ mod tests {
     #[test]
     fn defaults_are_on_the_loopback() {
         let options = options(&[], &[]);
-        assert_eq!((options.smtp.to_string(), options.http.to_string()), ("127.0.0.1:1025".into(), "127.0.0.1:8025".into()));
+        assert_eq!(
+            (options.smtp.to_string(), options.http.to_string()),
+            ("127.0.0.1:1025".into(), "127.0.0.1:8025".into())
+        );
         assert!(options.data.is_none() && options.secret.is_none() && !options.tls);
     }
 

@@ -120,7 +120,8 @@ fn term(word: &str, zone: UtcOffset) -> Result<Option<Term>, QueryError> {
         return Ok(None);
     }
     let fields = |fields: &[Field]| Wanted::In(fields.to_vec(), text.clone());
-    let time = || moment::parse(value.trim(), zone).ok_or_else(|| QueryError::Time(value.to_owned()));
+    let time =
+        || moment::parse(value.trim(), zone).ok_or_else(|| QueryError::Time(value.to_owned()));
     let size = || size(value).ok_or_else(|| QueryError::Size(value.to_owned()));
     let wanted = match key.to_ascii_lowercase().as_str() {
         "from" => fields(&[Field::From]),
@@ -128,9 +129,7 @@ fn term(word: &str, zone: UtcOffset) -> Result<Option<Term>, QueryError> {
         "cc" => fields(&[Field::Cc]),
         "bcc" => fields(&[Field::Bcc]),
         "reply-to" => fields(&[Field::ReplyTo]),
-        "addressed" => {
-            fields(&[Field::From, Field::To, Field::Cc, Field::Bcc, Field::ReplyTo])
-        }
+        "addressed" => fields(&[Field::From, Field::To, Field::Cc, Field::Bcc, Field::ReplyTo]),
         "subject" => fields(&[Field::Subject]),
         "message-id" => fields(&[Field::MessageId]),
         "body" | "text" => fields(&[Field::Body]),

@@ -14,8 +14,9 @@ use smtp_server::proto::ForwardPath;
 use smtp_server::sasl::{Passwords, from_fn};
 use smtp_server::testing::Transcript;
 use smtp_server::{
-    Accepted, Authenticator, Body, Capabilities, Delivered, Delivery, Envelope, Event, Identity, Limits,
-    Observer, QueueId, Rejection, RelayDecision, RelayPolicy, SessionInfo, UnixMillis, async_trait,
+    Accepted, Authenticator, Body, Capabilities, Delivered, Delivery, Envelope, Event, Identity,
+    Limits, Observer, QueueId, Rejection, RelayDecision, RelayPolicy, SessionInfo, UnixMillis,
+    async_trait,
 };
 
 use crate::failure::say;
@@ -71,7 +72,12 @@ impl Delivery for Intake {
         capabilities
     }
 
-    async fn deliver(&self, envelope: Envelope, body: &mut Body<'_>, info: &SessionInfo) -> Delivered {
+    async fn deliver(
+        &self,
+        envelope: Envelope,
+        body: &mut Body<'_>,
+        info: &SessionInfo,
+    ) -> Delivered {
         let content = body.collect(MESSAGE_BYTES_MAX).await?;
         let id = envelope.queue_id.ok_or_else(Rejection::local_error)?;
         let arrival = Arrival {

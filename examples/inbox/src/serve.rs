@@ -64,7 +64,8 @@ pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
     };
     let mut server = server.build().map_err(|error| from_config(&error))?;
     server.listen(smtp, ServiceConfig::smtp()).map_err(|error| from_config(&error))?;
-    let release = options.relay.clone().map(|relay| Release::new(relay, options.relay_allow.clone()));
+    let release =
+        options.relay.clone().map(|relay| Release::new(relay, options.relay_allow.clone()));
     let app = App::new(Parts {
         store: store.clone(),
         ids,
@@ -104,9 +105,13 @@ async fn bind(address: SocketAddr, name: &str) -> Result<(TcpListener, SocketAdd
     };
     bound.await.map_err(|error: io::Error| {
         let advice = match error.kind() {
-            ErrorKind::AddrInUse => "another program has this port: stop it, or choose another port",
+            ErrorKind::AddrInUse => {
+                "another program has this port: stop it, or choose another port"
+            }
             ErrorKind::PermissionDenied => "this port is not permitted: choose one above 1023",
-            ErrorKind::AddrNotAvailable => "this host does not have this address: choose one that it has",
+            ErrorKind::AddrNotAvailable => {
+                "this host does not have this address: choose one that it has"
+            }
             _ => &error.to_string(),
         };
         Failure::unavailable(format!("cannot listen on {address}: {advice} (--{name})"))

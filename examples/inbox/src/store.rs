@@ -27,8 +27,8 @@ use crate::failure::Failure;
 use crate::message::envelope::EnvelopeFacts;
 use crate::message::{Facts, Haystack, clean_tags};
 use crate::query::Query;
-use disk::{Disk, Head, Write};
 pub(crate) use disk::DiskError;
+use disk::{Disk, Head, Write};
 use index::Index;
 pub(crate) use summary::Summary;
 
@@ -153,7 +153,12 @@ impl Store {
                 let disk::Kept { head, state } = kept;
                 let entry = entry(sequence, head.id, head.arrived, head.envelope, content);
                 let tags = state.tags.into();
-                index.insert(Slot { entry: Arc::new(entry), read: state.read, tags, announced: true });
+                index.insert(Slot {
+                    entry: Arc::new(entry),
+                    read: state.read,
+                    tags,
+                    announced: true,
+                });
             })?),
         };
         Ok(Self {
@@ -308,7 +313,11 @@ impl Store {
     }
 
     /// Gives messages these tags and no others.
-    pub(crate) async fn set_tags(&self, ids: &[QueueId], tags: Vec<String>) -> Result<(), DiskError> {
+    pub(crate) async fn set_tags(
+        &self,
+        ids: &[QueueId],
+        tags: Vec<String>,
+    ) -> Result<(), DiskError> {
         let tags: Arc<[String]> = clean_tags(tags.into_iter()).into();
         self.retag(ids, |_| tags.clone()).await
     }

@@ -17,7 +17,8 @@ pub(crate) fn make() -> Result<(TlsConfig, String), Failure> {
         Failure::temporary(format!("cannot make a certificate: {error} (--tls)"))
     };
     let (chain, key, root) = pair().map_err(|error| failed(&error))?;
-    let config = TlsConfig::from_pem(chain.as_bytes(), key.as_bytes()).map_err(|error| failed(&error))?;
+    let config =
+        TlsConfig::from_pem(chain.as_bytes(), key.as_bytes()).map_err(|error| failed(&error))?;
     Ok((config, root))
 }
 

@@ -33,9 +33,14 @@ pub(crate) async fn wait(wanted: &Wanted) -> Result<String, Failure> {
         let round = left.min(ROUND_MAX);
         let asked = client.ask(request(wanted, round)?);
         let unavailable = |reason: &str| {
-            Failure::unavailable(format!("the inbox at {} does not answer: {reason} (--http)", wanted.http))
+            Failure::unavailable(format!(
+                "the inbox at {} does not answer: {reason} (--http)",
+                wanted.http
+            ))
         };
-        let answer = tokio::time::timeout(round + GRACE, asked).await.map_err(|_| unavailable("time is over"))?;
+        let answer = tokio::time::timeout(round + GRACE, asked)
+            .await
+            .map_err(|_| unavailable("time is over"))?;
         let (status, body) = answer.map_err(|error| unavailable(&error))?;
         match status {
             StatusCode::OK => return Ok(print(&body, wanted.json)),
@@ -51,14 +56,16 @@ pub(crate) async fn wait(wanted: &Wanted) -> Result<String, Failure> {
 
 fn request(wanted: &Wanted, round: Duration) -> Result<Request<Full<Bytes>>, Failure> {
     let query = encoded(&wanted.query);
-    let uri = format!("http://{}/api/v1/wait?timeout={}ms&query={query}", wanted.http, round.as_millis());
+    let uri =
+        format!("http://{}/api/v1/wait?timeout={}ms&query={query}", wanted.http, round.as_millis());
     let mut request = Request::get(uri);
     request = match &wanted.secret {
         None => request,
         Some(Secret::Token(token)) => request.header(AUTHORIZATION, format!("Bearer {token}")),
-        Some(Secret::Password(password)) => {
-            request.header(AUTHORIZATION, format!("Basic {}", STANDARD.encode(format!("inbox:{password}"))))
-        }
+        Some(Secret::Password(password)) => request.header(
+            AUTHORIZATION,
+            format!("Basic {}", STANDARD.encode(format!("inbox:{password}"))),
+        ),
     };
     request.body(Full::default()).map_err(|error| Failure::usage(error.to_string()))
 }
@@ -86,13 +93,20 @@ fn in_vain(body: &[u8]) -> String {
 /// `ID FROM SUBJECT`.
 fn line(message: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().replace(char::is_control, "?");
-    format!("{} {} {}\n", text(&message["ID"]), text(&message["From"]["Address"]), text(&message["Subject"]))
+    format!(
+        "{} {} {}\n",
+        text(&message["ID"]),
+        text(&message["From"]["Address"]),
+        text(&message["Subject"])
+    )
 }
 
 fn encoded(text: &str) -> String {
     text.bytes()
         .map(|octet| match octet {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(octet).to_string(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
+                char::from(octet).to_string()
+            }
             _ => format!("%{octet:02X}"),
         })
         .collect()

@@ -36,7 +36,9 @@ where
                 }
             }
             Ok(_) => {}
-            Err(RecvError::Lagged(missed)) => say(&format!("webhook: too slow, left out {missed} changes")),
+            Err(RecvError::Lagged(missed)) => {
+                say(&format!("webhook: too slow, left out {missed} changes"))
+            }
             Err(RecvError::Closed) => return,
         }
     }

@@ -38,7 +38,8 @@ fn a_page_of_another_origin_changes_nothing() {
             ("POST", "/api/v1/faults"),
             ("PUT", "/api/v1/chaos"),
         ] {
-            let answer = ask(inbox.http(), method, path, &[("Host", &host), ("Origin", origin)], b"{}");
+            let answer =
+                ask(inbox.http(), method, path, &[("Host", &host), ("Origin", origin)], b"{}");
             assert_eq!(answer.status, 403, "{origin} {method} {path}");
         }
     }
@@ -63,10 +64,16 @@ fn a_password_or_a_token_is_wanted_if_there_is_one() {
     ] {
         let host = inbox.http().to_string();
         for path in ["/", "/api/v1/messages", "/metrics", "/api/v1/events", "/api/v1/nothing"] {
-            for headers in [vec![("Host", host.as_str())], vec![("Host", &host), ("Authorization", wrong)]] {
+            for headers in
+                [vec![("Host", host.as_str())], vec![("Host", &host), ("Authorization", wrong)]]
+            {
                 let answer = ask(inbox.http(), "GET", path, &headers, b"");
                 assert_eq!(answer.status, 401, "{path} {headers:?}");
-                assert!(answer.header("www-authenticate").is_some_and(|challenge| challenge.starts_with(scheme)));
+                assert!(
+                    answer
+                        .header("www-authenticate")
+                        .is_some_and(|challenge| challenge.starts_with(scheme))
+                );
             }
         }
         let headers = [("Host", host.as_str()), ("Authorization", right)];
@@ -85,8 +92,13 @@ fn every_answer_tells_browsers_to_do_nothing_with_it() {
     let inbox = Inbox::start(&[]);
     inbox.send("a@b.test", &["c@d.test"], "Content-Type: text/html\n\n<script>alert(1)</script>\n");
     for path in [
-        "/", "/api/v1/messages", "/api/v1/message/latest/raw", "/api/v1/message/latest/part/0", "/view/latest.html",
-        "/api/v1/message/latest/html", "/api/v1/nothing",
+        "/",
+        "/api/v1/messages",
+        "/api/v1/message/latest/raw",
+        "/api/v1/message/latest/part/0",
+        "/view/latest.html",
+        "/api/v1/message/latest/html",
+        "/api/v1/nothing",
     ] {
         let answer = inbox.ask("GET", path, "");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");

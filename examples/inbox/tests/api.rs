@@ -14,7 +14,8 @@ fn filled() -> (Inbox, [String; 3]) {
         --b\nContent-Type: text/plain\nContent-Disposition: attachment; filename=\"notes.txt\"\n\nnotes\n--b--\n";
     let beta = "From: bob@example.net\nTo: kim@example.org\nSubject: Beta two\n\nJumps over the\nlazy dog\n";
     let gamma = "From: ann@example.org\nTo: lee@example.org\nSubject: Gamma\nContent-Type: text/html\n\n<p>Hi <b>Lee</b></p>\n";
-    let ids = [alpha, beta, gamma].map(|content| inbox.send("ann@example.org", &["kim@example.org"], content));
+    let ids = [alpha, beta, gamma]
+        .map(|content| inbox.send("ann@example.org", &["kim@example.org"], content));
     (inbox, ids)
 }
 
@@ -73,13 +74,21 @@ fn pages_are_cut_from_the_newest_on() {
         ("?limit=0", vec![]),
     ] {
         let page = inbox.fetch(&format!("/api/v1/messages{range}"));
-        let ids: Vec<_> = page["messages"].as_array().unwrap().iter().map(|one| one["ID"].as_str().unwrap()).collect();
+        let ids: Vec<_> = page["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["ID"].as_str().unwrap())
+            .collect();
         assert_eq!(ids, expected, "{range}");
         assert_eq!((&page["total"], &page["messages_count"]), (&json!(3), &json!(3)), "{range}");
         assert_eq!(page["count"], expected.len(), "{range}");
     }
     let found = inbox.fetch("/api/v1/search?query=from:ann&limit=1");
-    assert_eq!((&found["messages_count"], &found["count"], &found["total"]), (&json!(2), &json!(1), &json!(3)));
+    assert_eq!(
+        (&found["messages_count"], &found["count"], &found["total"]),
+        (&json!(2), &json!(1), &json!(3))
+    );
     assert_eq!(inbox.ask("GET", "/api/v1/messages?start=x", "").status, 400);
 }
 
@@ -105,19 +114,30 @@ fn a_message_in_full_is_read_then() {
     }
     assert_eq!(message["Text"].as_str().map(str::trim_end), Some("The quick brown fox"));
     let attachment = &message["Attachments"][0];
-    assert_eq!((&attachment["FileName"], &attachment["ContentType"]), (&json!("notes.txt"), &json!("text/plain")));
+    assert_eq!(
+        (&attachment["FileName"], &attachment["ContentType"]),
+        (&json!("notes.txt"), &json!("text/plain"))
+    );
     assert_eq!(inbox.subjects("is:read"), ["Alpha one"]);
     let part = format!("/api/v1/message/{alpha}/part/{}", attachment["PartID"].as_str().unwrap());
     let part = inbox.ask("GET", &part, "");
     assert_eq!(part.text().trim_end(), "notes");
-    assert_eq!(part.header("content-disposition"), Some("attachment; filename=\"notes.txt\"; filename*=UTF-8''notes.txt"));
+    assert_eq!(
+        part.header("content-disposition"),
+        Some("attachment; filename=\"notes.txt\"; filename*=UTF-8''notes.txt")
+    );
     assert_eq!(part.header("x-content-type-options"), Some("nosniff"));
-    assert!(part.header("content-security-policy").is_some_and(|policy| policy.ends_with("sandbox")));
+    assert!(
+        part.header("content-security-policy").is_some_and(|policy| policy.ends_with("sandbox"))
+    );
     assert_eq!(inbox.fetch("/api/v1/message/latest")["ID"], gamma);
     assert_eq!(inbox.fetch("/api/v1/message/latest?query=from:bob")["Subject"], "Beta two");
     assert_eq!(inbox.fetch("/api/v1/message/latest/headers")["Content-Type"], json!(["text/html"]));
     let tree = inbox.fetch(&format!("/api/v1/message/{alpha}/structure"));
-    assert_eq!((&tree["ContentType"], &tree["Parts"][1]["Disposition"]), (&json!("multipart/mixed"), &json!("attachment")));
+    assert_eq!(
+        (&tree["ContentType"], &tree["Parts"][1]["Disposition"]),
+        (&json!("multipart/mixed"), &json!("attachment"))
+    );
 }
 
 #[test]
@@ -125,13 +145,17 @@ fn messages_are_rendered_for_tests_of_what_they_look_like() {
     let (inbox, [alpha, ..]) = filled();
     let html = inbox.ask("GET", "/view/latest.html", "");
     assert_eq!(html.text().trim_end(), "<p>Hi <b>Lee</b></p>");
-    assert!(html.header("content-security-policy").is_some_and(|policy| policy.contains("sandbox")));
+    assert!(
+        html.header("content-security-policy").is_some_and(|policy| policy.contains("sandbox"))
+    );
     assert_eq!(inbox.ask("GET", "/view/latest.txt", "").text().trim(), "Hi Lee");
     assert_eq!(inbox.ask("GET", &format!("/view/{alpha}.html"), "").status, 404);
     assert_eq!(inbox.ask("GET", "/view/latest.exe", "").status, 404);
     let document = inbox.ask("GET", "/api/v1/message/latest/html", "");
     assert!(document.text().contains("<p>Hi <b>Lee</b></p>"), "{document:?}");
-    assert!(document.header("content-security-policy").is_some_and(|policy| policy.contains("sandbox")));
+    assert!(
+        document.header("content-security-policy").is_some_and(|policy| policy.contains("sandbox"))
+    );
     assert_eq!(inbox.ask("GET", &format!("/api/v1/message/{alpha}/html"), "").status, 404);
 }
 
@@ -141,13 +165,31 @@ fn messages_are_marked_tagged_and_deleted() {
     let steps: [(&str, &str, Value, &str, &str); 13] = [
         ("PUT", "/api/v1/messages", json!({ "IDs": [beta], "Read": true }), "is:read", "Beta two"),
         ("PUT", "/api/v1/messages", json!({ "Read": true }), "is:unread", ""),
-        ("PUT", "/api/v1/messages", json!({ "Read": false, "Search": "from:ann" }), "is:unread", "Gamma, Alpha one"),
+        (
+            "PUT",
+            "/api/v1/messages",
+            json!({ "Read": false, "Search": "from:ann" }),
+            "is:unread",
+            "Gamma, Alpha one",
+        ),
         ("PUT", "/api/v1/messages", json!({}), "is:read", ""),
-        ("PUT", "/api/v1/tags", json!({ "IDs": [beta, gamma], "Tags": ["new", " new ", ""] }), "tag:new", "Gamma, Beta two"),
+        (
+            "PUT",
+            "/api/v1/tags",
+            json!({ "IDs": [beta, gamma], "Tags": ["new", " new ", ""] }),
+            "tag:new",
+            "Gamma, Beta two",
+        ),
         ("PUT", "/api/v1/tags/new", json!({ "Name": "Newer" }), "tag:newer", "Gamma, Beta two"),
         ("PUT", "/api/v1/tags", json!({ "IDs": [beta], "Tags": [] }), "tag:newer", "Gamma"),
         ("DELETE", "/api/v1/tags/Newer", Value::Null, "is:tagged", "Alpha one"),
-        ("DELETE", "/api/v1/messages", json!({ "IDs": [alpha, "0", "no id"] }), "a", "Gamma, Beta two"),
+        (
+            "DELETE",
+            "/api/v1/messages",
+            json!({ "IDs": [alpha, "0", "no id"] }),
+            "a",
+            "Gamma, Beta two",
+        ),
         ("DELETE", "/api/v1/search?query=subject:gamma", Value::Null, "a", "Beta two"),
         ("PUT", "/api/v1/tags", json!({ "IDs": ["0"], "Tags": ["none"] }), "is:tagged", ""),
         ("DELETE", "/api/v1/messages", json!({ "IDs": [] }), "a", ""),
@@ -180,7 +222,9 @@ fn what_is_not_there_is_404() {
             assert_eq!(answer.status, 404, "{id}{path}");
         }
     }
-    for path in ["/api/v1/nothing", "/api/v2/messages", "/api/v1/root.pem", "/../Cargo.toml", "/js/../../x"] {
+    for path in
+        ["/api/v1/nothing", "/api/v2/messages", "/api/v1/root.pem", "/../Cargo.toml", "/js/../../x"]
+    {
         assert_eq!(inbox.ask("GET", path, "").status, 404, "{path}");
     }
 }
@@ -198,7 +242,10 @@ fn a_message_is_sent_by_http() {
     let id = answer.json()["ID"].as_str().expect("an id").to_owned();
     let message = inbox.fetch(&format!("/api/v1/message/{id}"));
     assert_eq!((&message["Subject"], &message["HTML"]), (&json!("By HTTP"), &json!("<b>Hi</b>")));
-    assert_eq!((&message["Attachments"][0]["Size"], &message["Tags"]), (&json!(3), &json!(["http"])));
+    assert_eq!(
+        (&message["Attachments"][0]["Size"], &message["Tags"]),
+        (&json!(3), &json!(["http"]))
+    );
     assert_eq!(inbox.fetch("/api/v1/message/latest/headers")["X-Ip"], json!(["1.2.3.4"]));
     for wrong in ["", "{}", "{\"From\": {\"Email\": \"a b\"}}"] {
         let answer = inbox.ask("POST", "/api/v1/send", wrong);
@@ -214,7 +261,11 @@ fn the_description_and_the_program_agree() {
     let description = inbox.fetch("/api/v1/openapi.json");
     let paths = description["paths"].as_object().unwrap();
     for (path, operations) in paths {
-        let concrete = path.replace("{id}", "1").replace("{part}", "1").replace("{file}", "1.txt").replace("{tag}", "x");
+        let concrete = path
+            .replace("{id}", "1")
+            .replace("{part}", "1")
+            .replace("{file}", "1.txt")
+            .replace("{tag}", "x");
         if path.ends_with("/events") || path.ends_with("/wait") {
             continue;
         }
@@ -224,7 +275,10 @@ fn the_description_and_the_program_agree() {
                 Value::Null => assert_eq!(answer.status, 405, "{method} {path}"),
                 operation => {
                     let statuses = operation["responses"].as_object().unwrap();
-                    assert!(statuses.contains_key(&answer.status.to_string()), "{method} {path}: {answer:?}");
+                    assert!(
+                        statuses.contains_key(&answer.status.to_string()),
+                        "{method} {path}: {answer:?}"
+                    );
                 }
             }
         }
@@ -238,9 +292,15 @@ fn health_and_metrics_are_told() {
         assert_eq!(inbox.ask("GET", path, "").text(), "ok");
     }
     let metrics = inbox.ask("GET", "/metrics", "");
-    assert!(metrics.header("content-type").is_some_and(|kind| kind.starts_with("application/openmetrics-text")));
+    assert!(
+        metrics
+            .header("content-type")
+            .is_some_and(|kind| kind.starts_with("application/openmetrics-text"))
+    );
     let text = metrics.text();
-    for line in ["inbox_messages 3", "inbox_unread_messages 3", "inbox_received_messages_total 3", "# EOF"] {
+    for line in
+        ["inbox_messages 3", "inbox_unread_messages 3", "inbox_received_messages_total 3", "# EOF"]
+    {
         assert!(text.lines().any(|one| one == line), "{line} is not in:\n{text}");
     }
     let info = inbox.fetch("/api/v1/info");

@@ -27,7 +27,10 @@ fn a_restart_keeps_mail_and_what_was_done_to_it() {
     assert_eq!(inbox.subjects("hi"), ["four", "two", "one"]);
     assert_eq!(inbox.subjects("is:read"), ["one"]);
     assert_eq!(inbox.subjects("tag:kept"), ["two"]);
-    assert_eq!(inbox.ask("GET", &format!("/api/v1/message/{}/raw", ids[3]), "").text(), "Subject: four\r\nX-Tags: t\r\n\r\nHi four\r\n");
+    assert_eq!(
+        inbox.ask("GET", &format!("/api/v1/message/{}/raw", ids[3]), "").text(),
+        "Subject: four\r\nX-Tags: t\r\n\r\nHi four\r\n"
+    );
     let envelope = inbox.fetch(&format!("/api/v1/message/{}/envelope", ids[3]));
     assert_eq!(envelope["Recipients"][0]["Address"], "kim@example.org");
     let newer = inbox.send("ann@example.org", &["kim@example.org"], "Subject: five\n\nHi\n");
@@ -52,7 +55,11 @@ fn a_kill_right_after_a_250_loses_nothing() {
                         let mut connection = Sender::connect(smtp);
                         let subjects = (0..5).map(|number| format!("{round}.{sender}.{number}"));
                         let send = |subject: String| {
-                            connection.send("a@b.test", &["c@d.test"], &format!("Subject: {subject}\n\nHi\n"));
+                            connection.send(
+                                "a@b.test",
+                                &["c@d.test"],
+                                &format!("Subject: {subject}\n\nHi\n"),
+                            );
                             subject
                         };
                         subjects.map(send).collect::<Vec<_>>()
@@ -66,7 +73,13 @@ fn a_kill_right_after_a_250_loses_nothing() {
     }
     let inbox = start(&directory);
     let mut kept = inbox.subjects("hi");
-    kept.extend(inbox.fetch("/api/v1/search?query=hi&start=50")["messages"].as_array().unwrap().iter().map(|one| one["Subject"].as_str().unwrap().to_owned()));
+    kept.extend(
+        inbox.fetch("/api/v1/search?query=hi&start=50")["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["Subject"].as_str().unwrap().to_owned()),
+    );
     kept.sort_unstable();
     expected.sort_unstable();
     assert_eq!(kept, expected);
@@ -78,5 +91,8 @@ fn a_directory_is_for_one_program() {
     let _inbox = start(&directory);
     let second = crate::harness::command().arg("--data").arg(directory.path()).output().unwrap();
     assert_eq!(second.status.code(), Some(75), "{second:?}");
-    assert!(String::from_utf8_lossy(&second.stderr).contains("another inbox uses it"), "{second:?}");
+    assert!(
+        String::from_utf8_lossy(&second.stderr).contains("another inbox uses it"),
+        "{second:?}"
+    );
 }

@@ -16,7 +16,8 @@ impl Viewer {
         let mut stream = TcpStream::connect(inbox.http()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
-        let request = format!("GET /api/v1/events HTTP/1.0\r\nHost: {}\r\n{last}\r\n", inbox.http());
+        let request =
+            format!("GET /api/v1/events HTTP/1.0\r\nHost: {}\r\n{last}\r\n", inbox.http());
         stream.write_all(request.as_bytes()).unwrap();
         let mut viewer = Self(BufReader::new(stream));
         while !viewer.line().starts_with("retry:") {}
@@ -48,13 +49,20 @@ fn a_viewer_sees_what_happens() {
     let mut viewer = Viewer::of(&inbox, None);
     let id = inbox.send("a@b.test", &["c@d.test"], "Subject: seen\n\nHi\n");
     let (name, summary) = viewer.event();
-    assert_eq!((name.as_str(), &summary["ID"], &summary["Subject"]), ("message", &json!(id), &json!("seen")));
+    assert_eq!(
+        (name.as_str(), &summary["ID"], &summary["Subject"]),
+        ("message", &json!(id), &json!("seen"))
+    );
     let put = |path: &str, body: Value| inbox.ask("PUT", path, &body.to_string());
     put("/api/v1/messages", json!({ "Read": true }));
     assert_eq!(viewer.event(), ("changed".into(), json!({ "IDs": [id], "Read": true })));
     put("/api/v1/tags", json!({ "IDs": [id], "Tags": ["x"] }));
     assert_eq!(viewer.event(), ("changed".into(), json!({ "IDs": [id] })));
-    inbox.ask("POST", "/api/v1/faults", &json!({ "Rule": "rcpt nth=2 reply=\"451 later\"" }).to_string());
+    inbox.ask(
+        "POST",
+        "/api/v1/faults",
+        &json!({ "Rule": "rcpt nth=2 reply=\"451 later\"" }).to_string(),
+    );
     assert_eq!(viewer.event(), ("faults".into(), json!({})));
     inbox.ask("DELETE", "/api/v1/messages", &json!({ "IDs": [id] }).to_string());
     assert_eq!(viewer.event(), ("deleted".into(), json!({ "IDs": [id] })));
@@ -70,13 +78,15 @@ fn who_missed_something_is_told_to_reload() {
     // Far more at once than anybody could look at one by one.
     let mut sender = Sender::connect(inbox.smtp());
     for _ in 0..20 {
-        let transaction = "MAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\nBDAT 15 LAST\r\nSubject: x\r\n\r\nH";
+        let transaction =
+            "MAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\nBDAT 15 LAST\r\nSubject: x\r\n\r\nH";
         sender.write(transaction.repeat(20).as_bytes());
         for _ in 0..60 {
             assert!(sender.reply().starts_with("250"));
         }
     }
-    let names: Vec<_> = std::iter::repeat_with(|| viewer.event().0).take_while(|name| name != "reload").collect();
+    let names: Vec<_> =
+        std::iter::repeat_with(|| viewer.event().0).take_while(|name| name != "reload").collect();
     assert!(names.iter().all(|name| name == "message"), "{names:?}");
 }
 
@@ -84,7 +94,14 @@ fn who_missed_something_is_told_to_reload() {
 fn a_viewer_that_reads_nothing_holds_nobody_up() {
     let inbox = Inbox::start(&[]);
     let viewers: Vec<_> = (0..100).map(|_| Viewer::of(&inbox, None)).collect();
-    assert_eq!(inbox.ask("GET", "/metrics", "").text().lines().find(|line| line.starts_with("inbox_viewers")), Some("inbox_viewers 100"));
+    assert_eq!(
+        inbox
+            .ask("GET", "/metrics", "")
+            .text()
+            .lines()
+            .find(|line| line.starts_with("inbox_viewers")),
+        Some("inbox_viewers 100")
+    );
     let mut sender = Sender::connect(inbox.smtp());
     for number in 0..500 {
         sender.send("a@b.test", &["c@d.test"], &format!("Subject: {number}\n\nHi\n"));

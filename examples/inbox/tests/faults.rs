@@ -12,7 +12,10 @@ fn rules_are_listed_counted_and_taken_away() {
     assert!(sender.say("RCPT TO:<c@d.test>").starts_with("250"));
     assert_eq!(sender.say("RCPT TO:<e@f.test>"), "451 4.2.1 later");
     let rules = inbox.fetch("/api/v1/faults");
-    assert_eq!((&rules[0]["Rule"], &rules[0]["Hits"]), (&json!("rcpt nth=2 reply=\"451 4.2.1 later\""), &json!(1)));
+    assert_eq!(
+        (&rules[0]["Rule"], &rules[0]["Hits"]),
+        (&json!("rcpt nth=2 reply=\"451 4.2.1 later\""), &json!(1))
+    );
     let rule = json!({ "Rule": "mail times=1 reply=\"452 4.3.1 full\"" }).to_string();
     let added = inbox.ask("POST", "/api/v1/faults", &rule).json();
     assert!(sender.say("RSET").starts_with("250"));
@@ -61,14 +64,20 @@ fn mailpits_triggers_are_faults() {
     assert_eq!(inbox.fetch("/api/v1/chaos"), none);
     let wanted = json!({ "Sender": { "ErrorCode": 421, "Probability": 0 }, "Recipient": { "ErrorCode": 550, "Probability": 100 } });
     let answer = inbox.ask("PUT", "/api/v1/chaos", &wanted.to_string()).json();
-    assert_eq!((&answer["Recipient"], &answer["Authentication"]), (&wanted["Recipient"], &none["Authentication"]));
+    assert_eq!(
+        (&answer["Recipient"], &answer["Authentication"]),
+        (&wanted["Recipient"], &none["Authentication"])
+    );
     let mut sender = Sender::connect(inbox.smtp());
     sender.say("MAIL FROM:<a@b.test>");
     assert!(sender.say("RCPT TO:<c@d.test>").starts_with("550"));
     assert_eq!(inbox.fetch("/api/v1/faults").as_array().map(Vec::len), Some(1));
     inbox.ask("PUT", "/api/v1/chaos", "{}");
     assert!(sender.say("RCPT TO:<c@d.test>").starts_with("250"));
-    for wrong in [json!({ "Sender": { "ErrorCode": 250, "Probability": 1 } }), json!({ "Sender": { "ErrorCode": 450, "Probability": 101 } })] {
+    for wrong in [
+        json!({ "Sender": { "ErrorCode": 250, "Probability": 1 } }),
+        json!({ "Sender": { "ErrorCode": 450, "Probability": 101 } }),
+    ] {
         assert_eq!(inbox.ask("PUT", "/api/v1/chaos", &wrong.to_string()).status, 400, "{wrong}");
     }
 }

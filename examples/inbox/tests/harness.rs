@@ -37,11 +37,8 @@ impl Inbox {
     pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut process = command.stdout(Stdio::piped()).spawn().expect("inbox starts");
         let stdout = process.stdout.take().expect("stdout is a pipe");
-        let lines: Vec<_> = BufReader::new(stdout)
-            .lines()
-            .map(|line| line.expect("a line"))
-            .take(3)
-            .collect();
+        let lines: Vec<_> =
+            BufReader::new(stdout).lines().map(|line| line.expect("a line")).take(3).collect();
         let address = |index: usize, prefix: &str| {
             let line = lines.get(index).unwrap_or_else(|| panic!("{lines:?}"));
             let address = line.strip_prefix(prefix).unwrap_or_else(|| panic!("{lines:?}"));
@@ -140,8 +137,8 @@ impl Sender {
             assert!(self.say(&format!("RCPT TO:<{to}>")).starts_with("250"), "{to}");
         }
         assert!(self.say("DATA").starts_with("354"));
-        let content = content.replace("\r\n", "\n").replace('\n', "\r\n");
-        self.write(content.as_bytes());
+        let content = content.replace('\n', "\r\n");
+        self.write(content.replace("\r\n.", "\r\n..").as_bytes());
         let reply = self.say(if content.ends_with("\r\n") { "." } else { "\r\n." });
         assert!(reply.starts_with("250"), "{reply}");
         reply.rsplit(' ').next().expect("a word").to_owned()

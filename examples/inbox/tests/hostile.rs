@@ -13,7 +13,8 @@ fn trees_of_any_shape_are_shown_and_the_program_lives() {
         "Content-Type: multipart/mixed; boundary=b\n\n{}--b--\n",
         "--b\nContent-Type: image/png; name=x\n\nx\n".repeat(10_000)
     );
-    let long = format!("Subject: {}\nFrom: {}\n\nHi\n", "s".repeat(100_000), "a@b.test, ".repeat(10_000));
+    let long =
+        format!("Subject: {}\nFrom: {}\n\nHi\n", "s".repeat(100_000), "a@b.test, ".repeat(10_000));
     for content in [nested, deep, wide, long] {
         let id = inbox.send("a@b.test", &["c@d.test"], &content);
         for path in ["", "/headers", "/structure", "/envelope", "/raw", "/part/1"] {

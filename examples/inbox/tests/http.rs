@@ -47,7 +47,10 @@ impl Inbox {
     pub(crate) fn subjects(&self, query: &str) -> Vec<String> {
         let found = self.fetch(&format!("/api/v1/search?query={}", encoded(query)));
         let messages = found["messages"].as_array().expect("a list");
-        messages.iter().map(|message| message["Subject"].as_str().expect("text").to_owned()).collect()
+        messages
+            .iter()
+            .map(|message| message["Subject"].as_str().expect("text").to_owned())
+            .collect()
     }
 }
 

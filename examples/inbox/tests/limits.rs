@@ -20,7 +20,9 @@ fn the_oldest_leave_first() {
 #[test]
 fn octets_are_counted_and_the_newest_stays() {
     let inbox = Inbox::start(&["--max-bytes", "10k"]);
-    let large = |subject: &str, lines: usize| format!("Subject: {subject}\n\n{}", "0123456789abcd\n".repeat(lines));
+    let large = |subject: &str, lines: usize| {
+        format!("Subject: {subject}\n\n{}", "0123456789abcd\n".repeat(lines))
+    };
     inbox.send("a@b.test", &["c@d.test"], &large("first", 300));
     inbox.send("a@b.test", &["c@d.test"], &large("second", 300));
     assert_eq!(inbox.subjects("subject:first"), ["first"]);

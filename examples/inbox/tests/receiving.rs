@@ -4,14 +4,18 @@ use serde_json::json;
 
 use crate::harness::{Inbox, Sender};
 
-const LETTER: &str = "From: Ann <ann@example.org>\nTo: Kim <kim@example.org>\nSubject: Hello\n\nDear Kim\n";
+const LETTER: &str =
+    "From: Ann <ann@example.org>\nTo: Kim <kim@example.org>\nSubject: Hello\n\nDear Kim\n";
 
 #[test]
 fn a_message_is_there_as_it_was_sent_once_its_sender_knows() {
     let inbox = Inbox::start(&[]);
     let id = inbox.send("ann@example.org", &["kim@example.org", "boss@example.org"], LETTER);
     let list = inbox.fetch("/api/v1/messages");
-    assert_eq!((&list["total"], &list["unread"], &list["messages_count"]), (&json!(1), &json!(1), &json!(1)));
+    assert_eq!(
+        (&list["total"], &list["unread"], &list["messages_count"]),
+        (&json!(1), &json!(1), &json!(1))
+    );
     let summary = &list["messages"][0];
     assert_eq!(summary["ID"], id, "the id that the 250 names");
     assert_eq!(summary["From"], json!({ "Name": "Ann", "Address": "ann@example.org" }));
@@ -30,12 +34,19 @@ fn the_envelope_has_all_that_the_client_said() {
     assert!(sender.say("AUTH PLAIN AGtpbQBzZWNyZXQ=").starts_with("235"), "any password will do");
     let line = "MAIL FROM:<ann@example.org> SIZE=10 BODY=8BITMIME RET=HDRS ENVID=abc SMTPUTF8";
     assert!(sender.say(line).starts_with("250"));
-    assert!(sender.say("RCPT TO:<kim@example.org> NOTIFY=NEVER ORCPT=rfc822;k@example.org").starts_with("250"));
+    assert!(
+        sender
+            .say("RCPT TO:<kim@example.org> NOTIFY=NEVER ORCPT=rfc822;k@example.org")
+            .starts_with("250")
+    );
     assert!(sender.say("DATA").starts_with("354"));
     assert!(sender.say("Subject: x\r\n\r\nHi\r\n.").starts_with("250"));
     let envelope = inbox.fetch("/api/v1/message/latest/envelope");
     assert_eq!(envelope["ReversePath"], "ann@example.org");
-    assert_eq!(envelope["Parameters"], json!(["SIZE=10", "BODY=8BITMIME", "SMTPUTF8", "RET=HDRS", "ENVID=abc"]));
+    assert_eq!(
+        envelope["Parameters"],
+        json!(["SIZE=10", "BODY=8BITMIME", "SMTPUTF8", "RET=HDRS", "ENVID=abc"])
+    );
     let recipient = json!({ "Address": "kim@example.org", "Parameters": ["NOTIFY=NEVER", "ORCPT=rfc822;k@example.org"] });
     assert_eq!(envelope["Recipients"], json!([recipient]));
     assert_eq!((&envelope["Hello"], &envelope["Login"]), (&json!("client.example"), &json!("kim")));
@@ -54,10 +65,18 @@ fn the_transcript_shows_the_conversation_without_its_secrets() {
     let envelope = inbox.fetch(&format!("/api/v1/message/{id}/envelope"));
     let lines = envelope["Transcript"].as_array().unwrap();
     let said = |from: &str, text: &str| {
-        lines.iter().any(|line| line["From"] == from && line["Text"].as_str().unwrap().starts_with(text))
+        lines
+            .iter()
+            .any(|line| line["From"] == from && line["Text"].as_str().unwrap().starts_with(text))
     };
-    assert!(said("client", "EHLO client.example") && said("client", "MAIL FROM:<ann@example.org>"), "{lines:?}");
-    assert!(said("server", "220 ") && said("server", "354 ") && said("client", "QUIT"), "{lines:?}");
+    assert!(
+        said("client", "EHLO client.example") && said("client", "MAIL FROM:<ann@example.org>"),
+        "{lines:?}"
+    );
+    assert!(
+        said("server", "220 ") && said("server", "354 ") && said("client", "QUIT"),
+        "{lines:?}"
+    );
     assert!(!envelope.to_string().contains("AGtpbQBzZWNyZXQ"), "{envelope}");
 }
 
@@ -65,7 +84,9 @@ fn the_transcript_shows_the_conversation_without_its_secrets() {
 fn a_message_whose_sender_goes_before_its_end_is_not_there() {
     let inbox = Inbox::start(&[]);
     let mut sender = Sender::connect(inbox.smtp());
-    for (command, code) in [("MAIL FROM:<a@b.test>", "250"), ("RCPT TO:<c@d.test>", "250"), ("DATA", "354")] {
+    for (command, code) in
+        [("MAIL FROM:<a@b.test>", "250"), ("RCPT TO:<c@d.test>", "250"), ("DATA", "354")]
+    {
         assert!(sender.say(command).starts_with(code));
     }
     sender.write(b"Subject: half\r\n\r\nHi");
@@ -76,18 +97,41 @@ fn a_message_whose_sender_goes_before_its_end_is_not_there() {
 }
 
 #[test]
+fn what_is_no_message_is_taken_and_shown() {
+    let inbox = Inbox::start(&[]);
+    for content in ["", "\n", "no header at all\n", ": \n\n", "\u{1}\n"] {
+        let id = inbox.send("", &["kim@example.org"], content);
+        for path in ["", "/headers", "/structure", "/envelope"] {
+            assert_eq!(
+                inbox.ask("GET", &format!("/api/v1/message/{id}{path}"), "").status,
+                200,
+                "{content:?} {path}"
+            );
+        }
+    }
+    assert_eq!(inbox.fetch("/api/v1/message/latest")["ReturnPath"], "");
+}
+
+#[test]
 fn large_messages_and_many_at_once_are_taken() {
     let inbox = Inbox::start(&[]);
     let large = format!("Subject: large\n\n{}", "0123456789abcdef\n".repeat(60_000));
     let id = inbox.send("ann@example.org", &["kim@example.org"], &large);
-    assert_eq!(inbox.fetch(&format!("/api/v1/message/{id}"))["Size"], large.replace('\n', "\r\n").len());
+    assert_eq!(
+        inbox.fetch(&format!("/api/v1/message/{id}"))["Size"],
+        large.replace('\n', "\r\n").len()
+    );
     std::thread::scope(|scope| {
         for sender in 0..60 {
             let smtp = inbox.smtp();
             scope.spawn(move || {
                 let mut connection = Sender::connect(smtp);
                 for number in 0..5 {
-                    connection.send("a@b.test", &["c@d.test"], &format!("Subject: {sender}.{number}\n\nHi\n"));
+                    connection.send(
+                        "a@b.test",
+                        &["c@d.test"],
+                        &format!("Subject: {sender}.{number}\n\nHi\n"),
+                    );
                 }
             });
         }

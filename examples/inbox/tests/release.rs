@@ -8,13 +8,30 @@ use crate::harness::Inbox;
 fn a_message_leaves_only_to_whom_the_command_line_allows() {
     let target = Inbox::start(&[]);
     let relay = target.smtp().to_string();
-    let inbox = Inbox::start(&["--relay", &relay, "--relay-allow", "*@example.org", "--relay-allow", "lee@example.net"]);
+    let inbox = Inbox::start(&[
+        "--relay",
+        &relay,
+        "--relay-allow",
+        "*@example.org",
+        "--relay-allow",
+        "lee@example.net",
+    ]);
     let content = "From: ann@example.org\nTo: kim@example.org\nSubject: Released\n\n.dot\nHi\n";
     let id = inbox.send("ann@example.org", &["kim@example.org"], content);
     let release = |id: &str, to: &[&str]| {
-        inbox.ask("POST", &format!("/api/v1/message/{id}/release"), &json!({ "To": to }).to_string())
+        inbox.ask(
+            "POST",
+            &format!("/api/v1/message/{id}/release"),
+            &json!({ "To": to }).to_string(),
+        )
     };
-    for refused in [&["kim@example.com"][..], &["kim@example.org", "x@evil.test"], &[], &["kim@example.org\r\nX"], &["@example.org"]] {
+    for refused in [
+        &["kim@example.com"][..],
+        &["kim@example.org", "x@evil.test"],
+        &[],
+        &["kim@example.org\r\nX"],
+        &["@example.org"],
+    ] {
         let answer = release(&id, refused);
         assert_eq!(answer.status, 400, "{refused:?}: {answer:?}");
     }
@@ -36,7 +53,8 @@ fn nothing_leaves_without_a_relay_and_failures_are_told() {
     let path = format!("/api/v1/message/{id}/release");
     let body = json!({ "To": ["kim@example.org"] }).to_string();
     assert_eq!(inbox.ask("POST", &path, &body).status, 400);
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let closed =
+        std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let inbox = Inbox::start(&["--relay", &closed, "--relay-allow", "*"]);
     let id = inbox.send("ann@example.org", &["kim@example.org"], "Subject: x\n\nHi\n");
     let answer = inbox.ask("POST", &format!("/api/v1/message/{id}/release"), &body);

@@ -8,15 +8,23 @@ use serde_json::Value;
 
 use crate::harness::{Inbox, PATIENCE};
 
-const WELCOME: &str = "From: app@example.org\nTo: kim@example.org\nSubject: Welcome\n\nYour code is 123456\n";
+const WELCOME: &str =
+    "From: app@example.org\nTo: kim@example.org\nSubject: Welcome\n\nYour code is 123456\n";
 
 #[test]
 fn a_wait_ends_with_the_message_that_comes() {
     let inbox = Inbox::start(&[]);
-    inbox.send("app@example.org", &["lee@example.org"], "To: lee@example.org\nSubject: Other\n\nHi\n");
+    inbox.send(
+        "app@example.org",
+        &["lee@example.org"],
+        "To: lee@example.org\nSubject: Other\n\nHi\n",
+    );
     thread::scope(|scope| {
-        let waiting = scope.spawn(|| inbox.fetch("/api/v1/wait?query=to:kim%20subject:welcome&timeout=60s"));
-        let program = scope.spawn(|| inbox.wait(&["--json", "--timeout", "60s", "to:kim@example.org", "subject:welcome"]));
+        let waiting =
+            scope.spawn(|| inbox.fetch("/api/v1/wait?query=to:kim%20subject:welcome&timeout=60s"));
+        let program = scope.spawn(|| {
+            inbox.wait(&["--json", "--timeout", "60s", "to:kim@example.org", "subject:welcome"])
+        });
         let id = inbox.send("app@example.org", &["kim@example.org"], WELCOME);
         assert_eq!(waiting.join().unwrap()["ID"], id);
         let output = program.join().unwrap();
@@ -36,7 +44,10 @@ fn a_wait_in_vain_tells_what_there_is() {
     let answer = inbox.ask("GET", "/api/v1/wait?query=subject:goodbye&timeout=50ms", "");
     assert_eq!(answer.status, 408);
     assert_eq!(answer.json()["messages"][0]["Subject"], "Welcome");
-    assert_eq!(inbox.ask("GET", "/api/v1/wait?query=welcome&since=2999-01-01&timeout=0s", "").status, 408);
+    assert_eq!(
+        inbox.ask("GET", "/api/v1/wait?query=welcome&since=2999-01-01&timeout=0s", "").status,
+        408
+    );
     let output = inbox.wait(&["--timeout", "50ms", "subject:goodbye"]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -48,8 +59,8 @@ fn a_wait_in_vain_tells_what_there_is() {
     let gone = inbox.http();
     drop(inbox);
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_inbox"));
-    let status = command.args(["wait", "--http", &gone.to_string(), "x"]).status().unwrap();
-    assert_eq!(status.code(), Some(69));
+    let output = command.args(["wait", "--http", &gone.to_string(), "x"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(69));
 }
 
 #[test]

@@ -176,7 +176,11 @@ impl App {
 }
 
 /// The messages of these ids, or of this search (times in it are in `zone`), or all.
-pub(super) fn selection(ids: &[String], search: &str, zone: Option<&str>) -> Result<Selection, Problem> {
+pub(super) fn selection(
+    ids: &[String],
+    search: &str,
+    zone: Option<&str>,
+) -> Result<Selection, Problem> {
     match (ids.is_empty(), search.trim().is_empty()) {
         (true, true) => Ok(Selection::All),
         (false, true) => Ok(Selection::Ids(parse_ids(ids))),

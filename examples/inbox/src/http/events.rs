@@ -71,7 +71,12 @@ impl Feed {
     }
 
     /// One frame of all changes so far; `first` is missing if some were missed.
-    fn frame(&self, first: Option<Change>, changes: &mut Receiver<Change>, store: &Store) -> String {
+    fn frame(
+        &self,
+        first: Option<Change>,
+        changes: &mut Receiver<Change>,
+        store: &Store,
+    ) -> String {
         let mut missed = first.is_none();
         let mut collected: Vec<Change> = first.into_iter().collect();
         // It ends, since a receiver that is slower than the senders misses changes.

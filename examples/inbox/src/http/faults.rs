@@ -91,7 +91,8 @@ impl Rules {
 
 pub(super) async fn list(State(app): State<App>) -> Response {
     let rules = app.rules.faults.rules().into_iter();
-    let listed = rules.map(|(id, rule, hits)| Listed { id: id.to_string(), rule: rule.to_string(), hits });
+    let listed =
+        rules.map(|(id, rule, hits)| Listed { id: id.to_string(), rule: rule.to_string(), hits });
     json(&listed.collect::<Vec<_>>())
 }
 
@@ -107,7 +108,10 @@ pub(super) async fn add(State(app): State<App>, body: Bytes) -> Result<Response,
     Ok(json(&Listed { id: id.to_string(), rule: text, hits: 0 }))
 }
 
-pub(super) async fn remove(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn remove(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
     let id = id.parse::<RuleId>().map_err(|_| Problem::NotFound)?;
     if !app.rules.faults.remove(id) {
         return Err(Problem::NotFound);
@@ -158,6 +162,10 @@ fn rule(on: On, code: u16, percent: u8) -> Result<Option<Rule>, Problem> {
     if percent == 0 {
         return Ok(None);
     }
-    let text = format!("{} probability={} reply=\"{code} Chaos\"", on.as_str(), f64::from(percent) / 100.0);
+    let text = format!(
+        "{} probability={} reply=\"{code} Chaos\"",
+        on.as_str(),
+        f64::from(percent) / 100.0
+    );
     text.parse().map(Some).map_err(Problem::bad)
 }

@@ -81,7 +81,12 @@ fn host(request: &Request) -> Option<&str> {
 }
 
 impl Access {
-    fn check(&self, method: &Method, headers: &HeaderMap, host: Option<&str>) -> Result<(), Problem> {
+    fn check(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        host: Option<&str>,
+    ) -> Result<(), Problem> {
         let Some(host) = host.filter(|host| self.is_own(host)) else {
             return Err(Problem::Forbidden(
                 "this name is not known to be this inbox's: --host NAME makes it so".to_owned(),
@@ -103,7 +108,8 @@ impl Access {
     /// Whether nobody else could have made a browser believe that we have this name.
     fn is_own(&self, host: &str) -> bool {
         let name = without_port(host).trim_end_matches('.').to_ascii_lowercase();
-        let literal = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(&name);
+        let literal =
+            name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(&name);
         match literal.parse::<IpAddr>() {
             Ok(ip) => {
                 let bound = self.bound.ip();
@@ -118,14 +124,17 @@ impl Access {
     fn is_authorized(&self, headers: &HeaderMap) -> bool {
         let Some(secret) = &self.secret else { return true };
         let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let Some((scheme, rest)) = shown.and_then(|shown| shown.split_once(' ')) else { return false };
+        let Some((scheme, rest)) = shown.and_then(|shown| shown.split_once(' ')) else {
+            return false;
+        };
         let (wanted, shown) = match secret {
             Secret::Token(token) if scheme.eq_ignore_ascii_case("bearer") => {
                 (token, rest.trim().as_bytes().to_vec())
             }
             Secret::Password(password) if scheme.eq_ignore_ascii_case("basic") => {
                 let decoded = STANDARD.decode(rest.trim()).unwrap_or_default();
-                let colon = decoded.iter().position(|octet| *octet == b':').unwrap_or(decoded.len());
+                let colon =
+                    decoded.iter().position(|octet| *octet == b':').unwrap_or(decoded.len());
                 (password, decoded.get(colon + 1..).unwrap_or_default().to_vec())
             }
             _ => return false,
@@ -214,7 +223,10 @@ mod tests {
         };
         let mut access = access("127.0.0.1:8025", &[]);
         access.secret = Some(Secret::Token("t0ken".into()));
-        assert!(access.is_authorized(&shown("Bearer t0ken")) && !access.is_authorized(&shown("Bearer t0kem")));
+        assert!(
+            access.is_authorized(&shown("Bearer t0ken"))
+                && !access.is_authorized(&shown("Bearer t0kem"))
+        );
         access.secret = Some(Secret::Password("pass:word".into()));
         let basic = |text: &str| shown(&format!("Basic {}", STANDARD.encode(text)));
         assert!(access.is_authorized(&basic("kim:pass:word")));

@@ -120,11 +120,17 @@ pub(super) async fn metrics(State(app): State<App>) -> Response {
         ("inbox_viewers", "gauge", "Viewers of events", app.feed.viewers() as u64),
         ("inbox_received_messages", "counter", "Messages taken since the start", stats.received),
         ("inbox_received_bytes", "counter", "Octets of the messages taken", stats.received_bytes),
-        ("inbox_deleted_messages", "counter", "Messages deleted, by users or limits", stats.deleted),
+        (
+            "inbox_deleted_messages",
+            "counter",
+            "Messages deleted, by users or limits",
+            stats.deleted,
+        ),
     ] {
         let suffix = if kind == "counter" { "_total" } else { "" };
         // Writing to a string cannot fail.
-        let _ = write!(text, "# HELP {name} {help}.\n# TYPE {name} {kind}\n{name}{suffix} {value}\n");
+        let _ =
+            write!(text, "# HELP {name} {help}.\n# TYPE {name} {kind}\n{name}{suffix} {value}\n");
     }
     // The session's end with the mark of the end.
     text += &app.metrics.text();

@@ -60,7 +60,9 @@ pub(super) async fn detail(
     let entry = slot.entry.clone();
     let created = moment::rfc3339(entry.created);
     let detail = app
-        .aside(move |_| Some(Detail::read(entry.id.to_string(), &content, &entry.envelope, &created)))
+        .aside(move |_| {
+            Some(Detail::read(entry.id.to_string(), &content, &entry.envelope, &created))
+        })
         .await;
     let mut detail = detail.ok_or(Problem::NotFound)?;
     detail.tags = slot.tags.to_vec();
@@ -186,11 +188,7 @@ pub(super) async fn view(
     Ok((typed("text/html; charset=utf-8"), html).into_response())
 }
 
-async fn content(
-    app: &App,
-    id: &str,
-    parameters: &Parameters,
-) -> Result<(Slot, Bytes), Problem> {
+async fn content(app: &App, id: &str, parameters: &Parameters) -> Result<(Slot, Bytes), Problem> {
     let slot = app.find(id, parameters).await?;
     let content = app.store.content(&slot.entry).await?;
     Ok((slot, content))
@@ -208,9 +206,17 @@ fn download(name: &str) -> [(HeaderName, HeaderValue); 1] {
         })
         .collect();
     let mut encoded = String::new();
-    for octet in name.chars().filter(|character| !character.is_control()).take(200).collect::<String>().bytes() {
+    for octet in name
+        .chars()
+        .filter(|character| !character.is_control())
+        .take(200)
+        .collect::<String>()
+        .bytes()
+    {
         match octet {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' => encoded.push(char::from(octet)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' => {
+                encoded.push(char::from(octet))
+            }
             _ => encoded += &format!("%{octet:02X}"),
         }
     }

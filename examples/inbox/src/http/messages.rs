@@ -41,13 +41,19 @@ pub(super) struct Chosen {
     ids: Vec<String>,
 }
 
-pub(super) async fn list(State(app): State<App>, parameters: Parameters) -> Result<Response, Problem> {
+pub(super) async fn list(
+    State(app): State<App>,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
     let (start, limit) = parameters.range()?;
     let page = app.store.list(start, limit);
     Ok(answer(&app, start, &page))
 }
 
-pub(super) async fn search(State(app): State<App>, parameters: Parameters) -> Result<Response, Problem> {
+pub(super) async fn search(
+    State(app): State<App>,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
     let (start, limit) = parameters.range()?;
     let query = parameters.query()?;
     let page = app.aside(move |app| app.store.search(&query, start, limit)).await;

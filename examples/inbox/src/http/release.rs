@@ -77,10 +77,9 @@ pub(super) async fn release(
 ) -> Result<Response, Problem> {
     let slot = app.find(&id, &parameters).await?;
     let To { to } = read_json(&body)?;
-    let release = app
-        .release
-        .as_ref()
-        .ok_or_else(|| Problem::bad("this inbox releases nothing: --relay HOST:PORT names where to"))?;
+    let release = app.release.as_ref().ok_or_else(|| {
+        Problem::bad("this inbox releases nothing: --relay HOST:PORT names where to")
+    })?;
     if to.is_empty() {
         return Err(Problem::bad("To: no addresses"));
     }

@@ -33,7 +33,10 @@ struct InVain<'a> {
     messages: Vec<Summary<'a>>,
 }
 
-pub(super) async fn wait(State(app): State<App>, parameters: Parameters) -> Result<Response, Problem> {
+pub(super) async fn wait(
+    State(app): State<App>,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
     let query = Query::parse(parameters.find("query").unwrap_or_default(), parameters.find("tz"))?;
     let timeout = match parameters.find("timeout") {
         None | Some("") => TIMEOUT,

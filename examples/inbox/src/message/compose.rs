@@ -91,7 +91,8 @@ pub(crate) fn compose(
         message = message.header("X-Tags", Raw::new(one_line("Tags", &tags)?.to_owned()));
     }
     for (name, value) in &draft.headers {
-        message = message.header(own_field(name)?.to_owned(), Raw::new(one_line(name, value)?.to_owned()));
+        message = message
+            .header(own_field(name)?.to_owned(), Raw::new(one_line(name, value)?.to_owned()));
     }
     if !draft.text.is_empty() || draft.html.is_empty() {
         message = message.text_body(draft.text);
@@ -122,13 +123,13 @@ pub(crate) fn compose(
 fn envelope(draft: &Draft) -> Result<EnvelopeFacts, String> {
     let people = [&draft.to, &draft.cc].into_iter().flatten().map(|person| person.email.as_str());
     let recipients = people.chain(draft.bcc.iter().map(String::as_str));
-    let recipients = recipients.map(|address| {
-        Ok(RecipientFacts { address: mailbox(address)?, parameters: Vec::new() })
-    });
+    let recipients = recipients
+        .map(|address| Ok(RecipientFacts { address: mailbox(address)?, parameters: Vec::new() }));
     for person in &draft.reply_to {
         mailbox(&person.email)?;
     }
-    for person in [&draft.to, &draft.cc, &draft.reply_to].into_iter().flatten().chain([&draft.from]) {
+    for person in [&draft.to, &draft.cc, &draft.reply_to].into_iter().flatten().chain([&draft.from])
+    {
         one_line("Name", &person.name)?;
     }
     Ok(EnvelopeFacts {
@@ -162,8 +163,20 @@ fn one_line<'a>(name: &str, value: &'a str) -> Result<&'a str, String> {
 /// The name of a field that we do not write ourselves.
 fn own_field(name: &str) -> Result<&str, String> {
     const OURS: [&str; 14] = [
-        "from", "to", "cc", "bcc", "reply-to", "date", "subject", "content-type", "mime-version",
-        "content-transfer-encoding", "content-disposition", "content-id", "message-id", "x-tags",
+        "from",
+        "to",
+        "cc",
+        "bcc",
+        "reply-to",
+        "date",
+        "subject",
+        "content-type",
+        "mime-version",
+        "content-transfer-encoding",
+        "content-disposition",
+        "content-id",
+        "message-id",
+        "x-tags",
     ];
     let is_name = !name.is_empty()
         && name.len() < 100

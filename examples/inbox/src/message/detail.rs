@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use mail_parser::{Addr, Address as Addresses, HeaderName, Message, MessagePart, MimeHeaders, PartType};
+use mail_parser::{
+    Addr, Address as Addresses, HeaderName, Message, MessagePart, MimeHeaders, PartType,
+};
 use md5::{Digest, Md5};
 use serde::Serialize;
 use sha1::Sha1;
@@ -89,7 +91,12 @@ pub(crate) struct Part {
 }
 
 impl Detail {
-    pub(crate) fn read(id: String, content: &[u8], envelope: &EnvelopeFacts, created: &str) -> Self {
+    pub(crate) fn read(
+        id: String,
+        content: &[u8],
+        envelope: &EnvelopeFacts,
+        created: &str,
+    ) -> Self {
         let message = parse(content);
         let mut named = Facts {
             to: addresses(message.all_to()),
@@ -101,7 +108,8 @@ impl Detail {
         let (inline, attachments) = attachments(&message)
             .map(|(number, part)| (is_inline(part), Attachment::of(number, part)))
             .partition::<Vec<_>, _>(|(is_inline, _)| *is_inline);
-        let without_flag = |list: Vec<(bool, Attachment)>| list.into_iter().map(|(_, one)| one).collect();
+        let without_flag =
+            |list: Vec<(bool, Attachment)>| list.into_iter().map(|(_, one)| one).collect();
         Self {
             id,
             message_id: message.message_id().unwrap_or_default().to_owned(),
@@ -150,9 +158,8 @@ impl Checksums {
 
 impl ListUnsubscribe {
     fn of(message: &Message<'_>) -> Self {
-        let raw = |name: HeaderName<'static>| {
-            unfolded(message.header_raw(name).unwrap_or_default())
-        };
+        let raw =
+            |name: HeaderName<'static>| unfolded(message.header_raw(name).unwrap_or_default());
         let header = raw(HeaderName::ListUnsubscribe);
         let links = match message.list_unsubscribe().as_address() {
             Some(list) => list.iter().filter_map(Addr::address).map(str::to_owned).collect(),
@@ -201,7 +208,9 @@ pub(crate) fn part(content: &[u8], number: u32) -> Option<Part> {
         content: Bytes::copy_from_slice(contents(part)),
         content_type: match &part.body {
             // These were decoded, whatever charset they came in.
-            PartType::Text(_) | PartType::Html(_) => format!("{}; charset=utf-8", content_type(part)),
+            PartType::Text(_) | PartType::Html(_) => {
+                format!("{}; charset=utf-8", content_type(part))
+            }
             _ => content_type(part),
         },
         file_name: match part.attachment_name() {
@@ -221,7 +230,8 @@ pub(crate) fn picture(message: &Message<'_>, id: &str, room: usize) -> Option<(S
 /// `type/subtype` in lower case; what is not spelt like one is unknown.
 pub(super) fn content_type(part: &MessagePart<'_>) -> String {
     let is_token = |text: &str| {
-        let is_token_octet = |octet: u8| octet.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&octet);
+        let is_token_octet =
+            |octet: u8| octet.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&octet);
         !text.is_empty() && text.bytes().all(is_token_octet)
     };
     let default = match &part.body {
@@ -263,7 +273,8 @@ fn canonical(name: &str) -> String {
     let mut canonical = String::with_capacity(name.len());
     let mut begins = true;
     for character in name.chars() {
-        let cased = if begins { character.to_ascii_uppercase() } else { character.to_ascii_lowercase() };
+        let cased =
+            if begins { character.to_ascii_uppercase() } else { character.to_ascii_lowercase() };
         canonical.push(cased);
         begins = character == '-';
     }
@@ -309,7 +320,10 @@ mod tests {
         let detail = detail();
         let number = detail["Inline"][0]["PartID"].as_str().unwrap().parse().unwrap();
         let picture = part(MIXED.as_bytes(), number).unwrap();
-        assert_eq!((&picture.content[..], picture.content_type.as_str()), (&[0, 1, 2][..], "image/png"));
+        assert_eq!(
+            (&picture.content[..], picture.content_type.as_str()),
+            (&[0, 1, 2][..], "image/png")
+        );
         assert!(part(MIXED.as_bytes(), 0).is_none(), "a container has no content");
         assert!(part(MIXED.as_bytes(), 99).is_none());
         let headers = headers(MIXED.as_bytes());
@@ -322,7 +336,8 @@ mod tests {
         for date in ["", "Date: yesterday\r\n", "Date: Thu, 99 Foo 99999 99:99:99 +9999\r\n"] {
             let content = format!("{date}Subject: x\r\n\r\n");
             let envelope = EnvelopeFacts::default();
-            let detail = Detail::read("1".into(), content.as_bytes(), &envelope, "2026-01-02T00:00:00Z");
+            let detail =
+                Detail::read("1".into(), content.as_bytes(), &envelope, "2026-01-02T00:00:00Z");
             assert_eq!(detail.date, "2026-01-02T00:00:00Z", "{date}");
         }
     }

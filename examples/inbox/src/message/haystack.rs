@@ -36,11 +36,7 @@ impl Field {
 }
 
 impl Haystack {
-    pub(super) fn new<'a>(
-        facts: &Facts,
-        body: &str,
-        names: impl Iterator<Item = &'a str>,
-    ) -> Self {
+    pub(super) fn new<'a>(facts: &Facts, body: &str, names: impl Iterator<Item = &'a str>) -> Self {
         let mut text = String::with_capacity(body.len() + 256);
         let mut ends = [0; Field::COUNT];
         let addresses = [&facts.to, &facts.cc, &facts.bcc, &facts.reply_to];
@@ -51,7 +47,9 @@ impl Haystack {
         };
         push_address(&facts.from, &mut text);
         end(Field::From, &mut text);
-        for (field, list) in [Field::To, Field::Cc, Field::Bcc, Field::ReplyTo].into_iter().zip(addresses) {
+        for (field, list) in
+            [Field::To, Field::Cc, Field::Bcc, Field::ReplyTo].into_iter().zip(addresses)
+        {
             list.iter().for_each(|address| push_address(address, &mut text));
             end(field, &mut text);
         }

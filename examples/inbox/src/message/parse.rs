@@ -5,11 +5,11 @@
 //!   than [`NESTED_MESSAGES_MAX`] of them is read as a header section and text.
 //! * **Limits**: 4 GiB, far above what is received. **Panics**: never. **Spec**: RFC 2045, RFC 2046 5.2.1.
 
-use mail_parser::{Message, MessageParser};
+use mail_parser::{Message, MessageParser, MessagePart};
 
 const NESTED_MESSAGES_MAX: usize = 50;
 
-/// The message's tree; without any parts for what is no message at all.
+/// The message's tree; one empty part for what is no message at all, since mail-parser's accessors panic without a root.
 pub(crate) fn parse(content: &[u8]) -> Message<'_> {
     let parser = MessageParser::default();
     let message = if nested_messages(content) > NESTED_MESSAGES_MAX {
@@ -17,7 +17,8 @@ pub(crate) fn parse(content: &[u8]) -> Message<'_> {
     } else {
         parser.parse(content)
     };
-    message.unwrap_or_default()
+    let nothing = || Message { parts: vec![MessagePart::default()], ..Message::default() };
+    message.filter(|message| !message.parts.is_empty()).unwrap_or_else(nothing)
 }
 
 /// How often `message/` stands in the content, in any case.
@@ -49,7 +50,8 @@ mod tests {
     fn parts_in_parts_and_many_parts_are_read() {
         let mut deep = String::new();
         for level in 0..20_000 {
-            deep += &format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n");
+            deep +=
+                &format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n");
         }
         assert!(!parse(deep.as_bytes()).parts.is_empty());
         let wide = format!(

@@ -17,12 +17,18 @@ pub(super) fn address(given: &str, value: &str) -> Result<SocketAddr, Failure> {
     let localhost = value.strip_prefix("localhost:").and_then(|port| port.parse().ok());
     match localhost {
         Some(port) => Ok((Ipv4Addr::LOCALHOST, port).into()),
-        None => value.parse().map_err(|_| wrong(given, value, "is not IP:PORT such as 127.0.0.1:1025")),
+        None => {
+            value.parse().map_err(|_| wrong(given, value, "is not IP:PORT such as 127.0.0.1:1025"))
+        }
     }
 }
 
 pub(super) fn text<'a>(given: &str, value: &'a str) -> Result<&'a str, Failure> {
-    if value.is_empty() { Err(Failure::usage(format!("{given}: the value is empty"))) } else { Ok(value) }
+    if value.is_empty() {
+        Err(Failure::usage(format!("{given}: the value is empty")))
+    } else {
+        Ok(value)
+    }
 }
 
 /// A number, possibly with `k`, `m` or `g` for powers of 1024; 0 is no limit.
@@ -38,12 +44,15 @@ pub(super) fn limit(given: &str, value: &str) -> Result<Option<u64>, Failure> {
     };
     let number = digits.parse::<u64>().ok().zip(shift);
     let number = number.and_then(|(number, shift)| number.checked_mul(1 << shift));
-    let number = number.ok_or_else(|| wrong(given, value, "is not a number such as 1000, 64m or 0 for no limit"))?;
+    let number = number.ok_or_else(|| {
+        wrong(given, value, "is not a number such as 1000, 64m or 0 for no limit")
+    })?;
     Ok((number > 0).then_some(number))
 }
 
 pub(super) fn duration(given: &str, value: &str) -> Result<Duration, Failure> {
-    moment::parse_duration(value).ok_or_else(|| wrong(given, value, "is not a time such as 10s, 5m, 2h or 7d"))
+    moment::parse_duration(value)
+        .ok_or_else(|| wrong(given, value, "is not a time such as 10s, 5m, 2h or 7d"))
 }
 
 pub(super) fn relay(given: &str, value: &str) -> Result<Relay, Failure> {
@@ -57,7 +66,8 @@ pub(super) fn relay(given: &str, value: &str) -> Result<Relay, Failure> {
 
 pub(super) fn url(given: &str, value: &str) -> Result<Uri, Failure> {
     let url = value.parse::<Uri>().ok().filter(|url| {
-        matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some_and(|host| !host.is_empty())
+        matches!(url.scheme_str(), Some("http" | "https"))
+            && url.host().is_some_and(|host| !host.is_empty())
     });
     url.ok_or_else(|| wrong(given, value, "is not a URL with http or https"))
 }

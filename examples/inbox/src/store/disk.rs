@@ -86,7 +86,10 @@ impl Disk {
         mut each: impl FnMut(u64, Kept, &[u8]),
     ) -> Result<Self, Failure> {
         let failed = |error: &dyn std::fmt::Display| {
-            Failure::temporary(format!("cannot use the directory {}: {error} (--data)", directory.display()))
+            Failure::temporary(format!(
+                "cannot use the directory {}: {error} (--data)",
+                directory.display()
+            ))
         };
         DirBuilder::new()
             .recursive(true)

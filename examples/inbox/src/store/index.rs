@@ -59,7 +59,11 @@ impl Index {
     }
 
     /// Changes what is not counted of a message.
-    pub(super) fn change<T>(&mut self, id: QueueId, change: impl FnOnce(&mut Slot) -> T) -> Option<T> {
+    pub(super) fn change<T>(
+        &mut self,
+        id: QueueId,
+        change: impl FnOnce(&mut Slot) -> T,
+    ) -> Option<T> {
         self.slots.get_mut(self.sequences.get(&id)?).map(change)
     }
 
