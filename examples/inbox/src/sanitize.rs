@@ -54,7 +54,9 @@ pub(crate) fn document(html: &str, options: &Options<'_>) -> String {
     }
     let urls = Urls { images: options.images, picture_of: options.picture_of };
     let markup = markup::reduce(html, &urls);
-    match sanitizer().clean_from_reader(Unhurried { rest: markup.html.as_bytes(), until: options.until }) {
+    match sanitizer()
+        .clean_from_reader(Unhurried { rest: markup.html.as_bytes(), until: options.until })
+    {
         Ok(clean) => page(&markup, &clean.to_string()),
         Err(_) => notice("This HTML takes too long to prepare. Its source can be read."),
     }
@@ -105,10 +107,24 @@ fn sanitizer() -> Builder<'static> {
     builder
 }
 
-const GENERIC_ATTRIBUTES: [&str; 8] = ["align", "class", "dir", "id", "lang", "style", "title", "role"];
+const GENERIC_ATTRIBUTES: [&str; 8] =
+    ["align", "class", "dir", "id", "lang", "style", "title", "role"];
 const TABLE_ATTRIBUTES: [&str; 15] = [
-    "abbr", "background", "bgcolor", "border", "bordercolor", "cellpadding", "cellspacing", "colspan", "height", "nowrap",
-    "rowspan", "scope", "span", "valign", "width",
+    "abbr",
+    "background",
+    "bgcolor",
+    "border",
+    "bordercolor",
+    "cellpadding",
+    "cellspacing",
+    "colspan",
+    "height",
+    "nowrap",
+    "rowspan",
+    "scope",
+    "span",
+    "valign",
+    "width",
 ];
 
 /// A reader that fails once its time is over.
@@ -118,7 +134,10 @@ struct Unhurried<'a> {
 }
 
 impl Read for Unhurried<'_> {
-    #[expect(clippy::disallowed_methods, reason = "the parser takes no clock; this is where it can be stopped")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the parser takes no clock; this is where it can be stopped"
+    )]
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if Instant::now() > self.until {
             return Err(io::ErrorKind::TimedOut.into());
