@@ -8,8 +8,8 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use axum::Router;
-use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::StatusCode;
+use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
@@ -66,7 +66,10 @@ const HEADERS: [(HeaderName, &str); 5] = [
 pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     FILES.iter().fold(Router::new(), |router, file| {
         let tag = tag(file.content);
-        router.route(file.path, get(move |asked: HeaderMap| async move { answer(file, &tag, &asked) }))
+        router.route(
+            file.path,
+            get(move |asked: HeaderMap| async move { answer(file, &tag, &asked) }),
+        )
     })
 }
 
@@ -89,5 +92,6 @@ fn tag(content: &str) -> HeaderValue {
     let mut hasher = DefaultHasher::new();
     content.hash(&mut hasher);
     // Digits in quotes are always a value.
-    HeaderValue::from_str(&format!("\"{:016x}\"", hasher.finish())).unwrap_or(HeaderValue::from_static("\"\""))
+    HeaderValue::from_str(&format!("\"{:016x}\"", hasher.finish()))
+        .unwrap_or(HeaderValue::from_static("\"\""))
 }

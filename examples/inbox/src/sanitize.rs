@@ -50,13 +50,15 @@ pub(crate) const fn policy(images: bool) -> &'static str {
 /// The document to show for `html`.
 pub(crate) fn document(html: &str, options: &Options<'_>) -> String {
     if html.len() > HTML_BYTES_MAX {
-        return notice("This HTML is too large to be shown here.");
+        return notice("This HTML is too large to be shown here. Its source can be read.");
     }
     let urls = Urls { images: options.images, picture_of: options.picture_of };
     let markup = markup::reduce(html, &urls);
-    match sanitizer().clean_from_reader(Unhurried { rest: markup.html.as_bytes(), until: options.until }) {
+    match sanitizer()
+        .clean_from_reader(Unhurried { rest: markup.html.as_bytes(), until: options.until })
+    {
         Ok(clean) => page(&markup, &clean.to_string()),
-        Err(_) => notice("This HTML is nested too deeply to be shown here."),
+        Err(_) => notice("This HTML takes too long to prepare. Its source can be read."),
     }
 }
 
@@ -70,10 +72,10 @@ fn page(markup: &Markup, body: &str) -> String {
     )
 }
 
-/// Paper, because mail is designed for paper; a frame where a picture was not loaded.
-const OUR_STYLE: &str = "html{color-scheme:light;background:#fff;color:#1b1b1f;\
-    font:15px/1.5 system-ui,sans-serif;overflow-wrap:break-word}body{margin:20px}\
-    img{max-width:100%}img:not([src]){outline:1px dashed #a8a8b3;outline-offset:-1px;color:#5f5f6a;font-size:12px}";
+/// Little, so that mail looks as it was designed: light, since it was for paper, and a frame where a picture was not loaded.
+const OUR_STYLE: &str = "html{color-scheme:light;font-family:system-ui,sans-serif;overflow-wrap:break-word}\
+    body{margin:20px 24px}@media(max-width:600px){body{margin:16px}}img{max-width:100%}\
+    img:not([src]){outline:1px dashed #a8a8b3;outline-offset:-1px;color:#5f5f6a;font-size:12px}";
 
 fn notice(text: &str) -> String {
     let nothing = Markup::default();
@@ -105,10 +107,24 @@ fn sanitizer() -> Builder<'static> {
     builder
 }
 
-const GENERIC_ATTRIBUTES: [&str; 8] = ["align", "class", "dir", "id", "lang", "style", "title", "role"];
+const GENERIC_ATTRIBUTES: [&str; 8] =
+    ["align", "class", "dir", "id", "lang", "style", "title", "role"];
 const TABLE_ATTRIBUTES: [&str; 15] = [
-    "abbr", "background", "bgcolor", "border", "bordercolor", "cellpadding", "cellspacing", "colspan", "height", "nowrap",
-    "rowspan", "scope", "span", "valign", "width",
+    "abbr",
+    "background",
+    "bgcolor",
+    "border",
+    "bordercolor",
+    "cellpadding",
+    "cellspacing",
+    "colspan",
+    "height",
+    "nowrap",
+    "rowspan",
+    "scope",
+    "span",
+    "valign",
+    "width",
 ];
 
 /// A reader that fails once its time is over.
@@ -118,7 +134,10 @@ struct Unhurried<'a> {
 }
 
 impl Read for Unhurried<'_> {
-    #[expect(clippy::disallowed_methods, reason = "the parser takes no clock; this is where it can be stopped")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the parser takes no clock; this is where it can be stopped"
+    )]
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if Instant::now() > self.until {
             return Err(io::ErrorKind::TimedOut.into());

@@ -26,7 +26,7 @@ use crate::sanitize::{self, Options};
 use crate::store::{Selection, Slot};
 
 /// How long it may take to make a document of HTML.
-const SANITIZING_MAX: Duration = Duration::from_secs(2);
+const SANITIZING_MAX: Duration = Duration::from_secs(5);
 /// What the pictures of a document may come to, each counted as often as it is shown.
 const PICTURES_BYTES_MAX: usize = 64 << 20;
 const PLAIN: &str = "text/plain; charset=utf-8";

@@ -12,15 +12,27 @@ use super::urls::Urls;
 
 const DEPTH_MAX: usize = 16;
 /// The rules that contain rules, and load nothing.
-const AT_RULES: [&str; 6] = ["media", "supports", "layer", "container", "keyframes", "-webkit-keyframes"];
+const AT_RULES: [&str; 6] =
+    ["media", "supports", "layer", "container", "keyframes", "-webkit-keyframes"];
 /// Functions that take an address as a mere string, or ran scripts once.
 const LOADING_FUNCTIONS: [&str; 8] = [
-    "image-set", "-webkit-image-set", "image", "cross-fade", "-webkit-cross-fade", "src", "element", "expression",
+    "image-set",
+    "-webkit-image-set",
+    "image",
+    "cross-fade",
+    "-webkit-cross-fade",
+    "src",
+    "element",
+    "expression",
 ];
 
 /// The styles that are left of `css`.
 pub(super) fn filter(css: &str, urls: &Urls<'_>) -> String {
-    let mut filter = Filter { out: String::with_capacity(css.len()), last: TokenSerializationType::default(), urls };
+    let mut filter = Filter {
+        out: String::with_capacity(css.len()),
+        last: TokenSerializationType::default(),
+        urls,
+    };
     filter.block(&mut Parser::new(css), DEPTH_MAX);
     filter.out.replace('<', "\\3c ")
 }
@@ -45,7 +57,9 @@ impl Filter<'_> {
                 }
                 Token::Function(name) if is_among(&LOADING_FUNCTIONS, name) => self.word("none"),
                 Token::BadUrl(_) | Token::BadString(_) | Token::CDO | Token::CDC => {}
-                Token::Function(_) | Token::ParenthesisBlock => self.nested(parser, &token, ")", depth_left),
+                Token::Function(_) | Token::ParenthesisBlock => {
+                    self.nested(parser, &token, ")", depth_left)
+                }
                 Token::SquareBracketBlock => self.nested(parser, &token, "]", depth_left),
                 Token::CurlyBracketBlock => self.nested(parser, &token, "}", depth_left),
                 _ => self.token(&token),
@@ -53,7 +67,13 @@ impl Filter<'_> {
         }
     }
 
-    fn nested(&mut self, parser: &mut Parser<'_>, opening: &Token<'_>, closing: &str, depth_left: usize) {
+    fn nested(
+        &mut self,
+        parser: &mut Parser<'_>,
+        opening: &Token<'_>,
+        closing: &str,
+        depth_left: usize,
+    ) {
         let Some(depth_left) = depth_left.checked_sub(1) else { return };
         self.token(opening);
         // Whatever it returns is not looked at: the block is in `out`.

@@ -11,7 +11,9 @@ use std::fmt::Write as _;
 
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
-use html5ever::tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
+use html5ever::tokenizer::{
+    BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
+};
 
 use super::css;
 use super::urls::{Urls, may_be_followed};
@@ -20,11 +22,78 @@ const STYLE_BYTES_MAX: usize = 1 << 20;
 
 /// What a message is made of.
 pub(super) const ELEMENTS: &[&str] = &[
-    "a", "abbr", "acronym", "address", "article", "aside", "b", "bdi", "bdo", "big", "blockquote", "br", "caption", "center",
-    "cite", "code", "col", "colgroup", "dd", "del", "dfn", "dir", "div", "dl", "dt", "em", "figcaption", "figure", "font",
-    "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "i", "img", "ins", "kbd", "li", "main", "mark", "nav", "ol",
-    "p", "pre", "q", "s", "samp", "section", "small", "span", "strike", "strong", "sub", "sup", "table", "tbody", "td", "tfoot",
-    "th", "thead", "time", "tr", "tt", "u", "ul", "var", "wbr",
+    "a",
+    "abbr",
+    "acronym",
+    "address",
+    "article",
+    "aside",
+    "b",
+    "bdi",
+    "bdo",
+    "big",
+    "blockquote",
+    "br",
+    "caption",
+    "center",
+    "cite",
+    "code",
+    "col",
+    "colgroup",
+    "dd",
+    "del",
+    "dfn",
+    "dir",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "figcaption",
+    "figure",
+    "font",
+    "footer",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "header",
+    "hr",
+    "i",
+    "img",
+    "ins",
+    "kbd",
+    "li",
+    "main",
+    "mark",
+    "nav",
+    "ol",
+    "p",
+    "pre",
+    "q",
+    "s",
+    "samp",
+    "section",
+    "small",
+    "span",
+    "strike",
+    "strong",
+    "sub",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "tfoot",
+    "th",
+    "thead",
+    "time",
+    "tr",
+    "tt",
+    "u",
+    "ul",
+    "var",
+    "wbr",
 ];
 
 /// HTML without its head.
@@ -103,9 +172,17 @@ impl Reducer<'_> {
         }
         let mut attributes = String::new();
         match name {
-            "html" => self.attributes(&mut state.markup.root_attributes, tag, &["lang", "dir", "class", "id", "style"]),
+            "html" => self.attributes(
+                &mut state.markup.root_attributes,
+                tag,
+                &["lang", "dir", "class", "id", "style"],
+            ),
             "body" => {
-                self.attributes(&mut state.markup.body_attributes, tag, &["dir", "class", "id", "style", "bgcolor", "background"]);
+                self.attributes(
+                    &mut state.markup.body_attributes,
+                    tag,
+                    &["dir", "class", "id", "style", "bgcolor", "background"],
+                );
             }
             _ if ELEMENTS.contains(&name) => {
                 self.attributes(&mut attributes, tag, &[]);

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
-use html5ever::tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
+use html5ever::tokenizer::{
+    BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
+};
 use mail_parser::{MessageParser, PartType};
 use proptest::prelude::*;
 
@@ -44,23 +46,44 @@ fn what_is_left() {
         ("<form action=/x><input name=a>x<button>y</button></form>", "xy"),
         ("<iframe src=/><p>x</p></iframe>y", "y"),
         ("<object data=x><p>y</p></object>", "<p>y</p>"),
-        ("<meta http-equiv=refresh content=0><base href=//e.test/><link rel=stylesheet href=x>x", "x"),
+        (
+            "<meta http-equiv=refresh content=0><base href=//e.test/><link rel=stylesheet href=x>x",
+            "x",
+        ),
         ("<title>t</title><textarea><p></textarea>x", "x"),
         ("<svg onload=alert(1)><p>x</p></svg>", "<p>x</p>"),
         ("<!-- <p> --><![if !mso]>x<![endif]>", "x"),
-        ("<img src=cid:good@example.org alt=a>", "<img src=\"data:image/png;base64,AAAA\" alt=\"a\">"),
+        (
+            "<img src=cid:good@example.org alt=a>",
+            "<img src=\"data:image/png;base64,AAAA\" alt=\"a\">",
+        ),
         ("<img src='CID:good%40example.org'>", "<img src=\"data:image/png;base64,AAAA\">"),
         ("<img src=cid:svg@example.org><img src=cid:other>", "<img><img>"),
         ("<img src=https://e.test/x.png width=9>", "<img width=\"9\">"),
-        ("<img src=//e.test/x><img src='\\\\e.test\\x'><img src=/x><img src='http:/\\e.test/x'>", "<img><img><img><img>"),
-        ("<img src=data:image/svg+xml,x><img src=data:text/html,x><img src=DATA:IMAGE/GIF;base64,AA>", "<img><img><img src=\"DATA:IMAGE/GIF;base64,AA\">"),
+        (
+            "<img src=//e.test/x><img src='\\\\e.test\\x'><img src=/x><img src='http:/\\e.test/x'>",
+            "<img><img><img><img>",
+        ),
+        (
+            "<img src=data:image/svg+xml,x><img src=data:text/html,x><img src=DATA:IMAGE/GIF;base64,AA>",
+            "<img><img><img src=\"DATA:IMAGE/GIF;base64,AA\">",
+        ),
         ("<img srcset='x 2x' lowsrc=x dynsrc=x longdesc=x usemap=#x>", "<img>"),
         ("<td background=//e.test/x>x", "x"),
-        ("<table background=http://e.test/x bgcolor=red></table>", "<table bgcolor=\"red\"></table>"),
-        ("<p style='background:url(http://e.test/x);color:red'>x</p>", "<p style=\"background: none;color:red\">x</p>"),
+        (
+            "<table background=http://e.test/x bgcolor=red></table>",
+            "<table bgcolor=\"red\"></table>",
+        ),
+        (
+            "<p style='background:url(http://e.test/x);color:red'>x</p>",
+            "<p style=\"background: none;color:red\">x</p>",
+        ),
         ("<p id=a class=b lang=c name=d>x</p>", "<p id=\"a\" class=\"b\" lang=\"c\">x</p>"),
         ("&lt;script&gt; &amp;amp; &quot;", "&lt;script&gt; &amp;amp; \""),
-        ("<p title='</p><script>alert(1)</script>'>x</p>", "<p title=\"&lt;/p&gt;&lt;script&gt;alert(1)&lt;/script&gt;\">x</p>"),
+        (
+            "<p title='</p><script>alert(1)</script>'>x</p>",
+            "<p title=\"&lt;/p&gt;&lt;script&gt;alert(1)&lt;/script&gt;\">x</p>",
+        ),
     ] {
         assert_eq!(body(html), expected, "{html}");
     }
@@ -87,7 +110,11 @@ fn links_lead_out_of_the_frame_or_nowhere() {
     ] {
         let href_left = expected.map(|href| format!(" href=\"{href}\"")).unwrap_or_default();
         let expected = format!("<a{href_left} target=\"_blank\"{outside}>x</a>");
-        assert_eq!(body(&format!("<a href=\"{href}\" target=_top ping=//e.test>x</a>")), expected, "{href}");
+        assert_eq!(
+            body(&format!("<a href=\"{href}\" target=_top ping=//e.test>x</a>")),
+            expected,
+            "{href}"
+        );
     }
 }
 
@@ -95,28 +122,48 @@ fn links_lead_out_of_the_frame_or_nowhere() {
 fn styles_load_nothing() {
     let styles = |css: &str, images: bool| {
         let document = sanitized(&format!("<style>{css}</style>"), images);
-        document.split("<style>").nth(2).unwrap().split_once("</style>").unwrap().0.trim().to_owned()
+        document
+            .split("<style>")
+            .nth(2)
+            .unwrap()
+            .split_once("</style>")
+            .unwrap()
+            .0
+            .trim()
+            .to_owned()
     };
     for (css, expected) in [
         ("p { color: red }", "p { color: red }"),
         ("@import 'x'; p { color: red }", "p { color: red }"),
         ("@\\69mport url(x); p{}", "p{}"),
         ("@font-face { src: url(x) } p{}", "p{}"),
-        ("@media (max-width: 600px) { @import 'x'; p { color: red } }", "@media (max-width: 600px) {  p { color: red } }"),
+        (
+            "@media (max-width: 600px) { @import 'x'; p { color: red } }",
+            "@media (max-width: 600px) {  p { color: red } }",
+        ),
         ("p { background: url(//e.test/x) no-repeat }", "p { background:  none no-repeat }"),
         ("p { background: u\\72l('//e.test/x') }", "p { background:  none }"),
         ("p { background: URL( \"x\" ) }", "p { background:  none }"),
-        ("p { background: url(cid:good@example.org) }", "p { background:  url(\"data:image/png;base64,AAAA\") }"),
+        (
+            "p { background: url(cid:good@example.org) }",
+            "p { background:  url(\"data:image/png;base64,AAAA\") }",
+        ),
         ("p { background: image-set('x' 1x) }", "p { background:  none }"),
         ("p { width: expression(alert(1)) }", "p { width:  none }"),
         ("p::after { content: '\\3c/style>' }", "p::after { content: \"\\3c /style>\" }"),
         ("p { a: b</style><style>q { c: d }", "p { a: b}q { c: d }"),
-        ("p > q, [a='b'], a:hover { color: rgb(1 2 3 / .5) !important }", "p > q, [a=\"b\"], a:hover { color: rgb(1 2 3 / 0.5) !important }"),
+        (
+            "p > q, [a='b'], a:hover { color: rgb(1 2 3 / .5) !important }",
+            "p > q, [a=\"b\"], a:hover { color: rgb(1 2 3 / 0.5) !important }",
+        ),
         ("--> <!-- p {}", "p {}"),
     ] {
         assert_eq!(styles(css, false), expected, "{css}");
     }
-    assert_eq!(styles("p { background: url(http://e.test/x) }", true), "p { background:  url(\"http://e.test/x\") }");
+    assert_eq!(
+        styles("p { background: url(http://e.test/x) }", true),
+        "p { background:  url(\"http://e.test/x\") }"
+    );
     let deep = format!("{}{}", "a{".repeat(100_000), "x".repeat(10));
     assert!(styles(&deep, false).len() < 100);
 }
@@ -139,12 +186,22 @@ fn remote_pictures_come_when_asked_for() {
         assert_eq!(sanitized(&html, true).matches(url).count(), 2);
     }
     assert!(sanitized("<img src=//e.test/x>", true).contains("src=\"https://e.test/x\""));
-    assert!(policy(true).contains("img-src data: http: https:;") && policy(false).contains("img-src data:;"));
+    assert!(
+        policy(true).contains("img-src data: http: https:;")
+            && policy(false).contains("img-src data:;")
+    );
     for images in [true, false] {
-        for part in ["default-src 'none'", "sandbox allow-popups allow-popups-to-escape-sandbox", "form-action 'none'"] {
+        for part in [
+            "default-src 'none'",
+            "sandbox allow-popups allow-popups-to-escape-sandbox",
+            "form-action 'none'",
+        ] {
             assert!(policy(images).contains(part));
         }
-        assert!(!policy(images).contains("allow-scripts") && !policy(images).contains("allow-same-origin"));
+        assert!(
+            !policy(images).contains("allow-scripts")
+                && !policy(images).contains("allow-same-origin")
+        );
     }
 }
 
@@ -152,14 +209,28 @@ fn remote_pictures_come_when_asked_for() {
 #[expect(clippy::disallowed_methods, reason = "a deadline that is over")]
 fn what_takes_too_long_is_said() {
     let picture_of = |_: &str| None;
-    let over = Options { images: false, picture_of: &picture_of, until: Instant::now() - Duration::from_secs(1) };
-    assert!(document("<p>x</p>", &over).contains("nested too deeply"));
+    let over = Options {
+        images: false,
+        picture_of: &picture_of,
+        until: Instant::now() - Duration::from_secs(1),
+    };
+    assert!(document("<p>x</p>", &over).contains("takes too long"));
     assert!(sanitized(&"x".repeat(HTML_BYTES_MAX + 1), false).contains("too large"));
 }
 
 #[test]
 fn depth_and_length_end_no_process() {
-    for unit in ["<div>", "<b>", "<table><tr><td>", "<a href=x><p>", "<svg><g>", "<select><option><b>", "<!--", "<p title='", "&#"] {
+    for unit in [
+        "<div>",
+        "<b>",
+        "<table><tr><td>",
+        "<a href=x><p>",
+        "<svg><g>",
+        "<select><option><b>",
+        "<!--",
+        "<p title='",
+        "&#",
+    ] {
         assert_harmless(&sanitized(&unit.repeat(3000), false), false);
     }
 }
@@ -194,13 +265,86 @@ proptest! {
 }
 
 const PIECES: &[&str] = &[
-    "<", ">", "\"", "'", "/", "=", " ", "<!--", "-->", "--!>", "<![CDATA[", "]]>", "<?", "&lt;", "&#x3c;", "\0", "\r\n", "x",
-    "<script>", "</script>", "<style>", "</style>", "<svg>", "</svg>", "<math>", "</math>", "<mtext>", "<mglyph>", "<malignmark>",
-    "<foreignObject>", "<desc>", "<title>", "</title>", "<textarea>", "</textarea>", "<noscript>", "</noscript>", "<template>",
-    "<xmp>", "<plaintext>", "<iframe>", "</iframe>", "<table>", "</table>", "<td>", "<caption>", "<select>", "<option>", "<form>",
-    "<p>", "</p>", "<b>", "</b>", "<a href=\"javascript:alert(1)\">", "</a>", "<img src=x onerror=alert(1)>", "<img src='",
-    "<p style=\"background:url(", ")\">", "<p title=\"", "onload=alert(1)", "href=", "javascript:", "url(http://e.test/x)", "@import ",
-    "{", "}", ";", "(", ")", "[", "]", "/*", "*/", "\\3c ", "\\", "expression(", "<body onload=x>", "<html onload=x>", "<base href=//e.test>",
+    "<",
+    ">",
+    "\"",
+    "'",
+    "/",
+    "=",
+    " ",
+    "<!--",
+    "-->",
+    "--!>",
+    "<![CDATA[",
+    "]]>",
+    "<?",
+    "&lt;",
+    "&#x3c;",
+    "\0",
+    "\r\n",
+    "x",
+    "<script>",
+    "</script>",
+    "<style>",
+    "</style>",
+    "<svg>",
+    "</svg>",
+    "<math>",
+    "</math>",
+    "<mtext>",
+    "<mglyph>",
+    "<malignmark>",
+    "<foreignObject>",
+    "<desc>",
+    "<title>",
+    "</title>",
+    "<textarea>",
+    "</textarea>",
+    "<noscript>",
+    "</noscript>",
+    "<template>",
+    "<xmp>",
+    "<plaintext>",
+    "<iframe>",
+    "</iframe>",
+    "<table>",
+    "</table>",
+    "<td>",
+    "<caption>",
+    "<select>",
+    "<option>",
+    "<form>",
+    "<p>",
+    "</p>",
+    "<b>",
+    "</b>",
+    "<a href=\"javascript:alert(1)\">",
+    "</a>",
+    "<img src=x onerror=alert(1)>",
+    "<img src='",
+    "<p style=\"background:url(",
+    ")\">",
+    "<p title=\"",
+    "onload=alert(1)",
+    "href=",
+    "javascript:",
+    "url(http://e.test/x)",
+    "@import ",
+    "{",
+    "}",
+    ";",
+    "(",
+    ")",
+    "[",
+    "]",
+    "/*",
+    "*/",
+    "\\3c ",
+    "\\",
+    "expression(",
+    "<body onload=x>",
+    "<html onload=x>",
+    "<base href=//e.test>",
 ];
 
 /// The elements that frame the document, beyond those of mail.
@@ -256,9 +400,15 @@ impl Judge<'_> {
                     assert_styles(value, self.images, self.document);
                     true
                 }
-                "charset" | "name" | "content" => element == "meta" || (name == "name" && element == "a"),
+                "charset" | "name" | "content" => {
+                    element == "meta" || (name == "name" && element == "a")
+                }
                 "target" => value == "_blank",
-                _ => !name.starts_with("on") && !["action", "formaction", "srcdoc", "srcset", "http-equiv", "ping"].contains(&name),
+                _ => {
+                    !name.starts_with("on")
+                        && !["action", "formaction", "srcdoc", "srcset", "http-equiv", "ping"]
+                            .contains(&name)
+                }
             };
             assert!(is_fine, "{name}={value} in {}", self.document);
         }

@@ -19,7 +19,9 @@ impl Urls<'_> {
     pub(super) fn picture(&self, url: &str) -> Option<String> {
         let url = as_browsers_read(url);
         let (scheme, rest) = url.split_once(':').unwrap_or(("", &url));
-        if rest.starts_with("//") && (scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")) {
+        if rest.starts_with("//")
+            && (scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https"))
+        {
             return self.images.then(|| url.to_string());
         }
         if scheme.eq_ignore_ascii_case("cid") {
@@ -37,9 +39,9 @@ impl Urls<'_> {
 pub(super) fn may_be_followed(url: &str) -> bool {
     let url = as_browsers_read(url);
     url.starts_with('#')
-        || ["http://", "https://", "mailto:", "tel:", "sms:"]
-            .iter()
-            .any(|scheme| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
+        || ["http://", "https://", "mailto:", "tel:", "sms:"].iter().any(|scheme| {
+            url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        })
 }
 
 /// Pictures that are pixels; SVG is a document.

@@ -105,7 +105,7 @@ export class Reader {
       },
     })
     return h('dd', { class: 'tags' },
-      tags.map(tag => h('span', { class: 'tag' }, shown(tag, 100),
+      tags.map(tag => h('span', { class: 'tag' }, h('span', {}, shown(tag, 100)),
         h('button', { type: 'button', 'aria-label': `Remove the tag ${tag}`, onclick: () => save(tags.filter(other => other !== tag)) },
           icon('close')))),
       field)
