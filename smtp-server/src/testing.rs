@@ -1,1 +1,119 @@
-//! A server for tests of programs that send mail.
+//! A server for tests of programs that send mail: the real one, on a port of its own, with an inbox behind it.
+//!
+//! * **In**: mail from the program under test. **Out**: messages, with what a test asks of them; errors that show what
+//!   came instead.
+//! * **Promises**: [`start`](TestServer::start) returns with the port bound; a wait ends with the message, after its 250
+//!   was written, and polls nothing; dropping the server ends everything. Nothing is ever sent on.
+//! * **Limits**: messages of 64 MiB; their number is the test's. **Panics**: as each says.
+//! * **Spec**: RFC 5321, with all that the server has.
+//!
+//! # A first test
+//!
+//! ```
+//! # use smtp_server::testing::{InboxError, TestServer};
+//! # use std::io::{BufRead, BufReader, Write};
+//! # use std::net::{SocketAddr, TcpStream};
+//! # use std::time::Duration;
+//! #
+//! # fn send_welcome(to: &str, server: SocketAddr) -> std::io::Result<()> {
+//! #     let mut connection = BufReader::new(TcpStream::connect(server)?);
+//! #     let content = "Subject: Welcome\r\n\r\nYour code is 482913.\r\n.";
+//! #     for line in ["HELO app.test", "MAIL FROM:<app@example.org>", &format!("RCPT TO:<{to}>"), "DATA", content, "QUIT"] {
+//! #         connection.read_line(&mut String::new())?;
+//! #         write!(connection.get_mut(), "{line}\r\n")?;
+//! #     }
+//! #     Ok(())
+//! # }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = TestServer::start().await?;
+//!
+//! send_welcome("kim@example.org", server.addr())?; // the program under test
+//!
+//! let inbox = server.inbox();
+//! let message = inbox.wait_for(|m| m.subject() == Some("Welcome"), Duration::from_secs(5)).await?;
+//! assert_eq!(message.code(), Some("482913"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! In a `#[test]` that is not asynchronous it is the same with [`blocking::TestServer`] and without `await`. The server
+//! has a thread of its own, so the program under test may block the test's, and tests may share a server.
+//!
+//! # Which message
+//!
+//! A closure says which message is waited for, or a [`matcher`], which also explains why none of those that came was it:
+//!
+//! ```
+//! # use smtp_server::testing::{InboxError, TestInbox};
+//! # use std::time::Duration;
+//! use smtp_server::testing::matcher::{Matcher, has_link, subject, to};
+//!
+//! # async fn check(inbox: TestInbox) -> Result<(), InboxError> {
+//! let within = Duration::from_secs(5);
+//! let message = inbox.wait_for(subject("Welcome").and(to("kim@example.org")), within).await?;
+//! message.assert(has_link("/confirm"));
+//!
+//! let [first, second] = [subject("Welcome"), subject("Please confirm")];
+//! inbox.wait_for_all([first, second], within).await?;
+//! inbox.to("ann@example.org").expect_none(Duration::from_millis(50)).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```text
+//! no such message came within 5s to <kim@example.org>; 1 arrived:
+//!   1. from <app@example.org> to <kim@example.org>: "Welcom", 312 octets
+//!      expected the subject "Welcome", found "Welcom"
+//! 2 arrived for other recipients
+//! ```
+//!
+//! # Tests that share a server
+//!
+//! [`TestInbox::to`], [`domain`](TestInbox::domain) and [`tagged`](TestInbox::tagged) are views of one server, so each
+//! test sees its own mail:
+//!
+//! ```
+//! # use smtp_server::testing::InboxError;
+//! use smtp_server::testing::blocking::TestServer;
+//! use std::sync::LazyLock;
+//!
+//! static SERVER: LazyLock<TestServer> = LazyLock::new(|| TestServer::start().unwrap());
+//!
+//! # fn main() {
+//! let inbox = SERVER.inbox().tagged("sign-up"); // what is sent to kim+sign-up@example.org
+//! # assert!(inbox.messages().is_empty());
+//! # }
+//! ```
+//!
+//! # TLS and logins
+//!
+//! [`TestServerBuilder`] offers STARTTLS or TLS from the first octet, and AUTH. A client that trusts
+//! [`TestServer::root_certificate`] verifies `localhost` as it would a real host;
+//! [`TestMessage::session`] tells what came of it, [`TestServer::failed_logins`] who was refused.
+
+mod server;
+
+mod inbox;
+pub mod matcher;
+mod message;
+
+pub mod blocking;
+
+mod certificates;
+mod error;
+mod logins;
+
+mod background;
+mod code;
+mod decoded;
+mod html;
+mod links;
+mod store;
+
+pub use certificates::RootCertificate;
+pub use error::{InboxError, InboxErrorKind, MESSAGES_SHOWN_MAX, StartError};
+pub use inbox::TestInbox;
+pub use logins::FailedLogin;
+pub use message::{Address, Attachment, TestMessage};
+pub use server::{TestServer, TestServerBuilder};

@@ -1,0 +1,125 @@
+//! What can go wrong in a test, told so that the reason can be seen.
+//!
+//! * **In**: what was waited for and what came instead. **Out**: typed errors; printed, they show each message that did
+//!   arrive and why it was not the one.
+//! * **Promises**: `Debug` of an [`InboxError`] is its text, so that `unwrap` shows it. **Limits**: [`MESSAGES_SHOWN_MAX`].
+//! * **Panics**: never. **Spec**: none.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use super::message::TestMessage;
+use crate::error::ConfigError;
+use crate::tls::TlsConfigError;
+
+/// How many messages an error shows; the rest is counted.
+pub const MESSAGES_SHOWN_MAX: usize = 20;
+
+/// Why a test server did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// No port of the loopback, no thread, or no runtime was to be had.
+    #[error("the test server cannot run here: {0}")]
+    Io(#[from] io::Error),
+    /// The certificates could not be made.
+    #[error("the test server's certificates cannot be made: {0}")]
+    Certificate(#[from] rcgen::Error),
+    /// The certificates cannot be used.
+    #[error("the test server's certificates cannot be used: {0}")]
+    Tls(#[from] TlsConfigError),
+    /// What was asked for makes no server.
+    #[error("the test server cannot be built: {0}")]
+    Config(#[from] ConfigError),
+}
+
+/// An inbox did not get what the test expects.
+pub struct InboxError(Box<Report>);
+
+/// In which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InboxErrorKind {
+    /// No message was the one waited for.
+    NoMatch,
+    /// Some of the expected messages are not there: the numbers of their predicates, from 0, are as many as this.
+    Incomplete {
+        /// How many are there.
+        found: usize,
+        /// How many were expected.
+        expected: usize,
+    },
+    /// There is a message where none should be.
+    Unexpected,
+}
+
+/// All that an error tells.
+pub(super) struct Report {
+    pub(super) kind: InboxErrorKind,
+    /// How long it was waited.
+    pub(super) within: Duration,
+    /// Whose messages the inbox shows; empty for everybody's.
+    pub(super) view: String,
+    /// The messages of the view, and why each was not the one, where a matcher says so.
+    pub(super) arrived: Vec<(TestMessage, Option<String>)>,
+    /// How many messages came for others than the view's.
+    pub(super) elsewhere: usize,
+}
+
+impl InboxError {
+    pub(super) fn new(report: Report) -> Self {
+        Self(Box::new(report))
+    }
+
+    /// In which way the expectation was missed.
+    #[must_use]
+    pub fn kind(&self) -> InboxErrorKind {
+        self.0.kind
+    }
+
+    /// The messages that did arrive.
+    pub fn arrived(&self) -> impl Iterator<Item = &TestMessage> {
+        self.0.arrived.iter().map(|(message, _)| message)
+    }
+}
+
+impl std::error::Error for InboxError {}
+
+impl fmt::Debug for InboxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for InboxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { kind, within, view, arrived, elsewhere } = &*self.0;
+        match kind {
+            InboxErrorKind::NoMatch => write!(f, "no such message came within {within:?}")?,
+            InboxErrorKind::Incomplete { found, expected } => {
+                write!(f, "{found} of {expected} expected messages came within {within:?}")?;
+            }
+            InboxErrorKind::Unexpected => f.write_str("a message came where none should")?,
+        }
+        f.write_str(view)?;
+        match arrived.len() {
+            0 => f.write_str("; nothing arrived")?,
+            count => write!(f, "; {count} arrived:")?,
+        }
+        for (number, (message, reason)) in arrived.iter().take(MESSAGES_SHOWN_MAX).enumerate() {
+            write!(f, "\n{:3}. {}", number + 1, message.summary())?;
+            for line in reason.iter().flat_map(|reason| reason.lines()) {
+                write!(f, "\n     {line}")?;
+            }
+        }
+        match arrived.len().saturating_sub(MESSAGES_SHOWN_MAX) {
+            0 => {}
+            more => write!(f, "\n     and {more} more")?,
+        }
+        match elsewhere {
+            0 => Ok(()),
+            count => write!(f, "\n{count} arrived for other recipients"),
+        }
+    }
+}
