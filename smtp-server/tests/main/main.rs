@@ -20,4 +20,7 @@ mod rfcs;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+#[cfg(feature = "testing")]
+mod testing;
+#[cfg(test)]
 mod transcripts;
