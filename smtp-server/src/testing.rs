@@ -91,6 +91,106 @@
 //! [`TestServerBuilder`] offers STARTTLS or TLS from the first octet, and AUTH. A client that trusts
 //! [`TestServer::root_certificate`] verifies `localhost` as it would a real host;
 //! [`TestMessage::session`] tells what came of it, [`TestServer::failed_logins`] who was refused.
+//!
+//! # Clients
+//!
+//! The standard library and no runtime, as a client and as a test:
+//!
+//! ```ignore
+//! use smtp_server::testing::blocking::TestServer;
+//! use smtp_server::testing::matcher::{Matcher, has_code, subject};
+//! use std::io::{BufRead, BufReader, Result, Write};
+//! use std::net::{SocketAddr, TcpStream};
+//! use std::time::Duration;
+//!
+//! /// The program under test.
+//! pub(crate) fn send_welcome(to: &str, server: SocketAddr) -> Result<()> {
+//!     let mut connection = BufReader::new(TcpStream::connect(server)?);
+//!     let rcpt = format!("RCPT TO:<{to}>");
+//!     let content = "Subject: Welcome\r\n\r\nYour code is 482913.\r\n.";
+//!     for line in ["HELO app.test", "MAIL FROM:<app@example.org>", &rcpt, "DATA", content, "QUIT"] {
+//!         connection.read_line(&mut String::new())?;
+//!         write!(connection.get_mut(), "{line}\r\n")?;
+//!     }
+//!     connection.read_line(&mut String::new())?;
+//!     Ok(())
+//! }
+//!
+//! #[test]
+//! fn a_welcome_is_sent_with_std() {
+//!     let server = TestServer::start().unwrap();
+//!     send_welcome("kim@example.org", server.addr()).unwrap();
+//!     let expected = subject("Welcome").and(has_code());
+//!     server.inbox().to("kim@example.org").wait_for(expected, Duration::from_secs(5)).unwrap();
+//! }
+//! ```
+//!
+//! lettre, with STARTTLS under the server's own root, and a login:
+//!
+//! ```ignore
+//! use lettre::transport::smtp::authentication::Credentials;
+//! use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
+//! use lettre::{Message, SmtpTransport, Transport};
+//! use smtp_server::testing::TestServer;
+//! use smtp_server::testing::matcher::{Matcher, from, subject, text_contains, to};
+//! use std::time::Duration;
+//!
+//! #[test]
+//! fn a_welcome_is_sent_with_lettre() -> Result<(), Box<dyn std::error::Error>> {
+//!     let server = TestServer::builder().starttls().login("app", "secret").start_blocking()?;
+//!     let root = server.root_certificate().expect("it has TLS").pem();
+//!     let tls = TlsParameters::builder("localhost".to_owned())
+//!         .certificate_store(CertificateStore::None)
+//!         .add_root_certificate(Certificate::from_pem(root.as_bytes())?)
+//!         .build()?;
+//!     let transport = SmtpTransport::builder_dangerous("127.0.0.1")
+//!         .port(server.addr().port())
+//!         .tls(Tls::Required(tls))
+//!         .credentials(Credentials::new("app".to_owned(), "secret".to_owned()))
+//!         .build();
+//!
+//!     let welcome = Message::builder()
+//!         .from("App <app@example.org>".parse()?)
+//!         .to("Kim <kim@example.org>".parse()?)
+//!         .subject("Grüße")
+//!         .body("Schön, dass du da bist.".to_owned())?;
+//!     transport.send(&welcome)?;
+//!
+//!     let message = server.inbox().wait_for(subject("Grüße"), Duration::from_secs(5))?;
+//!     message.assert(from("app@example.org").and(to("kim@example.org")).and(text_contains("Schön")));
+//!     assert!(message.session().tls.is_some());
+//!     assert_eq!(message.session().identity.as_ref().map(|who| &*who.authcid), Some("app"));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! mail-send, in a runtime:
+//!
+//! ```ignore
+//! use mail_send::SmtpClientBuilder;
+//! use mail_send::smtp::message::Message;
+//! use smtp_server::testing::TestServer;
+//! use std::time::Duration;
+//!
+//! #[tokio::test]
+//! async fn a_newsletter_is_sent_with_mail_send() -> Result<(), Box<dyn std::error::Error>> {
+//!     let server = TestServer::start().await?;
+//!     let mut client =
+//!         SmtpClientBuilder::new("127.0.0.1", server.addr().port())?.connect_plain().await?;
+//!
+//!     let content = "From: news@example.org\r\nSubject: News\r\n\r\nhttps://example.org/news";
+//!     let to = ["kim@example.org", "ann@example.net"];
+//!     client.send(Message::new("news@example.org", to, content.as_bytes())).await?;
+//!
+//!     for name in to {
+//!         let inbox = server.inbox().to(name);
+//!         let message = inbox.wait_for(|m| m.subject() == Some("News"), Duration::from_secs(5)).await?;
+//!         assert_eq!(message.links(), ["https://example.org/news"]);
+//!     }
+//!     server.inbox().domain("example.com").expect_none(Duration::from_millis(10)).await?;
+//!     Ok(())
+//! }
+//! ```
 
 mod server;
 

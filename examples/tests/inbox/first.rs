@@ -1,7 +1,7 @@
 //! The first test of a program that sends mail; the program is `send_welcome`.
 
 use super::with_std::send_welcome;
-use smtp_server::testing::{InboxError, TestServer};
+use smtp_server::testing::TestServer;
 use std::time::Duration;
 
 #[tokio::test]
