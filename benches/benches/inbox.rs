@@ -24,7 +24,13 @@ fn main() -> ExitCode {
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
     println!(
         "start {:.2} ms, start and one mail {:.2} ms (bound {:.0}), drop {:.2} ms; with a certificate {:.2}, {:.2}, {:.2}",
-        ms(plain[0]), ms(plain[1]), ms(MAX), ms(plain[2]), ms(with_tls[0]), ms(with_tls[1]), ms(with_tls[2]),
+        ms(plain[0]),
+        ms(plain[1]),
+        ms(MAX),
+        ms(plain[2]),
+        ms(with_tls[0]),
+        ms(with_tls[1]),
+        ms(with_tls[2]),
     );
     if plain[1] <= MAX { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

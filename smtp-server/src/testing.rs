@@ -62,7 +62,7 @@
 //! ```
 //!
 //! ```text
-//! no such message came within 5s to <kim@example.org>; 1 arrived:
+//! no such message came to <kim@example.org> within 5s; 1 arrived:
 //!   1. from <app@example.org> to <kim@example.org>: "Welcom", 312 octets
 //!      expected the subject "Welcome", found "Welcom"
 //! 2 arrived for other recipients

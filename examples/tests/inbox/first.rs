@@ -9,7 +9,8 @@ async fn a_welcome_has_a_code() -> Result<(), Box<dyn std::error::Error>> {
     let server = TestServer::start().await?;
     send_welcome("kim@example.org", server.addr())?; // the program under test
     let inbox = server.inbox().to("kim@example.org");
-    let message = inbox.wait_for(|m| m.subject() == Some("Welcome"), Duration::from_secs(5)).await?;
+    let message =
+        inbox.wait_for(|m| m.subject() == Some("Welcome"), Duration::from_secs(5)).await?;
     assert_eq!(message.code(), Some("482913"));
     Ok(())
 }

@@ -17,7 +17,8 @@ async fn a_newsletter_is_sent_with_mail_send() -> Result<(), Box<dyn std::error:
 
     for name in to {
         let inbox = server.inbox().to(name);
-        let message = inbox.wait_for(|m| m.subject() == Some("News"), Duration::from_secs(5)).await?;
+        let message =
+            inbox.wait_for(|m| m.subject() == Some("News"), Duration::from_secs(5)).await?;
         assert_eq!(message.links(), ["https://example.org/news"]);
     }
     server.inbox().domain("example.com").expect_none(Duration::from_millis(10)).await?;

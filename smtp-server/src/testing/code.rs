@@ -126,6 +126,7 @@ fn is_grouped(word: &str) -> bool {
 /// A date in digits: the year before month and day, or behind them.
 fn is_date(groups: &[&str]) -> bool {
     let digits = groups.iter().map(|group| group.len()).collect::<Vec<_>>();
-    let is_all_digits = groups.iter().all(|group| group.bytes().all(|octet| octet.is_ascii_digit()));
+    let is_all_digits =
+        groups.iter().all(|group| group.bytes().all(|octet| octet.is_ascii_digit()));
     is_all_digits && matches!(digits.as_slice(), [4, 1..=2, 1..=2] | [1..=2, 1..=2, 4])
 }

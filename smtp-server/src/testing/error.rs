@@ -43,7 +43,7 @@ pub struct InboxError(Box<Report>);
 pub enum InboxErrorKind {
     /// No message was the one waited for.
     NoMatch,
-    /// Some of the expected messages are not there: the numbers of their predicates, from 0, are as many as this.
+    /// Some of the expected messages are not there.
     Incomplete {
         /// How many are there.
         found: usize,
@@ -59,7 +59,7 @@ pub(super) struct Report {
     pub(super) kind: InboxErrorKind,
     /// How long it was waited.
     pub(super) within: Duration,
-    /// Whose messages the inbox shows; empty for everybody's.
+    /// Whose messages the inbox shows, as the inbox prints it; empty for everybody's.
     pub(super) view: String,
     /// The messages of the view, and why each was not the one, where a matcher says so.
     pub(super) arrived: Vec<(TestMessage, Option<String>)>,
@@ -96,13 +96,12 @@ impl fmt::Display for InboxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { kind, within, view, arrived, elsewhere } = &*self.0;
         match kind {
-            InboxErrorKind::NoMatch => write!(f, "no such message came within {within:?}")?,
+            InboxErrorKind::NoMatch => write!(f, "no such message came{view} within {within:?}")?,
             InboxErrorKind::Incomplete { found, expected } => {
-                write!(f, "{found} of {expected} expected messages came within {within:?}")?;
+                write!(f, "{found} of {expected} expected messages came{view} within {within:?}")?;
             }
-            InboxErrorKind::Unexpected => f.write_str("a message came where none should")?,
+            InboxErrorKind::Unexpected => write!(f, "a message came{view} where none should")?,
         }
-        f.write_str(view)?;
         match arrived.len() {
             0 => f.write_str("; nothing arrived")?,
             count => write!(f, "; {count} arrived:")?,

@@ -11,8 +11,30 @@ use html5gum::{HtmlString, Tokenizer};
 const HIDDEN: [&[u8]; 4] = [b"title", b"style", b"script", b"template"];
 /// Elements that begin and end lines.
 const BLOCKS: [&[u8]; 24] = [
-    b"address", b"article", b"blockquote", b"br", b"center", b"dd", b"div", b"dl", b"dt", b"footer", b"h1", b"h2",
-    b"h3", b"h4", b"h5", b"h6", b"header", b"hr", b"li", b"p", b"pre", b"table", b"td", b"tr",
+    b"address",
+    b"article",
+    b"blockquote",
+    b"br",
+    b"center",
+    b"dd",
+    b"div",
+    b"dl",
+    b"dt",
+    b"footer",
+    b"h1",
+    b"h2",
+    b"h3",
+    b"h4",
+    b"h5",
+    b"h6",
+    b"header",
+    b"hr",
+    b"li",
+    b"p",
+    b"pre",
+    b"table",
+    b"td",
+    b"tr",
 ];
 
 /// The text, a line for each block.

@@ -21,7 +21,11 @@ const ROWS: [(&str, &str, Option<&str>); 38] = [
     // Around the word, over lines.
     ("", "Your verification code\r\nis 482913", Some("482913")),
     ("", "Hello Kim,\r\n\r\nyour code:\r\n\r\n482913\r\n\r\nThanks", Some("482913")),
-    ("", "Order 55555555 is on its way.\r\n\r\nYour code is:\r\n\r\n  482913  \r\n", Some("482913")),
+    (
+        "",
+        "Order 55555555 is on its way.\r\n\r\nYour code is:\r\n\r\n  482913  \r\n",
+        Some("482913"),
+    ),
     ("", "Here is your code.\r\n482913\r\nIt is valid until 2027.", Some("482913")),
     ("", "Order 1234 was paid. Your pick-up code is 5678.", Some("5678")),
     // Alone on a line.

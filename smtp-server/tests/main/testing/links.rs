@@ -6,7 +6,10 @@ use super::received;
 fn links_are_found_in_text() {
     let rows = [
         ("See https://a.test/x.", &["https://a.test/x"][..]),
-        ("See https://a.test/x, or http://b.test?y=1&z=2!", &["https://a.test/x", "http://b.test?y=1&z=2"]),
+        (
+            "See https://a.test/x, or http://b.test?y=1&z=2!",
+            &["https://a.test/x", "http://b.test?y=1&z=2"],
+        ),
         ("(https://a.test/x)", &["https://a.test/x"]),
         ("https://a.test/x_(y)", &["https://a.test/x_(y)"]),
         ("<https://a.test/x>", &["https://a.test/x"]),

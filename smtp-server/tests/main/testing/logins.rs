@@ -134,7 +134,12 @@ async fn any_login_is_taken() {
 async fn given_logins_are_taken_and_others_recorded() {
     let builder = TestServer::builder().login("kim", "secret").login("ann", "hidden");
     let server = builder.start().await.unwrap();
-    let rows = [("kim", "secret", true), ("ann", "hidden", true), ("kim", "hidden", false), ("bob", "", false)];
+    let rows = [
+        ("kim", "secret", true),
+        ("ann", "hidden", true),
+        ("kim", "hidden", false),
+        ("bob", "", false),
+    ];
     for (user, password, is_right) in rows {
         let mut client = Client::direct(server.addr()).await;
         client.reply().await;

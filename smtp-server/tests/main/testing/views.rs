@@ -22,7 +22,11 @@ fn a_view_shows_what_is_for_it() {
         ("4", &["postmaster"]),
         ("5", &["bob+t2+x@a.test", "kim+t1@a.test"]),
     ] {
-        client.send("ann@example.org", to, format!("To: someone@else.test\r\nSubject: {subject}\r\n"));
+        client.send(
+            "ann@example.org",
+            to,
+            format!("To: someone@else.test\r\nSubject: {subject}\r\n"),
+        );
     }
     let inbox = server.inbox();
     inbox.wait_for_count(5, PATIENCE).unwrap();

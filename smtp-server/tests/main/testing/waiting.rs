@@ -71,7 +71,7 @@ fn an_error_shows_what_did_arrive_and_why_it_was_not_it() {
     let error = inbox.wait_for(subject("Welcome"), MOMENT).unwrap_err();
     assert_eq!(error.kind(), InboxErrorKind::NoMatch);
     assert_eq!(error.arrived().map(TestMessage::subject).collect::<Vec<_>>(), [Some("Grüße")]);
-    let expected = "no such message came within 20ms to <kim@example.org>; 1 arrived:\n\
+    let expected = "no such message came to <kim@example.org> within 20ms; 1 arrived:\n\
                     \x20 1. from <ann@example.org> to <kim@example.org>: \"Grüße\", 43 octets\n\
                     \x20    expected the subject \"Welcome\", found \"Grüße\"\n\
                     1 arrived for other recipients";
