@@ -14,7 +14,7 @@ use crate::info::Identity;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FailedLogin {
-    /// The name that was tried; empty if the client did not get so far as to say one.
+    /// The name that was tried.
     pub user: String,
     /// How: `PLAIN` or `LOGIN`.
     pub mechanism: String,

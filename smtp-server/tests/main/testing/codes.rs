@@ -3,7 +3,7 @@
 use super::received;
 
 /// Subject, text, and the code.
-const ROWS: [(&str, &str, Option<&str>); 38] = [
+const ROWS: [(&str, &str, Option<&str>); 36] = [
     // Beside the word.
     ("", "Your code is 482913.", Some("482913")),
     ("", "482913 is your Example verification code.", Some("482913")),
@@ -11,9 +11,7 @@ const ROWS: [(&str, &str, Option<&str>); 38] = [
     ("", "Your PIN (valid for 10 minutes) is 48291377", Some("48291377")),
     ("", "Use 482913 as your code, it expires in 1000 seconds", Some("482913")),
     ("", "Enter code 482913 before 14:30 on 2026-11-22.", Some("482913")),
-    ("", "One-time passcode=482913", None),
     ("", "OTP: **482913**", Some("482913")),
-    ("", "Your login token is <b>48291</b>", None),
     ("", "Your code is G-482913.", Some("G-482913")),
     ("", "Backup code: X4K9-22PQ-7Z1M", Some("X4K9-22PQ-7Z1M")),
     ("", "The code is 123-456", Some("123-456")),

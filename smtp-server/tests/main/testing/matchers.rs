@@ -82,7 +82,7 @@ fn a_matcher_of_ones_own_is_a_function() {
         let octets = message.content().len();
         Finding::new(octets < 10, "less than 10 octets", octets)
     };
-    assert_eq!(said(is_short.and(has_code())), "expected less than 10 octets, found 151");
+    assert_eq!(said(is_short.and(has_code())), "expected less than 10 octets, found 152");
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn an_assertion_that_holds_says_nothing() {
 
 #[test]
 #[should_panic(
-    expected = "expected the subject \"Hi\", found \"Welcome, Kim\"\nin the message from <ann@example.org> to <kim@example.org>: \"Welcome, Kim\", 151 octets"
+    expected = "expected the subject \"Hi\", found \"Welcome, Kim\"\nin the message from <ann@example.org> to <kim@example.org>: \"Welcome, Kim\", 152 octets"
 )]
 fn an_assertion_panics_with_the_explanation() {
     message().assert(subject("Hi"));

@@ -72,13 +72,13 @@ fn an_error_shows_what_did_arrive_and_why_it_was_not_it() {
     assert_eq!(error.kind(), InboxErrorKind::NoMatch);
     assert_eq!(error.arrived().map(TestMessage::subject).collect::<Vec<_>>(), [Some("Grüße")]);
     let expected = "no such message came to <kim@example.org> within 20ms; 1 arrived:\n\
-                    \x20 1. from <ann@example.org> to <kim@example.org>: \"Grüße\", 43 octets\n\
+                    \x20 1. from <ann@example.org> to <kim@example.org>: \"Grüße\", 42 octets\n\
                     \x20    expected the subject \"Welcome\", found \"Grüße\"\n\
                     1 arrived for other recipients";
     assert_eq!(error.to_string(), expected);
     assert_eq!(format!("{error:?}"), expected, "unwrap shows it");
     let error = inbox.wait_for(|_| false, MOMENT).unwrap_err();
-    assert!(error.to_string().ends_with("43 octets\n1 arrived for other recipients"), "{error}");
+    assert!(error.to_string().ends_with("42 octets\n1 arrived for other recipients"), "{error}");
 }
 
 #[test]
