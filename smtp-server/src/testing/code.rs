@@ -26,7 +26,7 @@ fn named(text: &str) -> Option<&str> {
         if after_name && let Some(code) = only_code(&words) {
             return Some(code);
         }
-        let names = positions(&words, |word| is_name(word));
+        let names = positions(&words, is_name);
         let codes = positions(&words, |word| code(word).is_some());
         // Of two that are as near, the later one: "Your code is 482913".
         let nearest = codes.into_iter().rev().min_by_key(|at| distance(*at, &names));

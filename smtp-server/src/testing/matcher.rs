@@ -42,6 +42,7 @@ impl Answer for bool {
 }
 
 /// A function that says of a message whether it is as expected, and what it found.
+#[must_use = "it says nothing until it is held against a message"]
 pub trait Matcher: Fn(&TestMessage) -> Finding + Sized {
     /// Both have to hold; all that does not is told.
     fn and(self, other: impl Matcher) -> impl Matcher {
