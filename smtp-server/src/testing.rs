@@ -200,6 +200,9 @@ mod message;
 
 pub mod blocking;
 
+mod faults;
+mod transcript;
+
 mod certificates;
 mod error;
 mod logins;
@@ -210,10 +213,16 @@ mod decoded;
 mod html;
 mod links;
 mod store;
+mod watch;
 
 pub use certificates::RootCertificate;
 pub use error::{InboxError, InboxErrorKind, MESSAGES_SHOWN_MAX, StartError};
+pub use faults::{Fault, Faults, On, Rule, RuleError, RuleId, Trigger};
 pub use inbox::TestInbox;
 pub use logins::FailedLogin;
 pub use message::{Address, Attachment, TestMessage};
 pub use server::{TestServer, TestServerBuilder};
+pub use transcript::{Speaker, Transcript, TranscriptLine, Transcripts};
+
+pub(crate) use faults::{Occurrence, Script, recipients};
+pub(crate) use watch::Watch;

@@ -11,12 +11,18 @@ mod attacks;
 #[cfg(test)]
 mod contracts;
 #[cfg(test)]
+#[cfg(feature = "testing")]
+mod faults;
+#[cfg(test)]
 #[cfg(feature = "message-auth")]
 mod message_auth;
 #[cfg(test)]
 mod purity;
 #[cfg(test)]
 mod rfcs;
+#[cfg(test)]
+#[cfg(feature = "testing")]
+mod said;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
