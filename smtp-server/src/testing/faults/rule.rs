@@ -28,7 +28,8 @@ pub enum On {
     Mail,
     /// RCPT.
     Rcpt,
-    /// DATA, or a BDAT that is not a further chunk of a message.
+    /// DATA, or a BDAT that is not a further chunk of a message. If it is not the last, `throttle` and `truncate`
+    /// are for the message's final reply.
     Data,
     /// The content of a message, while it comes.
     Content,
