@@ -66,7 +66,13 @@
 //!   1. from <app@example.org> to <kim@example.org>: "Welcom", 312 octets
 //!      expected the subject "Welcome", found "Welcom"
 //! 2 arrived for other recipients
+//!
+//!      0 ms -- smtp connection from 127.0.0.1:40116
+//!      0 ms S: 220 inbox.test ESMTP
+//!      1 ms C: EHLO app.test
 //! ```
+//!
+//! and so on: what was said on the last connections, where passwords and content are left out.
 //!
 //! # Tests that share a server
 //!
@@ -91,6 +97,23 @@
 //! [`TestServerBuilder`] offers STARTTLS or TLS from the first octet, and AUTH. A client that trusts
 //! [`TestServer::root_certificate`] verifies `localhost` as it would a real host;
 //! [`TestMessage::session`] tells what came of it, [`TestServer::failed_logins`] who was refused.
+//!
+//! # What goes wrong
+//!
+//! Rules say what fails, where and how often, so a test sees what the program does then ([`Faults`] lists all):
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), smtp_server::testing::StartError> {
+//! use smtp_server::testing::{Faults, On, Rule, TestServer};
+//!
+//! let faults = Faults::default();
+//! faults.add(Rule::at(On::Rcpt).to("kim@example.org").nth(1).answer("451 4.2.1 try later"));
+//! faults.add(Rule::at(On::EndOfData).times(2).reset());
+//! let server = TestServer::builder().faults(faults).start().await?;
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # Clients
 //!
@@ -184,7 +207,8 @@
 //!
 //!     for name in to {
 //!         let inbox = server.inbox().to(name);
-//!         let message = inbox.wait_for(|m| m.subject() == Some("News"), Duration::from_secs(5)).await?;
+//!         let message =
+//!             inbox.wait_for(|m| m.subject() == Some("News"), Duration::from_secs(5)).await?;
 //!         assert_eq!(message.links(), ["https://example.org/news"]);
 //!     }
 //!     server.inbox().domain("example.com").expect_none(Duration::from_millis(10)).await?;
@@ -216,7 +240,10 @@ mod store;
 mod watch;
 
 pub use certificates::RootCertificate;
-pub use error::{InboxError, InboxErrorKind, MESSAGES_SHOWN_MAX, StartError};
+pub use error::{
+    InboxError, InboxErrorKind, LINES_SHOWN_MAX, MESSAGES_SHOWN_MAX, StartError,
+    TRANSCRIPTS_SHOWN_MAX,
+};
 pub use faults::{Fault, Faults, On, Rule, RuleError, RuleId, Trigger};
 pub use inbox::TestInbox;
 pub use logins::FailedLogin;

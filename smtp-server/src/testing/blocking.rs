@@ -31,6 +31,7 @@ use super::logins::FailedLogin;
 use super::matcher::Answer;
 use super::message::TestMessage;
 use super::server::{self, TestServerBuilder};
+use super::transcript::Transcript;
 
 /// A [`TestServer`](super::TestServer) whose inbox blocks.
 #[derive(Debug)]
@@ -75,6 +76,12 @@ impl TestServer {
     #[must_use]
     pub fn failed_logins(&self) -> Vec<FailedLogin> {
         self.0.failed_logins()
+    }
+
+    /// What was said on the newest connections, without secrets.
+    #[must_use]
+    pub fn transcripts(&self) -> Vec<Transcript> {
+        self.0.transcripts()
     }
 }
 

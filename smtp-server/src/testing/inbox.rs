@@ -14,6 +14,7 @@ use super::error::{InboxError, InboxErrorKind, Report};
 use super::matcher::Answer;
 use super::message::TestMessage;
 use super::store::Store;
+use super::transcript::{Speaker, Transcript, TranscriptLine};
 use crate::envelope::Recipient;
 use smtp_proto::{Domain, ForwardPath, Mailbox};
 
@@ -198,13 +199,24 @@ impl TestInbox {
         let shown = all.into_iter().filter(|message| self.shows(message));
         let arrived = shown.map(|message| (message.clone(), reason(&message))).collect::<Vec<_>>();
         let elsewhere = count - arrived.len();
-        InboxError::new(Report { kind, within, view: self.to_string(), arrived, elsewhere })
+        let mut transcripts = self.store.transcripts().recent();
+        transcripts.retain(|transcript| self.is_named_in(transcript));
+        let view = self.to_string();
+        InboxError::new(Report { kind, within, view, arrived, elsewhere, transcripts })
     }
 
     fn shows(&self, message: &TestMessage) -> bool {
         let is_here =
             |recipient: &Recipient| self.scopes.iter().all(|scope| scope.has(&recipient.path));
         message.envelope().recipients.iter().any(is_here)
+    }
+
+    fn is_named_in(&self, transcript: &Transcript) -> bool {
+        let names = |line: &TranscriptLine| {
+            let text = line.text.to_ascii_lowercase();
+            line.from == Speaker::Client && self.scopes.iter().all(|scope| scope.is_in(&text))
+        };
+        self.scopes.is_empty() || transcript.lines().iter().any(names)
     }
 
     fn narrowed(&self, scope: Scope) -> Self {
@@ -246,6 +258,16 @@ impl Scope {
                 local_part(mailbox).split_once('+').is_some_and(|(_, tag)| tag == wanted)
             }),
         }
+    }
+
+    /// Whether a line in lower case, which may be a RCPT that was refused, has such a recipient.
+    fn is_in(&self, line: &str) -> bool {
+        let sign = match self {
+            Self::Recipient(path) => path.to_string(),
+            Self::Domain(domain) => format!("@{domain}>"),
+            Self::Tag(tag) => format!("+{tag}@"),
+        };
+        line.starts_with("rcpt ") && line.contains(&sign.to_ascii_lowercase())
     }
 }
 

@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::decoded::Decoded;
 use super::matcher::Answer;
+use super::transcript::Transcript;
 use crate::envelope::Envelope;
 use crate::header::HeaderField;
 use crate::info::SessionInfo;
@@ -150,6 +151,12 @@ impl TestMessage {
     #[must_use]
     pub fn authentication(&self) -> Option<&AuthResults> {
         self.0.envelope.extensions.find::<PendingResults>().and_then(PendingResults::find)
+    }
+
+    /// What was said on the connection that it came by, without secrets.
+    #[must_use]
+    pub fn transcript(&self) -> Option<&Transcript> {
+        self.session().extensions.find::<Transcript>()
     }
 
     /// Holds the message against a [matcher](super::matcher) or a closure.

@@ -20,9 +20,11 @@ use super::background;
 use super::blocking;
 use super::certificates::{self, RootCertificate};
 use super::error::StartError;
+use super::faults::Faults;
 use super::inbox::TestInbox;
 use super::logins::{FailedLogin, Logins};
 use super::store::{Keeper, MESSAGE_BYTES_MAX, Store};
+use super::transcript::Transcript;
 use crate::config::{Limits, Timeouts};
 #[cfg(feature = "message-auth")]
 use crate::dns::Dns;
@@ -67,6 +69,7 @@ pub struct TestServer {
 pub struct TestServerBuilder {
     tls: Option<Tls>,
     logins: Option<Logins>,
+    faults: Faults,
     #[cfg(feature = "message-auth")]
     dns: Option<Dns>,
 }
@@ -115,6 +118,12 @@ impl TestServer {
     pub fn failed_logins(&self) -> Vec<FailedLogin> {
         self.store.failed_logins()
     }
+
+    /// What was said on the newest connections, without secrets.
+    #[must_use]
+    pub fn transcripts(&self) -> Vec<Transcript> {
+        self.store.transcripts().recent()
+    }
 }
 
 impl fmt::Debug for TestServer {
@@ -149,6 +158,12 @@ impl TestServerBuilder {
     pub fn login(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
         let known = self.logins.take().unwrap_or(Logins::These(Vec::new()));
         self.logins = Some(known.and(user.into(), password.into()));
+        self
+    }
+
+    /// Has things go wrong on purpose; keep a clone to change the rules while the server runs.
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
         self
     }
 
@@ -197,6 +212,8 @@ impl TestServerBuilder {
             .relay_policy(Everybody)
             .shared_delivery(self.delivery(keeper))
             .observer(keeper.clone())
+            .transcripts(keeper.0.transcripts().clone())
+            .faults(self.faults)
             .limits(limits())
             .timeouts(Timeouts { shutdown: Duration::ZERO, ..Timeouts::default() });
         if let Some(logins) = self.logins {

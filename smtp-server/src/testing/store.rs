@@ -17,6 +17,7 @@ use tokio::time::Sleep;
 
 use super::logins::FailedLogin;
 use super::message::TestMessage;
+use super::transcript::Transcripts;
 use crate::body::Body;
 use crate::envelope::{Envelope, QueueId};
 use crate::hooks::{Capabilities, Delivery, Event, Observer};
@@ -30,6 +31,7 @@ pub(super) const MESSAGE_BYTES_MAX: usize = 64 << 20;
 pub(super) struct Store {
     kept: Mutex<Kept>,
     changed: watch::Sender<()>,
+    transcripts: Transcripts,
     /// Where time goes on, whatever the test does with its own clock.
     runtime: Handle,
 }
@@ -44,7 +46,8 @@ struct Kept {
 
 impl Store {
     pub(super) fn new(runtime: Handle) -> Self {
-        Self { kept: Mutex::default(), changed: watch::Sender::new(()), runtime }
+        let changed = watch::Sender::new(());
+        Self { kept: Mutex::default(), changed, transcripts: Transcripts::default(), runtime }
     }
 
     /// The messages from the given one on, in the order of their 250.
@@ -54,6 +57,10 @@ impl Store {
 
     pub(super) fn failed_logins(&self) -> Vec<FailedLogin> {
         self.kept().failed_logins.clone()
+    }
+
+    pub(super) fn transcripts(&self) -> &Transcripts {
+        &self.transcripts
     }
 
     /// Hears of each change from now on.

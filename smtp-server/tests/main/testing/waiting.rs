@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use smtp_server::testing::blocking::TestServer;
 use smtp_server::testing::matcher::{recipient, subject};
-use smtp_server::testing::{self, InboxErrorKind, TestMessage};
+use smtp_server::testing::{self, Faults, InboxErrorKind, On, Rule, TestMessage};
 
 use super::client::Client;
 use super::{MOMENT, PATIENCE};
@@ -75,17 +75,82 @@ fn an_error_shows_what_did_arrive_and_why_it_was_not_it() {
                     \x20 1. from <ann@example.org> to <kim@example.org>: \"Grüße\", 42 octets\n\
                     \x20    expected the subject \"Welcome\", found \"Grüße\"\n\
                     1 arrived for other recipients";
-    assert_eq!(error.to_string(), expected);
-    assert_eq!(format!("{error:?}"), expected, "unwrap shows it");
+    assert!(error.to_string().starts_with(&format!("{expected}\n\n")), "{error}");
+    assert_eq!(format!("{error:?}"), error.to_string(), "unwrap shows it");
     let error = inbox.wait_for(|_| false, MOMENT).unwrap_err();
-    assert!(error.to_string().ends_with("42 octets\n1 arrived for other recipients"), "{error}");
+    assert!(error.to_string().contains("42 octets\n1 arrived for other recipients\n"), "{error}");
+}
+
+#[test]
+fn an_error_shows_what_was_said_without_secrets() {
+    let faults = Faults::default();
+    faults.add(Rule::at(On::Rcpt).to("kim@example.org").answer("451 4.2.1 try later"));
+    let builder = testing::TestServer::builder().login("ann", "secret").faults(faults);
+    let server = builder.start_blocking().unwrap();
+    let mut client = Client::connect(server.addr());
+    // That is ann, secret; and ann, guess.
+    let commands = [
+        "EHLO client.test",
+        "AUTH PLAIN AGFubgBndWVzcw==",
+        "AUTH PLAIN AGFubgBzZWNyZXQ=",
+        "MAIL FROM:<ann@example.org>",
+    ];
+    for command in commands {
+        client.ask(command);
+    }
+    assert!(client.ask("RCPT TO:<Kim@example.org>").starts_with("451 "));
+    assert!(client.ask("RCPT TO:<bob@example.org>").starts_with("250 "));
+    let error = server.inbox().to("kim@example.org").wait_for(|_| true, MOMENT).unwrap_err();
+    let text = error.to_string();
+    let parts = [
+        "nothing arrived\n\n",
+        " S: 220 inbox.test",
+        " C: EHLO client.test\n",
+        " C: RCPT TO:<Kim@example.org>\n",
+        " S: 451 4.2.1 try later\n",
+        " S: 250 2.1.5",
+    ];
+    let mut rest = text.as_str();
+    for part in parts {
+        let at = rest.find(part).unwrap_or_else(|| panic!("no {part:?} in {text}"));
+        rest = &rest[at + part.len()..];
+    }
+    for secret in ["secret", "guess", "AGFubg"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    assert_eq!(error.transcripts().len(), 1);
+    let other = server.inbox().domain("a.test").wait_for(|_| true, MOMENT).unwrap_err();
+    assert!(other.to_string().ends_with("nothing arrived\nno client wanted to send to a.test"));
+    let tagged = server.inbox().tagged("t1").wait_for(|_| true, MOMENT).unwrap_err();
+    assert!(tagged.transcripts().is_empty());
+    let domain = server.inbox().domain("example.org").wait_for(|_| true, MOMENT).unwrap_err();
+    assert_eq!(domain.transcripts().len(), 1);
+}
+
+#[test]
+fn a_message_whose_250_is_not_written_never_comes() {
+    let faults = Faults::default();
+    faults.add(Rule::at(On::EndOfData).nth(1).reset());
+    let server = testing::TestServer::builder().faults(faults).start_blocking().unwrap();
+    let mut client = Client::connect(server.addr());
+    client.begin("ann@example.org", &["kim@example.org"]);
+    client.write("Subject: lost\r\n\r\n.\r\n");
+    assert!(client.is_cut());
+    Client::connect(server.addr()).send("ann@example.org", &["kim@example.org"], "Subject: again");
+    server.inbox().wait_for_count(1, PATIENCE).unwrap();
+    let subjects = server.inbox().messages();
+    assert_eq!(subjects.iter().map(TestMessage::subject).collect::<Vec<_>>(), [Some("again")]);
+    let said = subjects[0].transcript().unwrap().to_string();
+    assert!(said.contains("octets of content") && said.contains("S: 250 2.0.0"), "{said}");
+    assert_eq!(server.transcripts().len(), 2);
 }
 
 #[test]
 fn an_error_without_messages_says_so() {
     let server = TestServer::start().unwrap();
     let error = server.inbox().wait_for(|_| true, MOMENT).unwrap_err();
-    assert_eq!(error.to_string(), "no such message came within 20ms; nothing arrived");
+    let expected = "no such message came within 20ms; nothing arrived\nno client wanted to send";
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]
@@ -96,7 +161,7 @@ fn a_long_list_of_messages_is_cut_in_errors() {
         client.send("ann@example.org", &["kim@example.org"], "");
     }
     let error = server.inbox().wait_for(|_| false, MOMENT).unwrap_err();
-    assert!(error.to_string().ends_with("\n     and 2 more"), "{error}");
+    assert!(error.to_string().contains("\n     and 2 more\n"), "{error}");
     assert_eq!(error.arrived().count(), testing::MESSAGES_SHOWN_MAX + 2);
 }
 
