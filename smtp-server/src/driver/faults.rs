@@ -8,6 +8,8 @@
 
 mod content;
 
+mod held_back;
+
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
@@ -20,6 +22,7 @@ use crate::hooks::Event;
 use crate::testing::{Fault, Occurrence, Script};
 
 pub(super) use content::ContentFaults;
+pub(super) use held_back::HeldBack;
 
 /// A TLS record: the alert `handshake_failure`.
 const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];

@@ -33,7 +33,8 @@ pub enum On {
     Data,
     /// The content of a message, while it comes.
     Content,
-    /// The end of a message, before the delivery hears of it.
+    /// The end of a message, before the delivery hears of it. On LMTP an answer [to](Trigger::to) a recipient is the
+    /// reply for that one alone, of whom the delivery never hears; it is decided when the content begins.
     EndOfData,
     /// RSET.
     Rset,

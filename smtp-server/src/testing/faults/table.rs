@@ -96,6 +96,9 @@ impl Table {
             let mut asked = occurrence.addresses.iter();
             asked.find_map(|address| {
                 let fault = address::fault(address, occurrence)?;
+                if !occurrence.admits(&fault, true) {
+                    return None;
+                }
                 Some(Hit { fault, cause: address.clone() })
             })
         };
@@ -126,6 +129,7 @@ impl Entry {
             |to: &String| occurrence.addresses.iter().any(|one| one.eq_ignore_ascii_case(to));
         let number = connection.checked_sub(self.connections_before);
         is_there
+            && occurrence.admits(&self.rule.fault, trigger.to.is_some())
             && (trigger.to.is_none()
                 || occurrence.on != Some(On::Mail) && trigger.to.iter().any(is_to))
             && trigger.connection.is_none_or(|wanted| number == Some(wanted))

@@ -144,6 +144,45 @@ fn lmtp_answers_once_for_each_recipient() {
 }
 
 #[test]
+fn lmtp_refuses_each_recipient_by_itself() {
+    let kim = "end-of-data to=kim@local.test reply=\"550 5.2.1 gone\"";
+    let lee = "end-of-data to=lee@local.test reply=\"452 4.2.2 full\"";
+    for (rules, expected, delivered) in [
+        (vec![lee], ["250", "452"], vec!["<ann@example.org> <kim@local.test> x\\r\\n"]),
+        (vec![lee, kim], ["550", "452"], vec![]),
+        (
+            vec![kim, "end-of-data delay=1ms"],
+            ["550", "250"],
+            vec!["<ann@example.org> <lee@local.test> x\\r\\n"],
+        ),
+        (vec![kim, "end-of-data reply=\"451 4.3.0 x\""], ["451", "451"], vec!["failed"]),
+    ] {
+        for content in ["DATA\r\nx\r\n.\r\n", "BDAT 3 LAST\r\nx\r\n"] {
+            let (setup, faults, delivery) = lmtp(&rules);
+            let seen =
+                run(&setup, &["", "LHLO a\r\n", TWO_RECIPIENTS, &format!("{content}QUIT\r\n")]);
+            let codes =
+                codes(&seen[3]).into_iter().filter(|code| *code != "354").collect::<Vec<_>>();
+            assert_eq!(codes, [expected[0], expected[1], "221"], "{rules:?}");
+            assert_eq!(hits(&faults), vec![1; rules.len()]);
+            let log = delivery.log();
+            assert!(log.len() == delivered.len(), "{log:?}");
+            assert!(
+                log.iter().zip(delivered.clone()).all(|(line, start)| line.starts_with(start)),
+                "{log:?}"
+            );
+        }
+    }
+    let (mut setup, _, delivery) = lmtp(&[]);
+    setup.faults = Faults::by_address();
+    let group =
+        "MAIL FROM:<>\r\nRCPT TO:<reject-data-550@local.test>\r\nRCPT TO:<kim@local.test>\r\n";
+    let seen = run(&setup, &["", "LHLO a\r\n", group, "BDAT 1 LAST\r\nxQUIT\r\n"]);
+    assert_eq!(codes(&seen[3]), ["550", "250", "221"]);
+    assert_eq!(delivery.log(), ["<> <kim@local.test> x"]);
+}
+
+#[test]
 fn a_command_that_a_fault_answers_changes_nothing() {
     for (rule, turn, next, code) in [
         ("hello", "EHLO b\r\n", "MAIL FROM:<>\r\n", "250"),
