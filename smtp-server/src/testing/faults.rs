@@ -88,11 +88,13 @@ impl Faults {
     }
 
     /// Adds a rule behind the others. It counts connections and occurrences from here on.
+    #[expect(clippy::must_use_candidate, reason = "it changes the rules")]
     pub fn add(&self, rule: Rule) -> RuleId {
         self.lock().add(rule)
     }
 
     /// Takes a rule away. False if there is none of this number.
+    #[expect(clippy::must_use_candidate, reason = "it changes the rules")]
     pub fn remove(&self, id: RuleId) -> bool {
         self.lock().remove(id)
     }

@@ -149,7 +149,7 @@ impl Entry {
     }
 }
 
-/// A number from 0 to below 1 that these decide (SplitMix64).
+/// A number from 0 to below 1 that these decide (`SplitMix64`).
 fn draw(numbers: [u64; 4]) -> f64 {
     let mixed = numbers.into_iter().fold(0_u64, |state, number| {
         let state = (state ^ number).wrapping_add(0x9e37_79b9_7f4a_7c15);

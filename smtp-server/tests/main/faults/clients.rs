@@ -307,7 +307,7 @@ fn an_address_asks() {
         match (site.send(&[to]), expected) {
             (Ok(code), Some(expected)) => assert_eq!(code, expected, "{to}"),
             (Err(error), _) => {
-                assert_eq!(error.status().map(u16::from), expected, "{to}: {error:?}")
+                assert_eq!(error.status().map(u16::from), expected, "{to}: {error:?}");
             }
             (Ok(code), None) => panic!("{to}: {code}"),
         }
