@@ -5,6 +5,8 @@
 //! * **Limits**: [`CONNECTIONS`] senders, [`CONTENT_BYTES`] a message. **Panics**: on whatever is unexpected.
 //! * **Spec**: bounds: 5,000 messages/s in memory; 100 viewers slow it by at most 10 %.
 
+#![expect(clippy::expect_used, reason = "a benchmark ends at whatever it does not expect")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitCode, Stdio};

@@ -132,12 +132,12 @@ impl Invocation {
                 Long("version") | Short('V') => return Ok(Self::Version),
                 Long("json") if waits => wanted.json = true,
                 Long("timeout") if waits => {
-                    wanted.timeout = values::duration("--timeout", &text(&mut parser)?)?
+                    wanted.timeout = values::duration("--timeout", &text(&mut parser)?)?;
                 }
                 Long("tls") => options.tls = true,
                 Long(name) => match FLAGS.iter().find(|(flag, _)| *flag == name) {
                     Some((flag, _)) => {
-                        options.set(flag, &format!("--{flag}"), &text(&mut parser)?)?
+                        options.set(flag, &format!("--{flag}"), &text(&mut parser)?)?;
                     }
                     None => return Err(wrong_syntax(&argument.unexpected())),
                 },
@@ -185,17 +185,17 @@ impl Options {
             "http" => self.http = values::address(given, value)?,
             "data" => self.data = Some(values::text(given, value)?.into()),
             "max-messages" => {
-                self.limits.messages_max = values::limit(given, value)?.map(saturated)
+                self.limits.messages_max = values::limit(given, value)?.map(saturated);
             }
             "max-bytes" => self.limits.bytes_max = values::limit(given, value)?,
             "max-age" => self.limits.age_max = Some(values::duration(given, value)?),
             "relay" => self.relay = Some(values::relay(given, value)?),
             "relay-allow" => {
-                self.relay_allow.push(values::text(given, value)?.to_ascii_lowercase())
+                self.relay_allow.push(values::text(given, value)?.to_ascii_lowercase());
             }
             "webhook" => self.webhook = Some(values::url(given, value)?),
             "password" => {
-                self.secret = Some(Secret::Password(first_line(given, Path::new(value))?))
+                self.secret = Some(Secret::Password(first_line(given, Path::new(value))?));
             }
             "token" => self.secret = Some(Secret::Token(values::text(given, value)?.to_owned())),
             "host" => self.hosts.push(values::text(given, value)?.to_ascii_lowercase()),

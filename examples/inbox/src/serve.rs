@@ -10,6 +10,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Uri;
+use hyper::http::uri::Scheme;
 use smtp_server::testing::{Faults, Transcripts};
 use smtp_server::{ConfigError, IdSource, Metrics, Server, ServiceConfig, UnixMillis};
 use tokio::net::TcpListener;
@@ -24,7 +26,7 @@ use crate::store::Store;
 use crate::{tls, webhook};
 
 /// How often what is too old is looked for.
-const EXPIRY_PERIOD: Duration = Duration::from_secs(10);
+const TIDY_PERIOD: Duration = Duration::from_secs(10);
 
 /// Serves until a signal comes.
 pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
@@ -36,9 +38,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
     let (smtp, smtp_address) = bind(options.smtp, "smtp").await?;
     let (web, web_address) = bind(options.http, "http").await?;
     if let Some(url) = options.webhook.clone() {
-        let client = Client::with_tls()
-            .map_err(|error| Failure::configuration(format!("--webhook: no TLS: {error}")))?;
-        tokio::spawn(webhook::run(store.clone(), url, client));
+        start_webhook(url, store.clone())?;
     }
     let faults = Faults::by_address();
     for rule in options.faults {
@@ -84,7 +84,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
         refused,
     });
     tokio::spawn(app.feed.clone().run(store.clone()));
-    tokio::spawn(expire(store));
+    tokio::spawn(tidy(store));
     announce(smtp_address, web_address);
     let pages = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(web, pages).await });
@@ -126,13 +126,25 @@ fn announce(smtp: SocketAddr, web: SocketAddr) {
     }
 }
 
-async fn expire(store: Arc<Store>) {
+async fn tidy(store: Arc<Store>) {
     loop {
-        tokio::time::sleep(EXPIRY_PERIOD).await;
-        if let Err(error) = store.expire(UnixMillis::system()).await {
+        if let Err(error) = store.tidy(UnixMillis::system()).await {
             say(&format!("cannot delete old messages: {error}"));
         }
+        tokio::time::sleep(TIDY_PERIOD).await;
     }
+}
+
+/// TLS is only needed where the address says so: not every host has authorities to believe.
+fn start_webhook(url: Uri, store: Arc<Store>) -> Result<(), Failure> {
+    if url.scheme() == Some(&Scheme::HTTPS) {
+        let client = Client::with_tls()
+            .map_err(|error| Failure::configuration(format!("--webhook: no TLS: {error}")))?;
+        tokio::spawn(webhook::run(store, url, client));
+    } else {
+        tokio::spawn(webhook::run(store, url, Client::plain()));
+    }
+    Ok(())
 }
 
 fn from_config(error: &ConfigError) -> Failure {

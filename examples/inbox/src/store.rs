@@ -191,7 +191,12 @@ impl Store {
         };
         self.received.fetch_add(1, Ordering::Relaxed);
         self.received_bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.forget(removed).await
+        self.tell_of_deleted(&removed);
+        // Nobody's 250 waits for what leaves.
+        match &self.disk {
+            Some(disk) if !removed.is_empty() => disk.order(vec![Write::remove(&removed)]).await,
+            _ => Ok(()),
+        }
     }
 
     /// Tells of a message whose sender knows that it was taken.
@@ -208,11 +213,13 @@ impl Store {
         self.forget(removed.into_iter().collect()).await
     }
 
-    /// Drops what is too old at this time.
-    pub(crate) async fn expire(&self, now: UnixMillis) -> Result<(), DiskError> {
-        let Some(age_max) = self.limits.age_max else { return Ok(()) };
-        let age_max = u64::try_from(age_max.as_millis()).unwrap_or(u64::MAX);
-        let removed = self.write().remove_before(UnixMillis(now.0.saturating_sub(age_max)));
+    /// Drops what is beyond the limits at this time.
+    pub(crate) async fn tidy(&self, now: UnixMillis) -> Result<(), DiskError> {
+        let mut removed = self.write().shrink(&self.limits);
+        if let Some(age_max) = self.limits.age_max {
+            let age_max = u64::try_from(age_max.as_millis()).unwrap_or(u64::MAX);
+            removed.extend(self.write().remove_before(UnixMillis(now.0.saturating_sub(age_max))));
+        }
         self.forget(removed).await
     }
 
@@ -445,9 +452,16 @@ impl Store {
         if removed.is_empty() {
             return Ok(());
         }
-        self.deleted.fetch_add(removed.len() as u64, Ordering::Relaxed);
-        self.tell(Change::Deleted(removed.iter().map(|slot| slot.entry.id).collect()));
+        self.tell_of_deleted(&removed);
         self.save(vec![Write::remove(&removed)]).await
+    }
+
+    /// Counts messages that left the index, and tells of them.
+    fn tell_of_deleted(&self, removed: &[Slot]) {
+        if !removed.is_empty() {
+            self.deleted.fetch_add(removed.len() as u64, Ordering::Relaxed);
+            self.tell(Change::Deleted(removed.iter().map(|slot| slot.entry.id).collect()));
+        }
     }
 
     async fn save(&self, writes: Vec<Write>) -> Result<(), DiskError> {

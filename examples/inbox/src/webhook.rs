@@ -37,7 +37,7 @@ where
             }
             Ok(_) => {}
             Err(RecvError::Lagged(missed)) => {
-                say(&format!("webhook: too slow, left out {missed} changes"))
+                say(&format!("webhook: too slow, left out {missed} changes"));
             }
             Err(RecvError::Closed) => return,
         }

@@ -26,4 +26,7 @@ mod said;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+#[cfg(feature = "testing")]
+mod testing;
+#[cfg(test)]
 mod transcripts;

@@ -162,12 +162,12 @@ impl App {
     }
 
     /// Runs what takes a while where nobody waits for it.
-    pub(super) async fn aside<T: Send + 'static>(
+    pub(super) async fn aside<T>(
         &self,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> T
     where
-        T: Default,
+        T: Default + Send + 'static,
     {
         let app = self.clone();
         // It ends with the program alone, when nobody reads the answer.

@@ -2,7 +2,7 @@
 //!
 //! * **In**: requests. **Out**: mailpit's `AppInformation`, health, metrics, the description of all calls, the certificate.
 //! * **Promises**: health is told to everybody; nothing here names a file of this host but the database.
-//! * **Limits**: none. **Panics**: never. **Spec**: OpenAPI 3.1; the `OpenMetrics` text format 1.0.
+//! * **Limits**: none. **Panics**: never. **Spec**: `OpenAPI` 3.1; the `OpenMetrics` text format 1.0.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -215,7 +215,7 @@ fn download(name: &str) -> [(HeaderName, HeaderValue); 1] {
     {
         match octet {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' => {
-                encoded.push(char::from(octet))
+                encoded.push(char::from(octet));
             }
             _ => encoded += &format!("%{octet:02X}"),
         }

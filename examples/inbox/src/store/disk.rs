@@ -19,7 +19,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Slot;
-use crate::failure::Failure;
+use crate::failure::{Failure, say};
 use crate::message::envelope::EnvelopeFacts;
 
 /// Ids, times and envelopes, as JSON.
@@ -71,7 +71,7 @@ pub(super) enum Write {
 
 struct Order {
     writes: Vec<Write>,
-    done: oneshot::Sender<Result<(), DiskError>>,
+    done: Option<oneshot::Sender<Result<(), DiskError>>>,
 }
 
 /// The database said no, or is no more.
@@ -128,9 +128,18 @@ impl Disk {
     /// Makes these changes, all or none.
     pub(super) async fn write(&self, writes: Vec<Write>) -> Result<(), DiskError> {
         let (done, result) = oneshot::channel();
-        let orders = self.orders.as_ref().ok_or_else(gone)?;
-        orders.send(Order { writes, done }).await.map_err(|_| gone())?;
+        self.send(Order { writes, done: Some(done) }).await?;
         result.await.map_err(|_| gone())?
+    }
+
+    /// The same for whoever does not wait for the end; a failure is said.
+    pub(super) async fn order(&self, writes: Vec<Write>) -> Result<(), DiskError> {
+        self.send(Order { writes, done: None }).await
+    }
+
+    async fn send(&self, order: Order) -> Result<(), DiskError> {
+        let orders = self.orders.as_ref().ok_or_else(gone)?;
+        orders.send(order).await.map_err(|_| gone())
     }
 
     /// A message's octets.
@@ -221,8 +230,12 @@ fn write_all(database: &Database, mut orders: mpsc::Receiver<Order>) {
         }
         let result = write_batch(database, &batch).map_err(|error| DiskError(error.to_string()));
         for order in batch {
-            // Who ordered it may be gone.
-            let _ = order.done.send(result.clone());
+            match (order.done, &result) {
+                // Who ordered it may be gone.
+                (Some(done), _) => drop(done.send(result.clone())),
+                (None, Err(error)) => say(&error.to_string()),
+                (None, Ok(())) => {}
+            }
         }
     }
 }
