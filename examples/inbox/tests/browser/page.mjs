@@ -20,6 +20,10 @@ export async function visit(browser, http, options = {}) {
     problems.push(`a dialog: ${dialog.message()}`)
     dialog.dismiss()
   })
+  // What the sanitiser overlooked and the frame's policy had to refuse.
+  page.on('console', message => {
+    if (/Content Security Policy|Blocked script|sandboxed/.test(message.text())) problems.push(`refused: ${message.text()}`)
+  })
   page.on('pageerror', error => problems.push(`an error: ${error.message}`))
   page.on('framenavigated', frame => {
     const url = frame.url()

@@ -261,6 +261,26 @@ export const SCENARIOS = {
     assert.deepEqual(page.problems, [])
   },
 
+  'hostile mail as it was sent, by itself in a window': async ({ browser, http }) => {
+    const context = await browser.newContext()
+    const page = await context.newPage()
+    const problems = []
+    const { messages } = await (await fetch(`http://${http}/api/v1/messages?limit=100`)).json()
+    page.on('dialog', dialog => { problems.push(dialog.message()); dialog.dismiss() })
+    context.on('request', request => { if (!request.url().startsWith(`http://${http}/view/`)) problems.push(request.url()) })
+    context.on('page', () => problems.push('a window'))
+    for (const { ID, Subject } of messages) {
+      const url = `http://${http}/view/${ID}.html`
+      const answer = await page.goto(url)
+      if (answer.status() === 404) continue
+      // A refresh at once would have happened by now.
+      await page.waitForTimeout(50)
+      assert.equal(page.url(), url, Subject)
+      assert.equal(await page.evaluate(() => self.origin), 'null', Subject)
+    }
+    assert.deepEqual(problems, [])
+  },
+
   'a name that is turned around is told': async ({ browser, http }) => {
     const page = await visit(browser, http)
     await page.fill('#search', 'subject:invoice')
