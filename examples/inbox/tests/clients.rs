@@ -2,7 +2,7 @@
 //!
 //! * **In**: the real program, what `scripts/install-peers` installs. **Out**: what they said, if they fail.
 //! * **Promises**: a program that is missing is a failure. **Limits**: [`SECONDS_MAX`] each. **Panics**: as tests do.
-//! * **Spec**: mailpit's API v1; the OpenAPI description that the program serves.
+//! * **Spec**: mailpit's API v1; the `OpenAPI` description that the program serves.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
