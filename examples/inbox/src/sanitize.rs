@@ -86,7 +86,7 @@ fn notice(text: &str) -> String {
 fn sanitizer() -> Builder<'static> {
     let mut builder = Builder::empty();
     builder
-        .tags(markup::ELEMENTS.iter().copied().collect())
+        .tags(markup::ELEMENTS.clone())
         .generic_attributes(HashSet::from(GENERIC_ATTRIBUTES))
         .add_tag_attributes("a", ["href", "name", "target"])
         .add_tag_attributes("img", ["src", "alt", "width", "height", "border", "hspace", "vspace"])

@@ -7,7 +7,9 @@
 //! * **Limits**: [`STYLE_BYTES_MAX`]; linear in the length of the HTML. **Panics**: never. **Spec**: HTML, 13.2.5 (tokenization).
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
@@ -21,80 +23,12 @@ use super::urls::{Urls, may_be_followed};
 const STYLE_BYTES_MAX: usize = 1 << 20;
 
 /// What a message is made of.
-pub(super) const ELEMENTS: &[&str] = &[
-    "a",
-    "abbr",
-    "acronym",
-    "address",
-    "article",
-    "aside",
-    "b",
-    "bdi",
-    "bdo",
-    "big",
-    "blockquote",
-    "br",
-    "caption",
-    "center",
-    "cite",
-    "code",
-    "col",
-    "colgroup",
-    "dd",
-    "del",
-    "dfn",
-    "dir",
-    "div",
-    "dl",
-    "dt",
-    "em",
-    "figcaption",
-    "figure",
-    "font",
-    "footer",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "header",
-    "hr",
-    "i",
-    "img",
-    "ins",
-    "kbd",
-    "li",
-    "main",
-    "mark",
-    "nav",
-    "ol",
-    "p",
-    "pre",
-    "q",
-    "s",
-    "samp",
-    "section",
-    "small",
-    "span",
-    "strike",
-    "strong",
-    "sub",
-    "sup",
-    "table",
-    "tbody",
-    "td",
-    "tfoot",
-    "th",
-    "thead",
-    "time",
-    "tr",
-    "tt",
-    "u",
-    "ul",
-    "var",
-    "wbr",
-];
+pub(super) static ELEMENTS: LazyLock<HashSet<&str>> = LazyLock::new(|| WORDS.split(' ').collect());
+
+const WORDS: &str = "a abbr acronym address article aside b bdi bdo big blockquote br caption center cite code \
+    col colgroup dd del dfn dir div dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6 \
+    header hr i img ins kbd li main mark nav ol p pre q s samp section small span strike \
+    strong sub sup table tbody td tfoot th thead time tr tt u ul var wbr";
 
 /// HTML without its head.
 #[derive(Default)]
@@ -184,7 +118,7 @@ impl Reducer<'_> {
                     &["dir", "class", "id", "style", "bgcolor", "background"],
                 );
             }
-            _ if ELEMENTS.contains(&name) => {
+            _ if ELEMENTS.contains(name) => {
                 self.attributes(&mut attributes, tag, &[]);
                 // Links leave the frame.
                 let target = if name == "a" { " target=\"_blank\"" } else { "" };
@@ -229,7 +163,7 @@ impl State {
         self.end_sheet(urls);
         // Within raw content the tokenizer reports no end tag but the one that ends it.
         self.inside = Inside::Body;
-        if ELEMENTS.contains(&name) {
+        if ELEMENTS.contains(name) {
             let _ = write!(self.markup.html, "</{name}>");
         }
     }

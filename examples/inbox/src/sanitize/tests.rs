@@ -389,7 +389,7 @@ impl TokenSink for Judge<'_> {
 impl Judge<'_> {
     fn judge(&self, tag: &Tag) {
         let element = &*tag.name;
-        let known = markup::ELEMENTS.contains(&element) || FRAME.contains(&element);
+        let known = markup::ELEMENTS.contains(element) || FRAME.contains(&element);
         assert!(known, "<{element}> in {}", self.document);
         for attribute in &tag.attrs {
             let (name, value) = (&*attribute.name.local, &*attribute.value);
