@@ -494,3 +494,81 @@ fn entry(sequence: u64, id: u64, at: u64, envelope: EnvelopeFacts, content: &[u8
         content: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn add(store: &Store, id: u64, at: u64) {
+        let arrival = Arrival {
+            id: QueueId(id),
+            at: UnixMillis(at),
+            envelope: EnvelopeFacts::to(&["kim@example.org"]),
+            transcript: None,
+            content: Bytes::from(format!("Subject: {id}\r\n\r\nHi\r\n")),
+        };
+        store.add(arrival).await.unwrap();
+    }
+
+    fn ids(store: &Store) -> Vec<u64> {
+        store.list(0, 100).slots.iter().map(|slot| slot.entry.id.0).collect()
+    }
+
+    fn open(age_max: Option<Duration>) -> Store {
+        let limits = StoreLimits { messages_max: Some(5), bytes_max: None, age_max };
+        Store::open(None, limits).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_too_old_leaves() {
+        let store = open(Some(Duration::from_secs(60)));
+        for (id, at) in [(1, 1_000), (2, 50_000), (3, 61_000)] {
+            add(&store, id, at).await;
+        }
+        store.tidy(UnixMillis(61_000)).await.unwrap();
+        assert_eq!(ids(&store), [3, 2, 1]);
+        store.tidy(UnixMillis(61_001)).await.unwrap();
+        assert_eq!(ids(&store), [3, 2]);
+        store.tidy(UnixMillis(999_999)).await.unwrap();
+        let Stats { messages, unread, bytes, received, deleted, .. } = store.stats();
+        assert_eq!((messages, unread, bytes, received, deleted), (0, 0, 0, 3, 3));
+    }
+
+    #[tokio::test]
+    async fn a_message_is_told_of_once_and_only_after_its_250() {
+        let store = open(None);
+        let mut changes = store.changes();
+        add(&store, 1, 0).await;
+        add(&store, 2, 0).await;
+        assert!(changes.is_empty() && !store.find(QueueId(1)).unwrap().announced);
+        store.announce(QueueId(1));
+        store.announce(QueueId(1));
+        store.withdraw(QueueId(2)).await.unwrap();
+        store.announce(QueueId(2));
+        assert!(matches!(changes.recv().await, Ok(Change::Message(QueueId(1)))));
+        assert!(matches!(changes.recv().await, Ok(Change::Deleted(gone)) if *gone == [QueueId(2)]));
+        assert!(changes.is_empty());
+        assert_eq!(ids(&store), [1]);
+    }
+
+    #[tokio::test]
+    async fn a_search_goes_through_more_than_a_chunk() {
+        let limits = StoreLimits { messages_max: None, bytes_max: None, age_max: None };
+        let store = Store::open(None, limits).unwrap();
+        let count = CHUNK as u64 * 2 + 7;
+        for id in 1..=count {
+            add(&store, id, id).await;
+        }
+        let page = store.search(&Query::parse("hi", None).unwrap(), CHUNK, 3);
+        assert_eq!((page.count as u64, page.unread as u64), (count, count));
+        let found: Vec<_> = page.slots.iter().map(|slot| slot.entry.id.0).collect();
+        let first = count - CHUNK as u64;
+        assert_eq!(found, [first, first - 1, first - 2]);
+        let removed = store
+            .delete(&Selection::Matching(Query::parse("subject:7", None).unwrap()))
+            .await
+            .unwrap();
+        assert_eq!(store.stats().messages as u64, count - removed as u64);
+        assert_eq!(store.search(&Query::parse("subject:7", None).unwrap(), 0, 1).count, 0);
+    }
+}

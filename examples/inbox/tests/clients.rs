@@ -2,7 +2,7 @@
 //!
 //! * **In**: the real program, what `scripts/install-peers` installs. **Out**: what they said, if they fail.
 //! * **Promises**: a program that is missing is a failure. **Limits**: [`SECONDS_MAX`] each. **Panics**: as tests do.
-//! * **Spec**: mailpit's API v1; the OpenAPI description that the program serves.
+//! * **Spec**: mailpit's API v1; the `OpenAPI` description that the program serves.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -103,6 +103,21 @@ fn mailpits_client_for_node_finds_what_it_asks_for() {
 }
 
 #[test]
+fn prometheus_reads_the_metrics() {
+    let inbox = Inbox::start(&[]);
+    inbox.send("ann@example.org", &["kim@example.org"], "Subject: x\n\nHi\n");
+    let script = "import sys, urllib.request\n\
+        from prometheus_client.openmetrics.parser import text_string_to_metric_families\n\
+        text = urllib.request.urlopen(sys.argv[1]).read().decode()\n\
+        samples = {s.name: s.value for f in text_string_to_metric_families(text) for s in f.samples}\n\
+        assert samples['inbox_messages'] == 1, samples\n\
+        assert samples['inbox_received_messages_total'] == 1, samples\n";
+    let mut python = program("python3");
+    python.env("PYTHONPATH", peer("prometheus_client")).args(["-c", script]);
+    run(python.arg(format!("http://{}/metrics", inbox.http())));
+}
+
+#[test]
 fn a_test_in_python_waits_for_its_message() {
     let inbox = Inbox::start(&[]);
     let mut python = program("python3");
@@ -152,7 +167,14 @@ fn schemathesis_finds_that_the_description_is_true() {
         "run",
     ]);
     schemathesis.arg(format!("http://{}/api/v1/openapi.json", inbox.http()));
-    schemathesis.args(["--exclude-path", "/api/v1/events", "--exclude-path", "/api/v1/wait", "--exclude-method", "DELETE"]);
+    schemathesis.args([
+        "--exclude-path",
+        "/api/v1/events",
+        "--exclude-path",
+        "/api/v1/wait",
+        "--exclude-method",
+        "DELETE",
+    ]);
     schemathesis.args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"]);
     schemathesis.args([
         "--phases",

@@ -162,10 +162,7 @@ impl App {
     }
 
     /// Runs what takes a while where nobody waits for it.
-    pub(super) async fn aside<T>(
-        &self,
-        work: impl FnOnce(&Self) -> T + Send + 'static,
-    ) -> T
+    pub(super) async fn aside<T>(&self, work: impl FnOnce(&Self) -> T + Send + 'static) -> T
     where
         T: Default + Send + 'static,
     {
