@@ -46,8 +46,18 @@ export async function openMessage(page, subject) {
 export async function view(page, name) {
   await page.click(`#tab-${name}`)
   const panel = page.locator(`.view[data-view="${name}"]`)
-  await panel.locator('> *').first().waitFor()
+  await panel.waitFor()
   return panel
+}
+
+/** Opens each view that the message has, by its key. */
+export async function everyView(page) {
+  const tabs = await page.locator('[role=tab]').evaluateAll(tabs => tabs.map(tab => tab.disabled ? null : tab.id.slice('tab-'.length)))
+  for (const [index, name] of tabs.entries()) {
+    if (name === null) continue
+    await page.keyboard.press(String(index + 1))
+    await page.waitForSelector(`.view[data-view="${name}"] > *`)
+  }
 }
 
 export const subjects = page => page.locator(`${ROW} .subject`).allTextContents()
