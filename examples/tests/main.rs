@@ -1,6 +1,8 @@
-//! The example programs take mail when they are run.
+//! The example programs take mail when they are run, and the examples of tests pass.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod inbox;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;

@@ -21,6 +21,8 @@ use crate::hooks::{
 use crate::info::Service;
 use crate::relay::{Networks, check_coverage};
 use crate::server::Server;
+#[cfg(feature = "testing")]
+use crate::testing::{Faults, Transcripts};
 #[cfg(feature = "tls")]
 use crate::tls::TlsConfig;
 
@@ -79,6 +81,8 @@ impl ServerBuilder<WantsDelivery> {
             observers: Vec::new(),
             evaluate_at: EvaluateAt::default(),
             timeouts: Timeouts::default(),
+            #[cfg(feature = "testing")]
+            watch: crate::testing::Watch::default(),
         };
         let state = Ready {
             hooks,
@@ -210,6 +214,21 @@ impl ServerBuilder<Ready> {
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: TlsConfig) -> Self {
         self.state.tls = Some(tls);
+        self
+    }
+
+    /// Writes down what is said on each connection.
+    #[cfg(feature = "testing")]
+    pub fn transcripts(mut self, transcripts: Transcripts) -> Self {
+        self.state.hooks.observers.push(Arc::new(transcripts.clone()));
+        self.state.hooks.watch.transcripts = Some(transcripts);
+        self
+    }
+
+    /// What goes wrong on purpose. The rules may be changed while the server runs.
+    #[cfg(feature = "testing")]
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.state.hooks.watch.faults = Some(faults);
         self
     }
 

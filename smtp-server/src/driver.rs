@@ -13,6 +13,8 @@ mod content;
 mod deferral;
 mod end_of_data;
 mod explain;
+#[cfg(feature = "testing")]
+mod faults;
 mod hook_clock;
 mod resolve;
 mod shutdown;
@@ -65,11 +67,19 @@ pub(crate) struct Connection<S> {
     wire: Wire<S>,
     session: Session,
     context: Context,
+    #[cfg(feature = "testing")]
+    faulty: faults::Faulty<S>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     pub(crate) fn new(stream: S, session: Session, context: Context) -> Self {
-        Self { wire: Wire::new(stream), session, context }
+        Self {
+            wire: Wire::new(stream),
+            session,
+            context,
+            #[cfg(feature = "testing")]
+            faulty: faults::Faulty::default(),
+        }
     }
 
     /// Serves the client until the connection is closed.
@@ -99,6 +109,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     async fn serve(&mut self) -> CloseReason {
+        #[cfg(feature = "testing")]
+        Box::pin(self.meet_connect()).await;
         let mut now = now();
         let mut info = self.session.info();
         loop {
@@ -108,15 +120,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     now = wire::now();
                 }
                 Action::Write(bytes) => {
-                    let timeout = self.context.hooks.timeouts.write;
-                    let (written, waited) = {
-                        let writing = pin!(self.wire.write(bytes, timeout));
-                        noting_wait(writing).await
-                    };
-                    let Ok(written) = written else { return CloseReason::Disconnected };
-                    if waited {
+                    #[cfg(feature = "testing")]
+                    if let Some(fault) = self.faulty.take_at_write() {
+                        let octets = bytes.to_vec();
+                        Box::pin(self.write_with(fault, &octets)).await;
                         now = wire::now();
+                        continue;
                     }
+                    let timeout = self.context.hooks.timeouts.write;
+                    let (written, waited) =
+                        noting_wait(pin!(self.wire.write(bytes, timeout))).await;
+                    let Ok(written) = written else { return CloseReason::Disconnected };
+                    now = if waited { wire::now() } else { now };
                     if let Some(reply) = self.session.handle_written(written) {
                         self.report_final_reply(&reply, true);
                     }
@@ -132,35 +147,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 Action::Ask(question) => {
                     let recipients = recipients(&question);
                     let precedes_greeting = matches!(question, Question::Client(_));
-                    let (answer, waited) = {
-                        let hooks = &self.context.hooks;
-                        let resolving = pin!(hooks.resolve(question, &info, now.wall));
-                        noting_wait(resolving).await
-                    };
+                    let hooks = &self.context.hooks;
+                    let (answer, waited) =
+                        noting_wait(pin!(hooks.resolve(question, &info, now.wall))).await;
                     if precedes_greeting {
                         self.note_early_talk(&info).await;
                     }
                     self.answer(answer, recipients, &info);
                     info = self.session.info();
-                    if waited {
-                        now = wire::now();
-                    }
+                    now = if waited { wire::now() } else { now };
                 }
                 Action::StartTls => {
-                    #[cfg(feature = "tls")]
-                    match Box::pin(self.start_tls()).await {
-                        Ok(()) => {
-                            info = self.session.info();
-                            now = wire::now();
-                        }
-                        Err(reason) => return reason,
+                    if let Err(reason) = Box::pin(self.start_tls()).await {
+                        return reason;
                     }
-                    #[cfg(not(feature = "tls"))]
-                    return CloseReason::TlsFailed;
+                    info = self.session.info();
+                    now = wire::now();
                 }
-                Action::Close(reason) => return reason,
+                Action::Close(reason) => {
+                    #[cfg(feature = "testing")]
+                    if let Some(fault) = self.session.take_fault() {
+                        Box::pin(self.carry_out(fault)).await;
+                        now = wire::now();
+                        continue;
+                    }
+                    return reason;
+                }
             }
         }
+    }
+
+    /// A session that offers no STARTTLS never asks for it.
+    #[cfg(not(feature = "tls"))]
+    async fn start_tls(&mut self) -> Result<(), CloseReason> {
+        Err(CloseReason::TlsFailed)
     }
 
     /// Gives the answer and tells of the recipients that it added to the `known` ones.
@@ -211,7 +231,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     /// Waits for octets, the session's deadline or the server's shutdown, whichever is first.
     async fn read(&mut self) {
-        let Self { wire, session, context } = self;
+        let Self { wire, session, context, .. } = self;
         let waited = poll_fn(|cx| match wire.poll_read_commands(cx, session) {
             Poll::Ready(waited) => Poll::Ready(waited),
             Poll::Pending => context.shutdown.poll(cx).map(|()| Waited::ShutDown),

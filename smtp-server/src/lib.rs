@@ -66,6 +66,7 @@
 //! | `scram`, `password-hashes` | SCRAM and CRAM-MD5; a password file |
 //! | `regex-maps` | access tables of patterns |
 //! | `message-auth` | DKIM signatures; SPF, DKIM, DMARC and ARC of what arrives |
+//! | `testing` | a server for tests of programs that send mail: see [`testing`](crate::testing) |
 //!
 //! # Where to read on
 //!
@@ -116,6 +117,8 @@ mod explain;
 mod metrics;
 #[cfg(feature = "tokio")]
 mod server;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(feature = "tls")]
 mod tls;
 

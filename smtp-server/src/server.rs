@@ -349,6 +349,8 @@ impl Endpoint {
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
         let session = Session::new(self.session.clone(), peer, now());
+        #[cfg(feature = "testing")]
+        let session = self.hooks.watch.over(session);
         let context = Context {
             permit,
             hooks: self.hooks.clone(),
@@ -426,7 +428,13 @@ fn admit(
     };
     match socket {
         Socket::Tcp(stream) => {
-            spawn(connections, endpoint.connection(stream, peer, Some(permit), down.clone()));
+            let connection = endpoint.connection(stream, peer, Some(permit), down.clone());
+            #[cfg(feature = "testing")]
+            let connection = connection.with_reset(|stream| {
+                // A socket that refuses the option is gone already.
+                let _ = stream.set_zero_linger();
+            });
+            spawn(connections, connection);
         }
         #[cfg(unix)]
         Socket::Unix(stream) => {

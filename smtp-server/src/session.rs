@@ -66,6 +66,9 @@ mod guard;
 
 mod output;
 
+#[cfg(feature = "testing")]
+mod tap;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -83,6 +86,8 @@ use crate::time::Now;
 use crate::verdict::Effects;
 
 pub use content::ContentAction;
+#[cfg(feature = "testing")]
+pub(crate) use tap::Tap;
 
 use guard::Guard;
 use output::Output;
@@ -124,6 +129,8 @@ pub struct Session {
     final_reply: Option<FinalReply>,
     /// Octets of an over-long line that were thrown away so far.
     discarded_line_bytes: u64,
+    #[cfg(feature = "testing")]
+    tap: Option<Box<Tap>>,
 }
 
 /// What the driver does next.
@@ -251,6 +258,8 @@ impl Session {
             shutting_down: false,
             final_reply: None,
             discarded_line_bytes: 0,
+            #[cfg(feature = "testing")]
+            tap: None,
         }
     }
 
@@ -332,6 +341,8 @@ impl Session {
 
     /// So many octets of the last `Write` were written. Gives a message's final reply once its last octet is.
     pub fn handle_written(&mut self, bytes: usize) -> Option<FinalReply> {
+        #[cfg(feature = "testing")]
+        self.hear_written(bytes);
         self.output.written(bytes);
         if self.output.is_empty() { self.final_reply.take() } else { None }
     }
@@ -380,6 +391,10 @@ impl Session {
     /// towards a question or the close, or returns.
     fn advance(&mut self) -> Next {
         loop {
+            #[cfg(feature = "testing")]
+            if let Some(next) = self.next_for_fault() {
+                return next;
+            }
             match &self.state {
                 State::Asked(Asked::Message { .. }) if self.output.is_urgent() => {
                     return Next::Write;

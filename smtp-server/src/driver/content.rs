@@ -8,13 +8,15 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::end_of_data::EndOfData;
+#[cfg(feature = "testing")]
+use super::faults::{ContentFaults, HeldBack};
 use super::hook_clock::{self, Turn};
 use super::resolve::Hooks;
 use super::wire::Wire;
@@ -46,6 +48,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if let Err(rejection) = &result {
             hooks.emit(&Event::MessageRefused { queue_id, rejection }, info);
         }
+        #[cfg(feature = "testing")]
+        session.meet_due_fault();
         if let Some(failure) = session.answer_message(result) {
             hooks.emit(&Event::HookFailed { hook: HookKind::Delivery, failure }, info);
         }
@@ -58,15 +62,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         info: &Arc<SessionInfo>,
         now: Now,
     ) -> Result<Delivered, HookFailure> {
-        let Self { wire, session, context } = self;
+        let Self { wire, session, context, .. } = self;
         let hooks = &context.hooks;
         hooks.emit(&Event::MessageStarted { envelope: &message.envelope }, info);
         context.buffers.lend(session.input());
         let turn = Turn::default();
         let write_timeout = hooks.timeouts.write;
-        let mut source = Source { wire, session, turn: &turn, write_timeout, now };
+        #[cfg(feature = "testing")]
+        let script = session.script();
+        #[cfg(feature = "testing")]
+        let faults = ContentFaults::new(script.clone(), &message.envelope);
+        #[cfg(feature = "testing")]
+        let held_back = HeldBack::take_from(&mut message.envelope, script.as_ref(), info);
+        let mut source = Source {
+            wire,
+            session,
+            turn: &turn,
+            write_timeout,
+            now,
+            #[cfg(feature = "testing")]
+            faults,
+        };
         let fields = std::mem::take(&mut message.fields);
-        let Some(check) = EndOfData::new(hooks, &message.envelope, info) else {
+        let check = EndOfData::new(
+            hooks,
+            &message.envelope,
+            info,
+            #[cfg(feature = "testing")]
+            script,
+        );
+        let Some(check) = check else {
             let mut body = Body::new(&mut source, fields);
             return hand_over(hooks, &turn, message, &mut body, info).await;
         };
@@ -78,7 +103,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             let mut body = Body::new(&mut checked, fields);
             hand_over(hooks, &turn, message, &mut body, info).await
         });
-        Ok(ruling.or(delivered.await?))
+        let delivered = ruling.or(delivered.await?);
+        #[cfg(feature = "testing")]
+        let delivered = held_back.join(delivered);
+        Ok(delivered)
     }
 }
 
@@ -106,6 +134,8 @@ struct Source<'a, S> {
     turn: &'a Turn,
     write_timeout: Duration,
     now: Now,
+    #[cfg(feature = "testing")]
+    faults: ContentFaults,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> PollChunk for Source<'_, S> {
@@ -127,8 +157,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PollChunk for Source<'_, S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Source<'_, S> {
     fn poll_session(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
         loop {
+            #[cfg(feature = "testing")]
+            let admitted = match ready!(self.faults.poll(cx)) {
+                Some(admitted) => admitted,
+                None => return Poll::Ready(Err(BodyError::Disconnected)),
+            };
+            #[cfg(feature = "testing")]
+            if admitted.waited {
+                self.now = now();
+            }
             match self.session.poll_content(self.now) {
-                ContentAction::Chunk(chunk) => return Poll::Ready(Ok(Some(chunk))),
+                ContentAction::Chunk(chunk) => {
+                    #[cfg(feature = "testing")]
+                    self.faults.received(chunk.len());
+                    return Poll::Ready(Ok(Some(chunk)));
+                }
                 ContentAction::End => return Poll::Ready(Ok(None)),
                 ContentAction::Failed(error) => return Poll::Ready(Err(error)),
                 ContentAction::Write(octets) => {
@@ -140,13 +183,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Source<'_, S> {
                         Poll::Ready(Err(_)) => self.session.handle_eof(),
                     }
                 }
-                ContentAction::Read => match self.wire.poll_read_content(cx, self.session) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(waited) => {
-                        self.now = now();
-                        waited.tell(self.session);
-                    }
-                },
+                ContentAction::Read => {
+                    let waited = ready!(self.wire.poll_read_content(
+                        cx,
+                        self.session,
+                        #[cfg(feature = "testing")]
+                        admitted.bytes_max,
+                    ));
+                    self.now = now();
+                    waited.tell(self.session);
+                }
             }
         }
     }

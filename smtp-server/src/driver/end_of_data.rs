@@ -19,6 +19,8 @@ use crate::envelope::Envelope;
 use crate::header::HeaderField;
 use crate::hooks::{Capabilities, Event, HookFailure, HookKind, Stage, StageKind};
 use crate::info::SessionInfo;
+#[cfg(feature = "testing")]
+use crate::testing::Script;
 use crate::verdict::{Accepted, Delivered, Receipt, Rejection};
 
 /// The check of one message.
@@ -28,6 +30,8 @@ pub(super) struct EndOfData {
     envelope: Envelope,
     bytes: u64,
     ruling: Ruling,
+    #[cfg(feature = "testing")]
+    script: Option<Script>,
 }
 
 /// What the check decided in the delivery's place.
@@ -47,10 +51,23 @@ impl EndOfData {
         hooks: &Arc<Hooks>,
         envelope: &Envelope,
         info: &Arc<SessionInfo>,
+        #[cfg(feature = "testing")] script: Option<Script>,
     ) -> Option<Self> {
-        hooks.access_at(StageKind::EndOfData)?;
-        let (hooks, info, envelope) = (hooks.clone(), info.clone(), envelope.clone());
-        Some(Self { hooks, info, envelope, bytes: 0, ruling: Ruling::default() })
+        let is_checked = hooks.access_at(StageKind::EndOfData).is_some();
+        #[cfg(feature = "testing")]
+        let is_checked = is_checked || script.is_some();
+        if !is_checked {
+            return None;
+        }
+        Some(Self {
+            hooks: hooks.clone(),
+            info: info.clone(),
+            envelope: envelope.clone(),
+            bytes: 0,
+            ruling: Ruling::default(),
+            #[cfg(feature = "testing")]
+            script,
+        })
     }
 
     pub(super) fn ruling(&self) -> Ruling {
@@ -58,6 +75,10 @@ impl EndOfData {
     }
 
     async fn check(&self) -> Result<Vec<HeaderField>, Delivered> {
+        #[cfg(feature = "testing")]
+        if let Some(script) = &self.script {
+            script.at_end_of_data(&self.envelope, self.info.service, now().monotonic)?;
+        }
         let (now, envelope, bytes) = (now().wall, &self.envelope, self.bytes);
         let verdict = self.hooks.check(Stage::EndOfData { now, envelope, bytes }, &self.info).await;
         let handling = verdict.into_result().map_err(Err)?.handling;

@@ -40,6 +40,8 @@ pub(crate) struct Hooks {
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     pub(crate) evaluate_at: EvaluateAt,
     pub(crate) timeouts: Timeouts,
+    #[cfg(feature = "testing")]
+    pub(crate) watch: crate::testing::Watch,
 }
 
 /// What goes back into the session.

@@ -31,6 +31,10 @@ use channel::Recording;
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Does the handshake and tells the session.
     pub(super) async fn start_tls(&mut self) -> Result<(), CloseReason> {
+        #[cfg(feature = "testing")]
+        if !Box::pin(self.meet_handshake()).await {
+            return Err(CloseReason::TlsFailed);
+        }
         let Some(tls) = &self.context.tls else { return Err(CloseReason::TlsFailed) };
         let recording = Recording::new(&tls.current());
         let Stream::Plain(mut stream) = self.wire.take_stream() else {

@@ -5,6 +5,9 @@
 //!   never mixed: once the stream is TLS there is no way back.
 //! * **Limits**: the deadlines given. **Panics**: never. **Spec**: RFC 5321 4.5.3.2.
 
+#[cfg(feature = "testing")]
+mod faults;
+
 use std::future::{Future, poll_fn};
 use std::io;
 use std::mem::MaybeUninit;
@@ -98,6 +101,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         &mut self,
         cx: &mut Context<'_>,
         session: &mut Session,
+        #[cfg(feature = "testing")] bytes_max: usize,
     ) -> Poll<Waited> {
         let deadline = session.poll_timeout();
         let input = session.input();
@@ -105,6 +109,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             // Reclaims the whole buffer if no chunk of it is alive.
             input.reserve(CONTENT_BUFFER_BYTES);
         }
+        #[cfg(feature = "testing")]
+        let input = &mut input.limit(bytes_max);
         self.poll_read(cx, input, deadline)
     }
 

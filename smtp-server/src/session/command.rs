@@ -18,7 +18,7 @@ use crate::config::{BareNewline, OutOfTurn};
 use crate::hooks::CloseReason;
 
 /// What the input buffer begins with.
-enum Start {
+pub(super) enum Start {
     /// Not a whole line yet.
     Incomplete,
     /// A line of so many octets, and so many with its ending.
@@ -40,7 +40,12 @@ impl Session {
         } else {
             limits::command_line_bytes_max(&self.input)
         };
-        match self.start_of_input(bytes_max) {
+        let start = self.start_of_input(bytes_max);
+        #[cfg(feature = "testing")]
+        if self.is_interrupted(&start) {
+            return true;
+        }
+        match start {
             Start::Incomplete => return false,
             Start::TooLong => self.line_too_long(),
             Start::Endless => self.close_with(&replies::LINE_TOO_LONG, CloseReason::Refused),
@@ -59,7 +64,10 @@ impl Session {
     /// A command between two chunks of one message: only those that end or continue it act.
     pub(super) fn read_line_between_chunks(&mut self, content: &mut Content) -> bool {
         let bytes_max = limits::command_line_bytes_max(&self.input);
-        match self.start_of_input(bytes_max) {
+        let start = self.start_of_input(bytes_max);
+        #[cfg(feature = "testing")]
+        self.hear(&start);
+        match start {
             Start::Incomplete => return false,
             Start::TooLong => self.refuse(&replies::LINE_TOO_LONG),
             Start::Endless => content.close_with(replies::LINE_TOO_LONG, CloseReason::Refused),
@@ -147,6 +155,8 @@ impl Session {
                 if !is_last && self.is_out_of_turn(line, &parsed) {
                     return self.close_with(&replies::OUT_OF_TURN, CloseReason::OutOfTurn);
                 }
+                #[cfg(feature = "testing")]
+                let Some(mail) = self.pass_fault(&parsed, mail) else { return };
                 self.state = match parsed {
                     Ok(command) => self.handle_command(command, mail, is_last),
                     Err(error) => self.refuse_syntax(line, error, mail),

@@ -346,6 +346,11 @@ impl Session {
         message: MessageFacts,
         pace: Pace,
     ) {
+        #[cfg(feature = "testing")]
+        if matches!(error, BodyError::Disconnected | BodyError::Slow) {
+            // What else is refused is concluded first.
+            self.hear_content(message.bytes);
+        }
         match error {
             BodyError::Disconnected => {
                 self.output.clear();

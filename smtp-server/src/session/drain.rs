@@ -168,6 +168,8 @@ impl Session {
         message: &MessageFacts,
         mail: Mail,
     ) {
+        #[cfg(feature = "testing")]
+        self.hear_content(message.bytes);
         let is_prdr = message.prdr == Some(results.len());
         if is_prdr {
             self.output.push(&replies::CONTENT_ANALYSIS_STARTED);

@@ -121,7 +121,7 @@ impl Session {
     }
 
     /// One reply, or on LMTP one per recipient.
-    fn replies_expected(&self, envelope: &Envelope) -> usize {
+    pub(super) fn replies_expected(&self, envelope: &Envelope) -> usize {
         if self.config.is_lmtp() { envelope.recipients.len() } else { 1 }
     }
 

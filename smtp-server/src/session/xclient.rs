@@ -93,6 +93,8 @@ impl Session {
         self.forwarded = None;
         self.extended = false;
         self.client_extensions = Extensions::default();
+        #[cfg(feature = "testing")]
+        self.keep_transcript();
         self.mechanisms = Vec::new();
     }
 }

@@ -11,6 +11,9 @@ mod attacks;
 #[cfg(test)]
 mod contracts;
 #[cfg(test)]
+#[cfg(feature = "testing")]
+mod faults;
+#[cfg(test)]
 #[cfg(feature = "message-auth")]
 mod message_auth;
 #[cfg(test)]
@@ -18,6 +21,12 @@ mod purity;
 #[cfg(test)]
 mod rfcs;
 #[cfg(test)]
+#[cfg(feature = "testing")]
+mod said;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
+#[cfg(feature = "testing")]
+mod testing;
 #[cfg(test)]
 mod transcripts;

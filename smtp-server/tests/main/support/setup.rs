@@ -6,6 +6,8 @@ use std::sync::Arc;
 use smtp_server::config::Timeouts;
 use smtp_server::proto::{AddressSyntax, Dialect};
 use smtp_server::relay::{LocalDomains, Networks};
+#[cfg(feature = "testing")]
+use smtp_server::testing::{Faults, Transcripts};
 use smtp_server::{
     AccessControl, AuthConfig, Authenticator, BareNewline, Delivery, Directory, EvaluateAt,
     ExtensionHandler, Limits, NulPolicy, Observer, OutOfTurn, Peer, RelayPolicy, Server, Service,
@@ -48,6 +50,10 @@ pub(crate) struct Setup {
     /// The address that the client connected to, in a session that is driven by hand.
     pub(crate) address: IpAddr,
     pub(crate) events: Events,
+    #[cfg(feature = "testing")]
+    pub(crate) transcripts: Transcripts,
+    #[cfg(feature = "testing")]
+    pub(crate) faults: Faults,
 }
 
 impl Setup {
@@ -78,6 +84,10 @@ impl Setup {
             client: Ipv4Addr::LOCALHOST.into(),
             address: Ipv4Addr::LOCALHOST.into(),
             events: Events::default(),
+            #[cfg(feature = "testing")]
+            transcripts: Transcripts::default(),
+            #[cfg(feature = "testing")]
+            faults: Faults::default(),
         }
     }
 
@@ -166,6 +176,10 @@ impl Setup {
         }
         if self.tls {
             builder = builder.tls(tls::server());
+        }
+        #[cfg(feature = "testing")]
+        {
+            builder = builder.transcripts(self.transcripts.clone()).faults(self.faults.clone());
         }
         builder.build().unwrap()
     }

@@ -148,6 +148,16 @@ impl Client {
         self.reply().await
     }
 
+    /// The replies to so many commands that were sent at once.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn replies(&mut self, replies: usize) -> String {
+        let mut group = String::new();
+        for _ in 0..replies {
+            group += &self.reply().await;
+        }
+        group
+    }
+
     /// All that comes until the server closes.
     pub(crate) async fn rest(&mut self) -> Vec<u8> {
         while self.fill().await {}
