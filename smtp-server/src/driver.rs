@@ -131,9 +131,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     let (written, waited) =
                         noting_wait(pin!(self.wire.write(bytes, timeout))).await;
                     let Ok(written) = written else { return CloseReason::Disconnected };
-                    if waited {
-                        now = wire::now();
-                    }
+                    now = if waited { wire::now() } else { now };
                     if let Some(reply) = self.session.handle_written(written) {
                         self.report_final_reply(&reply, true);
                     }
@@ -157,9 +155,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     }
                     self.answer(answer, recipients, &info);
                     info = self.session.info();
-                    if waited {
-                        now = wire::now();
-                    }
+                    now = if waited { wire::now() } else { now };
                 }
                 Action::StartTls => {
                     if let Err(reason) = Box::pin(self.start_tls()).await {

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::end_of_data::EndOfData;
 #[cfg(feature = "testing")]
-use super::faults::ContentFaults;
+use super::faults::{ContentFaults, HeldBack};
 use super::hook_clock::{self, Turn};
 use super::resolve::Hooks;
 use super::wire::Wire;
@@ -72,6 +72,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let script = session.script();
         #[cfg(feature = "testing")]
         let faults = ContentFaults::new(script.clone(), &message.envelope);
+        #[cfg(feature = "testing")]
+        let held_back = HeldBack::take_from(&mut message.envelope, script.as_ref(), info);
         let mut source = Source {
             wire,
             session,
@@ -101,7 +103,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             let mut body = Body::new(&mut checked, fields);
             hand_over(hooks, &turn, message, &mut body, info).await
         });
-        Ok(ruling.or(delivered.await?))
+        let delivered = ruling.or(delivered.await?);
+        #[cfg(feature = "testing")]
+        let delivered = held_back.join(delivered);
+        Ok(delivered)
     }
 }
 

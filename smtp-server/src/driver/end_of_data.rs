@@ -77,7 +77,7 @@ impl EndOfData {
     async fn check(&self) -> Result<Vec<HeaderField>, Delivered> {
         #[cfg(feature = "testing")]
         if let Some(script) = &self.script {
-            script.at_end_of_data(&self.envelope, now().monotonic)?;
+            script.at_end_of_data(&self.envelope, self.info.service, now().monotonic)?;
         }
         let (now, envelope, bytes) = (now().wall, &self.envelope, self.bytes);
         let verdict = self.hooks.check(Stage::EndOfData { now, envelope, bytes }, &self.info).await;

@@ -8,6 +8,8 @@
 
 mod content;
 
+mod held_back;
+
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
@@ -20,6 +22,7 @@ use crate::hooks::Event;
 use crate::testing::{Fault, Occurrence, Script};
 
 pub(super) use content::ContentFaults;
+pub(super) use held_back::HeldBack;
 
 /// A TLS record: the alert `handshake_failure`.
 const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
@@ -67,29 +70,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     pub(super) async fn meet_handshake(&mut self) -> bool {
         let script = self.session.script();
         let met = script.and_then(|it| it.at(&Occurrence::tls_handshake(), now().monotonic));
-        let octets = match met {
-            None => return true,
-            Some(Fault::Delay(time)) => {
-                self.pause(time).await;
-                return true;
-            }
-            Some(Fault::FailHandshake) => HANDSHAKE_FAILURE.to_vec(),
-            Some(Fault::Garbage(octets)) => octets,
-            Some(fault) => {
-                self.carry_out(fault).await;
-                Vec::new()
-            }
-        };
-        if !octets.is_empty() {
-            // A client that has sent its first message reads what answers it.
-            let limit = self.context.hooks.timeouts.handshake;
-            let _ = tokio::time::timeout(limit, self.wire.read_once()).await;
-            self.write_all(&octets).await;
-            self.half_close().await;
+        let Some(fault) = met else { return true };
+        if let Fault::Delay(time) = fault {
+            self.pause(time).await;
+            return true;
+        }
+        self.emit(&Event::TlsFailed { error: "a fault on purpose" }, &self.session.info());
+        match fault {
+            Fault::FailHandshake => self.answer_handshake(&HANDSHAKE_FAILURE).await,
+            Fault::Garbage(octets) => self.answer_handshake(&octets).await,
+            fault => self.carry_out(fault).await,
         }
         self.wire.close().await;
-        self.emit(&Event::TlsFailed { error: "a fault on purpose" }, &self.session.info());
         false
+    }
+
+    /// A client that has sent its first message reads what answers it.
+    async fn answer_handshake(&mut self, octets: &[u8]) {
+        let limit = self.context.hooks.timeouts.handshake;
+        if tokio::time::timeout(limit, self.wire.read_once()).await.is_ok() {
+            self.write_all(octets).await;
+            self.half_close().await;
+        }
     }
 
     /// Does what the session waits for.
@@ -137,6 +139,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Octets that the session has to write. False if the client does not take them.
     async fn write_replies(&mut self, octets: &[u8]) -> bool {
         let taken = self.write_all(octets).await;
+        self.session.turn_to(now());
         if taken && let Some(reply) = self.session.handle_written(octets.len()) {
             self.report_final_reply(&reply, true);
         }

@@ -17,6 +17,7 @@ use super::state::{Mail, State};
 use super::{FinalReply, Next, Session};
 use crate::hooks::CloseReason;
 use crate::testing::{Fault, Occurrence, Script, Transcript};
+use crate::time::Now;
 use crate::verdict::Rejection;
 
 /// What is attached to a session under test.
@@ -91,6 +92,11 @@ impl Session {
         }
         self.output.clear();
         self.final_reply.take()
+    }
+
+    /// The time is `now`, between two polls.
+    pub(crate) fn turn_to(&mut self, now: Now) {
+        self.now = now;
     }
 
     /// The connection ends without another octet.
@@ -179,9 +185,9 @@ impl Session {
                     transcript.command(line, now);
                 }
             }
-            Start::TooLong => transcript.note("a line that is too long".to_owned(), now),
-            Start::Endless => transcript.note("a line without an end".to_owned(), now),
-            Start::BareLineFeed => transcript.note("a bare line feed".to_owned(), now),
+            Start::TooLong => transcript.lost_line("a line that is too long", now),
+            Start::Endless => transcript.lost_line("a line without an end", now),
+            Start::BareLineFeed => transcript.lost_line("a bare line feed", now),
         }
     }
 

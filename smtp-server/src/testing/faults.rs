@@ -6,22 +6,6 @@
 //!   from being written whole does not reach the delivery.
 //! * **Limits**: none on rules. **Panics**: only builders, on what makes no sense; see [`Trigger`].
 //! * **Spec**: none.
-//!
-//! A fault happens to one occurrence: a command, a connection, a handshake, a message. Commands of a pipelined group
-//! are occurrences of their own, and their replies stay in order: what was answered before is written first.
-//!
-//! | fault | what the client sees |
-//! |---|---|
-//! | `reply="451 4.2.1 later"` | this reply in place of the real one; the command does nothing |
-//! | `delay=2s` | the real reply, later |
-//! | `throttle=10` | the real reply at ten octets a second; at `content`, content that is taken no faster |
-//! | `close` | the end of the connection, in order (FIN) |
-//! | `half-close` | the server writes no more, and reads until the client closes |
-//! | `reset` | the connection is reset (RST), if it is TCP |
-//! | `garbage="\xff\r\n"` | these octets in place of a reply; the command does nothing |
-//! | `truncate=7` | seven octets of the real reply, then the end |
-//! | `stall=5s` | at `content` alone: the server stops reading |
-//! | `fail` | at `tls-handshake` alone: the alert `handshake_failure` |
 
 mod address;
 
@@ -60,7 +44,25 @@ use table::Table;
 /// # Ok::<(), smtp_server::testing::RuleError>(())
 /// ```
 ///
-/// Where several rules fit, the one that was added first happens.
+/// A fault happens to one occurrence: a command, a connection, a handshake, a message. Commands of a pipelined group
+/// are occurrences of their own, and their replies stay in order: what was answered before is written first.
+///
+/// | fault | what the client sees |
+/// |---|---|
+/// | `reply="451 4.2.1 later"` | this reply in place of the real one; the command does nothing |
+/// | `delay=2s` | the real reply, later |
+/// | `throttle=10` | the real reply at ten octets a second; at `content`, content that is taken no faster |
+/// | `close` | the end of the connection, in order (FIN) |
+/// | `half-close` | the server writes no more, and reads until the client closes |
+/// | `reset` | the connection is reset (RST), if it is TCP |
+/// | `garbage="\xff\r\n"` | these octets in place of a reply; the command does nothing |
+/// | `truncate=7` | seven octets of the real reply, then the end |
+/// | `stall=5s` | at `content` alone: the server stops reading |
+/// | `fail` | at `tls-handshake` alone: the alert `handshake_failure` |
+///
+/// Where several rules fit, the one that was added first happens. [`On`] lists the points, and a [`Rule`] has a text
+/// form: its point, then conditions (`to=`, `nth=`, `connection=`, `times=`, `probability=`, `after=`) and one of the
+/// faults above.
 #[derive(Clone, Default)]
 pub struct Faults(Arc<Mutex<Table>>);
 
@@ -86,11 +88,13 @@ impl Faults {
     }
 
     /// Adds a rule behind the others. It counts connections and occurrences from here on.
+    #[expect(clippy::must_use_candidate, reason = "it changes the rules")]
     pub fn add(&self, rule: Rule) -> RuleId {
         self.lock().add(rule)
     }
 
     /// Takes a rule away. False if there is none of this number.
+    #[expect(clippy::must_use_candidate, reason = "it changes the rules")]
     pub fn remove(&self, id: RuleId) -> bool {
         self.lock().remove(id)
     }

@@ -132,6 +132,13 @@ impl Transcript {
         said.push(self.line(Speaker::Client, text, now));
     }
 
+    /// A line that was thrown away, for this reason.
+    pub(crate) fn lost_line(&self, reason: &str, now: Instant) {
+        let mut said = self.lock();
+        said.redaction.lost();
+        said.push(self.line(Speaker::Note, reason.to_owned(), now));
+    }
+
     /// A line in a SASL exchange.
     pub(crate) fn response(&self, line: &[u8], now: Instant) {
         let text = redaction::response(line);
@@ -139,7 +146,8 @@ impl Transcript {
     }
 
     pub(crate) fn content(&self, bytes: u64, now: Instant) {
-        let text = format!("({} octets of content)", grouped(bytes));
+        let octets = if bytes == 1 { "octet" } else { "octets" };
+        let text = format!("({} {octets} of content)", grouped(bytes));
         self.lock().push(self.line(Speaker::Client, text, now));
     }
 

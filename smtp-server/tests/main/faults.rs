@@ -18,7 +18,7 @@ fn setup(rules: &[&str]) -> (Setup, Faults, Scripted) {
     for rule in rules {
         faults.add(rule.parse::<Rule>().unwrap());
     }
-    setup.faults = Some(faults.clone());
+    setup.faults = faults.clone();
     (setup, faults, delivery)
 }
 

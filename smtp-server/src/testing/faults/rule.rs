@@ -28,11 +28,13 @@ pub enum On {
     Mail,
     /// RCPT.
     Rcpt,
-    /// DATA, or a BDAT that is not a further chunk of a message.
+    /// DATA, or a BDAT that is not a further chunk of a message. If it is not the last, `throttle` and `truncate`
+    /// are for the message's final reply.
     Data,
     /// The content of a message, while it comes.
     Content,
-    /// The end of a message, before the delivery hears of it.
+    /// The end of a message, before the delivery hears of it. On LMTP an answer [to](Trigger::to) a recipient is the
+    /// reply for that one alone, of whom the delivery never hears; it is decided when the content begins.
     EndOfData,
     /// RSET.
     Rset,

@@ -15,8 +15,9 @@ use super::Faults;
 use super::rule::{Fault, On};
 use super::table::Fits;
 use crate::envelope::{Envelope, Recipient};
+use crate::info::Service;
 use crate::testing::Transcript;
-use crate::verdict::{Accepted, Delivered, Receipt};
+use crate::verdict::{Accepted, Delivered, Receipt, Rejection};
 
 /// One connection's faults; clones are one and the same.
 #[derive(Clone)]
@@ -39,6 +40,17 @@ pub(crate) struct Occurrence {
     pub(super) addresses: Vec<String>,
     /// The counts of octets of content that were passed with this one.
     pub(super) content: Range<u64>,
+    /// On LMTP, whether this is the end of data for one recipient or for the message.
+    pub(super) scope: Option<Scope>,
+}
+
+/// What an end of data on LMTP is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// One recipient's reply.
+    Recipient,
+    /// All replies.
+    Message,
 }
 
 impl Script {
@@ -61,14 +73,26 @@ impl Script {
         Some(hit.fault)
     }
 
+    /// On LMTP, the refusal that a recipient alone gets at the end of data.
+    pub(crate) fn at_recipient(&self, recipient: &Recipient, now: Instant) -> Option<Rejection> {
+        let addresses = vec![address(&recipient.path)];
+        let scope = Some(Scope::Recipient);
+        let occurrence = Occurrence { scope, ..Occurrence::new(On::EndOfData, addresses) };
+        match self.at(&occurrence, now)? {
+            Fault::Answer(rejection) => Some(rejection),
+            _ => None,
+        }
+    }
+
     /// At the end of data, before the delivery hears of it: the result in place of the delivery's, if the client
     /// will not be told that the message was accepted.
     pub(crate) fn at_end_of_data(
         &self,
         envelope: &Envelope,
+        service: Service,
         now: Instant,
     ) -> Result<(), Delivered> {
-        match self.at(&Occurrence::end_of_data(envelope), now) {
+        match self.at(&Occurrence::end_of_data(envelope, service), now) {
             None => Ok(()),
             Some(Fault::Answer(rejection)) => Err(Err(rejection)),
             Some(fault @ (Fault::Delay(_) | Fault::Throttle(_))) => {
@@ -136,7 +160,7 @@ impl Occurrence {
             Command::Vrfy(_) | Command::Expn(_) => Some(On::Vrfy),
             _ => None,
         };
-        Self { on, is_command: true, addresses, content: 0..0 }
+        Self { on, is_command: true, addresses, content: 0..0, scope: None }
     }
 
     /// The content of a message to these, as these counts of octets were passed.
@@ -144,12 +168,19 @@ impl Occurrence {
         Self { content, ..Self::new(On::Content, recipients.to_vec()) }
     }
 
-    fn end_of_data(envelope: &Envelope) -> Self {
-        Self::new(On::EndOfData, recipients(envelope))
+    fn end_of_data(envelope: &Envelope, service: Service) -> Self {
+        let scope = (service == Service::Lmtp).then_some(Scope::Message);
+        Self { scope, ..Self::new(On::EndOfData, recipients(envelope)) }
+    }
+
+    /// Whether such a fault, of this recipient or not, is one for the scope.
+    pub(super) fn admits(&self, fault: &Fault, of_recipient: bool) -> bool {
+        let is_own = of_recipient && matches!(fault, Fault::Answer(_));
+        self.scope.is_none_or(|scope| is_own == (scope == Scope::Recipient))
     }
 
     fn new(on: On, addresses: Vec<String>) -> Self {
-        Self { on: Some(on), is_command: false, addresses, content: 0..0 }
+        Self { on: Some(on), is_command: false, addresses, content: 0..0, scope: None }
     }
 }
 

@@ -96,6 +96,9 @@ impl Table {
             let mut asked = occurrence.addresses.iter();
             asked.find_map(|address| {
                 let fault = address::fault(address, occurrence)?;
+                if !occurrence.admits(&fault, true) {
+                    return None;
+                }
                 Some(Hit { fault, cause: address.clone() })
             })
         };
@@ -126,6 +129,7 @@ impl Entry {
             |to: &String| occurrence.addresses.iter().any(|one| one.eq_ignore_ascii_case(to));
         let number = connection.checked_sub(self.connections_before);
         is_there
+            && occurrence.admits(&self.rule.fault, trigger.to.is_some())
             && (trigger.to.is_none()
                 || occurrence.on != Some(On::Mail) && trigger.to.iter().any(is_to))
             && trigger.connection.is_none_or(|wanted| number == Some(wanted))
@@ -145,7 +149,7 @@ impl Entry {
     }
 }
 
-/// A number from 0 to below 1 that these decide (SplitMix64).
+/// A number from 0 to below 1 that these decide (`SplitMix64`).
 fn draw(numbers: [u64; 4]) -> f64 {
     let mixed = numbers.into_iter().fold(0_u64, |state, number| {
         let state = (state ^ number).wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -31,18 +31,23 @@ const XOAUTH2: &str = "XOAUTH2";
 /// What one client has said that later lines depend on.
 #[derive(Default)]
 pub(super) struct Redaction {
-    auth_seen: bool,
+    auth_may_run: bool,
 }
 
 impl Redaction {
+    /// A line that was too long to be kept: it may have been AUTH.
+    pub(super) fn lost(&mut self) {
+        self.auth_may_run = true;
+    }
+
     /// A line in place of a command.
     pub(super) fn command(&mut self, line: &[u8]) -> String {
         let is_auth = |word: &[u8]| word.eq_ignore_ascii_case(b"AUTH");
         if line.trim_ascii_start().get(..4).is_some_and(is_auth) {
-            self.auth_seen = true;
+            self.auth_may_run = true;
             return auth(line);
         }
-        if self.auth_seen && Verb::of(line).is_none() {
+        if self.auth_may_run && Verb::of(line).is_none() {
             return REDACTED.to_owned();
         }
         shown(line)

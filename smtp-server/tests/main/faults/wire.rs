@@ -104,7 +104,7 @@ fn replies_before_the_end_of_a_connection_are_written() {
 fn a_refused_chunk_is_read_and_the_stream_stays_in_step() {
     for (rule, chunks, expected) in [
         ("data nth=1", "BDAT 6 LAST\r\nQUIT\r\n", vec!["554"]),
-        ("data nth=1", "BDAT 6\r\nQUIT\r\nBDAT 2 LAST\r\nxx", vec!["554", "554"]),
+        ("data nth=1", "BDAT 6\r\nQUIT\r\nBDAT 2 LAST\r\nxx", vec!["554", "503"]),
         ("end-of-data", "BDAT 6\r\nQUIT\r\nBDAT 0 LAST\r\n", vec!["250", "554"]),
     ] {
         let (setup, faults, delivery) = setup(&[&format!("{rule} reply=\"554 5.6.0 no\"")]);
@@ -141,6 +141,45 @@ fn lmtp_answers_once_for_each_recipient() {
         run(&setup, &["", "LHLO a\r\n", &format!("{TWO_RECIPIENTS}BDAT 1 LAST\r\nxNOOP\r\n")]);
     assert_eq!(codes(&seen[2]), ["250", "250", "250", "452", "452", "250"]);
     assert_eq!(delivery.log(), [""; 0]);
+}
+
+#[test]
+fn lmtp_refuses_each_recipient_by_itself() {
+    let kim = "end-of-data to=kim@local.test reply=\"550 5.2.1 gone\"";
+    let lee = "end-of-data to=lee@local.test reply=\"452 4.2.2 full\"";
+    for (rules, expected, delivered) in [
+        (vec![lee], ["250", "452"], vec!["<ann@example.org> <kim@local.test> x\\r\\n"]),
+        (vec![lee, kim], ["550", "452"], vec![]),
+        (
+            vec![kim, "end-of-data delay=1ms"],
+            ["550", "250"],
+            vec!["<ann@example.org> <lee@local.test> x\\r\\n"],
+        ),
+        (vec![kim, "end-of-data reply=\"451 4.3.0 x\""], ["451", "451"], vec!["failed"]),
+    ] {
+        for content in ["DATA\r\nx\r\n.\r\n", "BDAT 3 LAST\r\nx\r\n"] {
+            let (setup, faults, delivery) = lmtp(&rules);
+            let seen =
+                run(&setup, &["", "LHLO a\r\n", TWO_RECIPIENTS, &format!("{content}QUIT\r\n")]);
+            let codes =
+                codes(&seen[3]).into_iter().filter(|code| *code != "354").collect::<Vec<_>>();
+            assert_eq!(codes, [expected[0], expected[1], "221"], "{rules:?}");
+            assert_eq!(hits(&faults), vec![1; rules.len()]);
+            let log = delivery.log();
+            assert!(log.len() == delivered.len(), "{log:?}");
+            assert!(
+                log.iter().zip(delivered.clone()).all(|(line, start)| line.starts_with(start)),
+                "{log:?}"
+            );
+        }
+    }
+    let (mut setup, _, delivery) = lmtp(&[]);
+    setup.faults = Faults::by_address();
+    let group =
+        "MAIL FROM:<>\r\nRCPT TO:<reject-data-550@local.test>\r\nRCPT TO:<kim@local.test>\r\n";
+    let seen = run(&setup, &["", "LHLO a\r\n", group, "BDAT 1 LAST\r\nxQUIT\r\n"]);
+    assert_eq!(codes(&seen[3]), ["550", "250", "221"]);
+    assert_eq!(delivery.log(), ["<> <kim@local.test> x"]);
 }
 
 #[test]
@@ -315,8 +354,8 @@ fn rules_are_changed_while_the_server_runs() {
 
 #[test]
 fn a_transcript_tells_of_faults() {
-    let (mut setup, _, _) = setup(&["noop nth=2 garbage=\"?\\r\\n\"", "quit truncate=5"]);
-    setup.faults.as_mut().unwrap().add("rset reply=\"450 4.3.0 no\"".parse().unwrap());
+    let (setup, _, _) = setup(&["noop nth=2 garbage=\"?\\r\\n\"", "quit truncate=5"]);
+    setup.faults.add("rset reply=\"450 4.3.0 no\"".parse().unwrap());
     run(&setup, &["", "NOOP\r\n", "NOOP\r\n", "RSET\r\n", "QUIT\r\n"]);
     let recent = setup.transcripts.recent();
     let lines = recent[0].lines().into_iter().map(|line| line.text).collect::<Vec<_>>();

@@ -53,7 +53,7 @@ pub(crate) struct Setup {
     #[cfg(feature = "testing")]
     pub(crate) transcripts: Transcripts,
     #[cfg(feature = "testing")]
-    pub(crate) faults: Option<Faults>,
+    pub(crate) faults: Faults,
 }
 
 impl Setup {
@@ -87,7 +87,7 @@ impl Setup {
             #[cfg(feature = "testing")]
             transcripts: Transcripts::default(),
             #[cfg(feature = "testing")]
-            faults: None,
+            faults: Faults::default(),
         }
     }
 
@@ -179,10 +179,7 @@ impl Setup {
         }
         #[cfg(feature = "testing")]
         {
-            builder = builder.transcripts(self.transcripts.clone());
-            if let Some(faults) = &self.faults {
-                builder = builder.faults(faults.clone());
-            }
+            builder = builder.transcripts(self.transcripts.clone()).faults(self.faults.clone());
         }
         builder.build().unwrap()
     }
