@@ -66,7 +66,7 @@
 //! | `scram`, `password-hashes` | SCRAM and CRAM-MD5; a password file |
 //! | `regex-maps` | access tables of patterns |
 //! | `message-auth` | DKIM signatures; SPF, DKIM, DMARC and ARC of what arrives |
-//! | `testing` | a server for tests of programs that send mail: see [`testing`](crate::testing) |
+//! | `testing` | a server for tests of programs that send mail: the module `testing` |
 //!
 //! # Where to read on
 //!

@@ -156,9 +156,9 @@ pub fn header(name: impl Into<String>, expected: impl Into<String>) -> impl Matc
     let (name, expected) = (name.into(), expected.into());
     move |message: &TestMessage| {
         let of_that_name = message.headers().filter(|(known, _)| known.eq_ignore_ascii_case(&name));
-        let found = of_that_name.map(|(_, value)| format!("{value:?}")).collect::<Vec<_>>();
-        let wanted = format!("{expected:?}");
-        Finding::new(found.contains(&wanted), format!("the field {name}: {wanted}"), list(&found))
+        let found = of_that_name.map(|(_, value)| value).collect::<Vec<_>>();
+        let wanted = format!("the field {name}: {expected:?}");
+        Finding::new(found.contains(&expected.as_str()), wanted, quoted(&found))
     }
 }
 
@@ -196,10 +196,13 @@ pub fn has_code() -> impl Matcher {
 pub fn has_attachment(name: impl Into<String>) -> impl Matcher {
     let name = name.into();
     move |message: &TestMessage| {
-        let found = message.attachments().iter();
-        let found = found.map(|part| or_none(part.name.as_deref())).collect::<Vec<_>>();
-        let wanted = format!("{name:?}");
-        Finding::new(found.contains(&wanted), format!("an attachment {wanted}"), list(&found))
+        let parts = message.attachments().iter();
+        let found = parts.map(|part| part.name.as_deref().unwrap_or_default()).collect::<Vec<_>>();
+        Finding::new(
+            found.contains(&name.as_str()),
+            format!("an attachment {name:?}"),
+            quoted(&found),
+        )
     }
 }
 
@@ -214,6 +217,10 @@ fn is_same(address: &str, expected: &str) -> bool {
 
 fn or_none(found: Option<&str>) -> String {
     found.map_or("none".to_owned(), |found| format!("{found:?}"))
+}
+
+fn quoted(found: &[&str]) -> String {
+    list(&found.iter().map(|text| format!("{text:?}")).collect::<Vec<_>>())
 }
 
 fn list(found: &[impl fmt::Display]) -> String {

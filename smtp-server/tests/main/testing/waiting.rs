@@ -220,6 +220,21 @@ async fn a_paused_clock_does_not_end_a_wait() {
     sending.join().unwrap();
 }
 
+/// Waits may be tasks of their own.
+#[tokio::test]
+async fn waits_may_go_to_other_threads() {
+    let server = testing::TestServer::start().await.unwrap();
+    let inbox = server.inbox();
+    let waits = tokio::spawn(async move {
+        let hi = inbox.wait_for(subject("hi"), PATIENCE).await?;
+        inbox.wait_for_all([subject("hi")], PATIENCE).await?;
+        inbox.wait_for_count(1, PATIENCE).await?;
+        Ok::<_, testing::InboxError>(hi)
+    });
+    Client::connect(server.addr()).send("ann@example.org", &["kim@example.org"], "Subject: hi\r\n");
+    assert_eq!(waits.await.unwrap().unwrap().subject(), Some("hi"));
+}
+
 /// A client that blocks the only thread of the test's runtime.
 #[tokio::test]
 async fn a_client_that_blocks_does_no_harm() {
