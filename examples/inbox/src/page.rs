@@ -95,3 +95,48 @@ fn tag(content: &str) -> HeaderValue {
     HeaderValue::from_str(&format!("\"{:016x}\"", hasher.finish()))
         .unwrap_or(HeaderValue::from_static("\"\""))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_file_is_served_and_every_import_is_there() {
+        let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
+        let modules = fs::read_dir(web.join("js")).unwrap().count();
+        let others = fs::read_dir(&web).unwrap().count() - 1;
+        assert_eq!(FILES.len(), modules + others);
+        for file in FILES.iter().filter(|file| file.content_type == JS) {
+            for import in file.content.lines().filter_map(|line| line.split_once(" from './")) {
+                let path = format!("/js/{}", import.1.trim_end_matches('\''));
+                assert!(FILES.iter().any(|other| other.path == path), "{path} in {}", file.path);
+            }
+        }
+    }
+
+    #[test]
+    fn a_browser_that_has_a_file_is_told_so() {
+        let file = &FILES[0];
+        let tag = tag(file.content);
+        let fresh = answer(file, &tag, &HeaderMap::new());
+        assert_eq!(fresh.status(), StatusCode::OK);
+        assert_eq!(fresh.headers()[header::ETAG], tag);
+        for (known, expected) in [
+            (tag.clone(), StatusCode::NOT_MODIFIED),
+            (HeaderValue::from_static("\"0\""), StatusCode::OK),
+        ] {
+            let asked = HeaderMap::from_iter([(header::IF_NONE_MATCH, known)]);
+            let answer = answer(file, &tag, &asked);
+            assert_eq!(answer.status(), expected);
+            assert!(
+                answer.headers()[header::CONTENT_SECURITY_POLICY]
+                    .to_str()
+                    .unwrap()
+                    .contains("default-src 'none'")
+            );
+        }
+    }
+}

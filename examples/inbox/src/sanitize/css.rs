@@ -58,7 +58,7 @@ impl Filter<'_> {
                 Token::Function(name) if is_among(&LOADING_FUNCTIONS, name) => self.word("none"),
                 Token::BadUrl(_) | Token::BadString(_) | Token::CDO | Token::CDC => {}
                 Token::Function(_) | Token::ParenthesisBlock => {
-                    self.nested(parser, &token, ")", depth_left)
+                    self.nested(parser, &token, ")", depth_left);
                 }
                 Token::SquareBracketBlock => self.nested(parser, &token, "]", depth_left),
                 Token::CurlyBracketBlock => self.nested(parser, &token, "}", depth_left),

@@ -20,6 +20,10 @@ export async function visit(browser, http, options = {}) {
     problems.push(`a dialog: ${dialog.message()}`)
     dialog.dismiss()
   })
+  // What the sanitiser overlooked and the frame's policy had to refuse.
+  page.on('console', message => {
+    if (/Content Security Policy|Blocked script|sandboxed/.test(message.text())) problems.push(`refused: ${message.text()}`)
+  })
   page.on('pageerror', error => problems.push(`an error: ${error.message}`))
   page.on('framenavigated', frame => {
     const url = frame.url()
@@ -42,8 +46,18 @@ export async function openMessage(page, subject) {
 export async function view(page, name) {
   await page.click(`#tab-${name}`)
   const panel = page.locator(`.view[data-view="${name}"]`)
-  await panel.locator('> *').first().waitFor()
+  await panel.waitFor()
   return panel
+}
+
+/** Opens each view that the message has, by its key. */
+export async function everyView(page) {
+  const tabs = await page.locator('[role=tab]').evaluateAll(tabs => tabs.map(tab => tab.disabled ? null : tab.id.slice('tab-'.length)))
+  for (const [index, name] of tabs.entries()) {
+    if (name === null) continue
+    await page.keyboard.press(String(index + 1))
+    await page.waitForSelector(`.view[data-view="${name}"] > *`)
+  }
 }
 
 export const subjects = page => page.locator(`${ROW} .subject`).allTextContents()

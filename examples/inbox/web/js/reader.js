@@ -131,9 +131,10 @@ export class Reader {
         tab.tabIndex = isIt ? 0 : -1
       }
       panel.setAttribute('aria-labelledby', `tab-${view.name}`)
-      panel.dataset.view = view.name
       const content = await view.show(message)
-      if (own === turn) panel.replaceChildren(content)
+      if (own !== turn) return
+      panel.replaceChildren(content)
+      panel.dataset.view = view.name
     })
     select(start)
     const list = h('div', { class: 'tabs', role: 'tablist', 'aria-label': 'Views', onkeydown: event => walk(event, tabs) }, tabs)
