@@ -2,7 +2,7 @@
 //!
 //! * **In**: content, and the envelope it came in. **Out**: [`Facts`] for lists, [`Haystack`] for searches.
 //! * **Promises**: whatever the content is, it is taken: what cannot be read is missing, and nothing else.
-//! * **Limits**: in lists [`SUBJECT_CHARS_MAX`], [`ADDRESSES_MAX`] and [`SNIPPET_CHARS_MAX`]; what [`parse`] and
+//! * **Limits**: in lists [`SUBJECT_CHARS_MAX`], [`ADDRESSES_MAX`] and [`SNIPPET_CHARS_MAX`]; what [`parse()`] and
 //!   [`Haystack`] say. **Panics**: never. **Spec**: RFC 5322, RFC 2045 to 2047, RFC 2231.
 
 pub(crate) mod compose;

@@ -184,8 +184,10 @@ pub(super) async fn view(
     if html.is_empty() {
         return Err(Problem::NotFound);
     }
-    // The policy of all answers has no origin and no scripts for it.
-    Ok((typed("text/html; charset=utf-8"), html).into_response())
+    // As it was sent: its styles count, and it has neither an origin nor scripts.
+    let policy = HeaderValue::from_static(sanitize::policy(false));
+    let headers = [(CONTENT_SECURITY_POLICY, policy)];
+    Ok((typed("text/html; charset=utf-8"), headers, html).into_response())
 }
 
 async fn content(app: &App, id: &str, parameters: &Parameters) -> Result<(Slot, Bytes), Problem> {

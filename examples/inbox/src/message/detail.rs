@@ -2,7 +2,7 @@
 //!
 //! * **In**: content and envelope. **Out**: what the page and clients of mailpit's API show: texts, addresses,
 //!   attachments, fields, parts.
-//! * **Promises**: a part's number means the same part each time. **Limits**: those of [`parse`].
+//! * **Promises**: a part's number means the same part each time. **Limits**: those of [`parse()`].
 //! * **Panics**: never. **Spec**: mailpit's API v1 for the names; RFC 2369 3.2, RFC 8058 (`List-Unsubscribe`).
 
 use std::collections::BTreeMap;
