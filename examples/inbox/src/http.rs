@@ -7,6 +7,7 @@
 //! * **Panics**: never. **Spec**: RFC 9110; mailpit's API v1.
 
 mod answer;
+mod connections;
 mod events;
 mod faults;
 mod guard;
@@ -30,6 +31,7 @@ use smtp_server::{IdSource, Metrics};
 use crate::page;
 use crate::store::Store;
 use answer::Problem;
+pub(crate) use connections::{Client, Connections};
 pub(crate) use events::Feed;
 pub(crate) use faults::Rules;
 pub(crate) use guard::{Access, Secret};

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 
 use crate::client::Client;
 use crate::failure::{Failure, say};
-use crate::http::{self, Access, App, Facts, Feed, Parts, Release, Rules};
+use crate::http::{self, Access, App, Connections, Facts, Feed, Parts, Release, Rules};
 use crate::options::Options;
 use crate::receive::{self, Acknowledgements, Everybody, Intake};
 use crate::signals::Signals;
@@ -86,8 +86,8 @@ pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
     tokio::spawn(app.feed.clone().run(store.clone()));
     tokio::spawn(tidy(store));
     announce(smtp_address, web_address);
-    let pages = http::router(app).into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move { axum::serve(web, pages).await });
+    let pages = http::router(app).into_make_service_with_connect_info::<http::Client>();
+    tokio::spawn(async move { axum::serve(Connections::new(web), pages).await });
     tokio::select! {
         report = server.run(signals.clone().wait_for(1)) => match report {
             Ok(_) => Ok(()),

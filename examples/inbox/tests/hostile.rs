@@ -1,5 +1,8 @@
 //! Messages that want to do harm to the program itself; the page's share is in `browser`.
 
+use std::io::Write;
+use std::net::TcpStream;
+
 use crate::harness::Inbox;
 
 #[test]
@@ -24,4 +27,20 @@ fn trees_of_any_shape_are_shown_and_the_program_lives() {
         let list = inbox.ask("GET", "/api/v1/messages?limit=1", "");
         assert!(list.body.len() < 20_000, "a list stays short");
     }
+}
+
+/// 600 connections that say half a request; mail and, once they are gone, requests go on.
+#[test]
+fn connections_that_say_nothing_keep_no_mail_out() {
+    let inbox = Inbox::start(&[]);
+    let silent: Vec<_> = (0..600)
+        .map(|_| {
+            let mut stream = TcpStream::connect(inbox.http()).unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+            stream
+        })
+        .collect();
+    inbox.send("a@b.test", &["c@d.test"], "Subject: taken\n\nHi\n");
+    drop(silent);
+    assert_eq!(inbox.subjects("hi"), ["taken"]);
 }

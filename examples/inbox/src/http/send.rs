@@ -13,14 +13,14 @@ use axum::response::Response;
 use serde_json::json as value;
 use smtp_server::UnixMillis;
 
-use super::App;
 use super::answer::{json, json_with};
+use super::{App, Client};
 use crate::message::compose::{Draft, compose};
 use crate::store::Arrival;
 
 pub(super) async fn send(
     State(app): State<App>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    ConnectInfo(Client(client)): ConnectInfo<Client>,
     body: Bytes,
 ) -> Response {
     match take(&app, client, &body).await {

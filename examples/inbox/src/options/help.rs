@@ -20,7 +20,8 @@ usage: inbox [option]...
                        for whom: an address, with * for anything; may be given several times
   --webhook URL        POST each message's summary there as it comes
   --password FILE      ask for the password in the first line of FILE (HTTP basic, any user name)
-  --token TOKEN        ask for this bearer token; better in INBOX_TOKEN, where no list of processes shows it
+  --token TOKEN        ask for this bearer token, which programs can show and the page cannot; better in
+                       INBOX_TOKEN, where no list of processes shows it
   --host NAME          a further name by which browsers may ask for the page; may be given several times
   --faults RULE        fail on purpose, such as 'rcpt nth=2 reply=\"451 4.2.1 later\"'; may be given several times
   --tls                offer STARTTLS with a certificate of its own; its root is at /api/v1/root.pem

@@ -26,7 +26,7 @@ use crate::message::envelope::EnvelopeFacts;
 const HEADS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("heads");
 /// Content as it was received.
 const CONTENTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("contents");
-/// What users did to a message, as JSON.
+/// What was done to a message, as JSON; none for one that nobody touched.
 const STATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("states");
 
 const BATCH_MAX: usize = 512;
@@ -64,7 +64,7 @@ pub(super) struct Kept {
 
 /// One change.
 pub(super) enum Write {
-    Add { sequence: u64, head: Vec<u8>, state: Vec<u8>, content: Bytes },
+    Add { sequence: u64, head: Vec<u8>, state: Option<Vec<u8>>, content: Bytes },
     State { sequence: u64, state: Vec<u8> },
     Remove(Vec<u64>),
 }
@@ -121,7 +121,8 @@ impl Disk {
         content: Bytes,
     ) -> Result<(), DiskError> {
         let head = json(head);
-        let state = json(&State { read: false, tags: tags.to_vec() });
+        let state = State { read: false, tags: tags.to_vec() };
+        let state = (!tags.is_empty()).then(|| json(&state));
         self.write(vec![Write::Add { sequence, head, state, content }]).await
     }
 
@@ -251,7 +252,9 @@ fn write_batch(database: &Database, batch: &[Order]) -> Result<(), redb::Error> 
                 Write::Add { sequence, head, state, content } => {
                     heads.insert(sequence, head.as_slice())?;
                     contents.insert(sequence, content.as_ref())?;
-                    states.insert(sequence, state.as_slice())?;
+                    if let Some(state) = state {
+                        states.insert(sequence, state.as_slice())?;
+                    }
                 }
                 Write::State { sequence, state } => {
                     // It may have been deleted since.

@@ -377,5 +377,9 @@ async function clickAround(page) {
   const box = await frame.boundingBox()
   await page.mouse.move(box.x + 40, box.y + 40)
   await page.mouse.click(box.x + box.width - 30, box.y + box.height - 30)
+  // The keys go there now, and come back with the pointer.
+  const isInside = () => page.evaluate(() => document.activeElement.tagName === 'IFRAME')
+  await until('the frame has the keys', isInside)
   await page.mouse.move(box.x + 40, box.y - 80)
+  await until('the page has the keys', async () => !await isInside())
 }

@@ -43,7 +43,6 @@ export function person({ Name: name, Address: address }) {
 
 // What turns the direction of text around makes exe.fdp of pdf.exe; here it is told, not obeyed.
 const TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
-// eslint-disable-next-line no-control-regex
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
 
 /** Text of a stranger on one line, cut to a length that no layout fears. */

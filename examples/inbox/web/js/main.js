@@ -215,8 +215,8 @@ $('delete-all').addEventListener('click', () => {
   confirm(which, 'Delete', () => api.removeAll(mailbox.query).then(() => toast('Deleted')))
 })
 // Whoever clicked into a message would find that no key works: outside of it, the page takes the keys back.
-document.addEventListener('pointerover', () => {
-  if (document.activeElement?.tagName === 'IFRAME') document.activeElement.blur()
+document.addEventListener('pointermove', () => {
+  if (document.activeElement?.tagName === 'IFRAME') $('reader').focus({ preventScroll: true })
 })
 
 theme(document.documentElement.dataset.theme ?? 'auto')
