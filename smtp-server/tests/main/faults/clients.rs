@@ -186,6 +186,22 @@ fn the_end_of_a_connection() {
 }
 
 #[test]
+fn the_end_of_a_connection_under_tls() {
+    for way in [Way::StartTls, Way::Implicit] {
+        for fault in ["close", "half-close", "reset", "truncate=5", "garbage=\"no reply\\r\\n\""] {
+            let site = Site::start(&[&format!("end-of-data {fault}")], way);
+            let error = send(site.transport(way, PATIENCE), &["kim"]).unwrap_err();
+            assert_eq!(error.status(), None, "{way:?} {fault}: {error:?}");
+            if fault == "reset" {
+                assert_eq!(io_error(&error), Some(ErrorKind::ConnectionReset), "{error:?}");
+            }
+            assert!(!site.delivery.log().iter().any(|line| line.contains("Hello")), "{fault}");
+            assert_eq!(hits(&site.faults), [1], "{fault}");
+        }
+    }
+}
+
+#[test]
 fn the_end_of_a_connection_in_the_body() {
     for fault in ["close", "half-close", "reset"] {
         for after in [0, 1000] {
