@@ -43,7 +43,7 @@ impl Answer for bool {
 
 /// A function that says of a message whether it is as expected, and what it found.
 #[must_use = "it says nothing until it is held against a message"]
-pub trait Matcher: Fn(&TestMessage) -> Finding + Sized {
+pub trait Matcher: Fn(&TestMessage) -> Finding + Send + Sync + Sized {
     /// Both have to hold; all that does not is told.
     fn and(self, other: impl Matcher) -> impl Matcher {
         move |message: &TestMessage| {
@@ -67,13 +67,13 @@ pub trait Matcher: Fn(&TestMessage) -> Finding + Sized {
     /// In a box, so that different ones fit into a list.
     fn boxed(self) -> BoxedMatcher
     where
-        Self: Send + Sync + 'static,
+        Self: 'static,
     {
         Box::new(self)
     }
 }
 
-impl<F: Fn(&TestMessage) -> Finding> Matcher for F {}
+impl<F: Fn(&TestMessage) -> Finding + Send + Sync> Matcher for F {}
 
 /// Any matcher.
 pub type BoxedMatcher = Box<dyn Fn(&TestMessage) -> Finding + Send + Sync>;
