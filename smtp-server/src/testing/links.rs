@@ -3,7 +3,10 @@
 //! * **In**: its bodies. **Out**: absolute URLs, each once, in the order in which a reader meets them: first those of the
 //!   text, then the targets of links (`href`) in the HTML.
 //! * **Promises**: punctuation around a URL in a text is none of it: a full stop at its end, brackets that were opened
-//!   before it. **Limits**: none. **Panics**: never. **Spec**: RFC 3986 3 and appendix C.
+//!   before it. **Limits**: its time grows with the text, not faster. **Panics**: never.
+//! * **Spec**: RFC 3986 3 and appendix C.
+
+use std::collections::HashSet;
 
 use super::html;
 
@@ -14,14 +17,11 @@ const DELIMITERS: [char; 8] = ['<', '>', '"', '`', '{', '}', '|', '\\'];
 const PUNCTUATION: [char; 8] = ['.', ',', ';', ':', '!', '?', '\'', '*'];
 
 pub(super) fn find(text: &str, html: &str) -> Vec<String> {
-    let mut links = Vec::new();
     let targets = html::targets(html).into_iter().map(|target| target.trim().to_owned());
-    for link in in_text(text).map(str::to_owned).chain(targets.filter(|target| is_absolute(target)))
-    {
-        if !links.contains(&link) {
-            links.push(link);
-        }
-    }
+    let targets = targets.filter(|target| is_absolute(target));
+    let mut known = HashSet::new();
+    let mut links = in_text(text).map(str::to_owned).chain(targets).collect::<Vec<_>>();
+    links.retain(|link| known.insert(link.clone()));
     links
 }
 
@@ -60,19 +60,26 @@ fn scheme(text: &str) -> &str {
 }
 
 fn without_punctuation(mut url: &str) -> &str {
+    let count = |bracket: char| url.matches(bracket).count();
+    let mut round = count(')').saturating_sub(count('('));
+    let mut square = count(']').saturating_sub(count('['));
     while let Some(last) = url.chars().next_back() {
-        let opening = match last {
-            ')' => '(',
-            ']' => '[',
-            _ if PUNCTUATION.contains(&last) => last,
-            _ => break,
+        let is_outside = match last {
+            ')' => take_one(&mut round),
+            ']' => take_one(&mut square),
+            _ => PUNCTUATION.contains(&last),
         };
-        let is_paired =
-            opening != last && url.matches(last).count() <= url.matches(opening).count();
-        if is_paired {
+        if !is_outside {
             break;
         }
         url = &url[..url.len() - last.len_utf8()];
     }
     url
+}
+
+/// Whether there was one to take.
+fn take_one(count: &mut usize) -> bool {
+    let there_is = 0 < *count;
+    *count = count.saturating_sub(1);
+    there_is
 }

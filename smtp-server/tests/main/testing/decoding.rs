@@ -132,6 +132,26 @@ fn the_envelope_has_all_parameters() {
     assert!(session.tls.is_none() && session.identity.is_none());
 }
 
+/// Texts for which a careless search takes the square of their length: minutes in place of moments.
+#[test]
+fn long_content_is_decoded_in_moments() {
+    let repeated = |text: &str| text.repeat(2_000_000 / text.len());
+    for (text, links) in [
+        (format!("https://a.test/{}", repeated(")")), 1),
+        (repeated("https://a.test/ "), 1),
+        (repeated("x://y("), 1),
+        (repeated("://"), 0),
+    ] {
+        let message = received(format!("Subject: long\r\n\r\n{text}"));
+        assert_eq!((message.links().len(), message.code()), (links, None));
+    }
+    let message = received(format!("\r\n{}", repeated("code 4829 ")));
+    assert_eq!(message.code(), Some("4829"));
+    let html = repeated("<a href=https://a.test/>code</a> 4829<br>");
+    let message = received(format!("Content-Type: text/html\r\n\r\n{html}"));
+    assert_eq!((message.links().len(), message.code()), (1, Some("4829")));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
