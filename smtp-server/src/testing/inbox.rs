@@ -124,6 +124,18 @@ impl TestInbox {
     /// A predicate takes the first message that it likes and that none before it took, so put those that like few
     /// before those that like many.
     ///
+    /// ```
+    /// # use smtp_server::testing::{InboxError, TestInbox};
+    /// # use std::time::Duration;
+    /// use smtp_server::testing::matcher::{Matcher, has_code, subject};
+    ///
+    /// # async fn check(inbox: TestInbox) -> Result<(), InboxError> {
+    /// let expected = [subject("Welcome").and(has_code()).boxed(), subject("News").boxed()];
+    /// let messages = inbox.wait_for_all(expected, Duration::from_secs(5)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`InboxErrorKind::Incomplete`] if some had none after the time.
     pub async fn wait_for_all<A: Answer, P: Fn(&TestMessage) -> A>(

@@ -43,7 +43,7 @@ impl Answer for bool {
 
 /// A function that says of a message whether it is as expected, and what it found.
 #[must_use = "it says nothing until it is held against a message"]
-pub trait Matcher: Fn(&TestMessage) -> Finding + Sized {
+pub trait Matcher: Fn(&TestMessage) -> Finding + Send + Sync + Sized {
     /// Both have to hold; all that does not is told.
     fn and(self, other: impl Matcher) -> impl Matcher {
         move |message: &TestMessage| {
@@ -63,9 +63,20 @@ pub trait Matcher: Fn(&TestMessage) -> Finding + Sized {
             Finding { holds, lines: first.lines.into_iter().chain(others).collect() }
         }
     }
+
+    /// In a box, so that different ones fit into a list.
+    fn boxed(self) -> BoxedMatcher
+    where
+        Self: 'static,
+    {
+        Box::new(self)
+    }
 }
 
-impl<F: Fn(&TestMessage) -> Finding> Matcher for F {}
+impl<F: Fn(&TestMessage) -> Finding + Send + Sync> Matcher for F {}
+
+/// Any matcher.
+pub type BoxedMatcher = Box<dyn Fn(&TestMessage) -> Finding + Send + Sync>;
 
 /// What a matcher found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,8 +116,8 @@ impl fmt::Display for Finding {
 }
 
 /// Subject is this text.
-pub fn subject(expected: impl Into<String>) -> impl Matcher {
-    let expected = expected.into();
+pub fn subject(expected: &str) -> impl Matcher + use<> {
+    let expected = expected.to_owned();
     move |message: &TestMessage| {
         let found = message.subject();
         Finding::new(found == Some(&expected), format!("the subject {expected:?}"), or_none(found))
@@ -114,14 +125,14 @@ pub fn subject(expected: impl Into<String>) -> impl Matcher {
 }
 
 /// Subject contains this text.
-pub fn subject_contains(part: impl Into<String>) -> impl Matcher {
-    let part = part.into();
+pub fn subject_contains(part: &str) -> impl Matcher + use<> {
+    let part = part.to_owned();
     move |message: &TestMessage| contains("a subject", &part, message.subject())
 }
 
 /// The author in From has this address.
-pub fn from(address: impl Into<String>) -> impl Matcher {
-    let expected = address.into();
+pub fn from(address: &str) -> impl Matcher + use<> {
+    let expected = address.to_owned();
     move |message: &TestMessage| {
         let found = message.from();
         let holds = found.is_some_and(|found| is_same(&found.address, &expected));
@@ -131,8 +142,8 @@ pub fn from(address: impl Into<String>) -> impl Matcher {
 }
 
 /// To has this address.
-pub fn to(address: impl Into<String>) -> impl Matcher {
-    let expected = address.into();
+pub fn to(address: &str) -> impl Matcher + use<> {
+    let expected = address.to_owned();
     move |message: &TestMessage| {
         let found = message.to();
         let holds = found.iter().any(|found| is_same(&found.address, &expected));
@@ -141,8 +152,8 @@ pub fn to(address: impl Into<String>) -> impl Matcher {
 }
 
 /// The envelope has this recipient: by To, Cc or Bcc.
-pub fn recipient(address: impl Into<String>) -> impl Matcher {
-    let expected = address.into();
+pub fn recipient(address: &str) -> impl Matcher + use<> {
+    let expected = address.to_owned();
     move |message: &TestMessage| {
         let recipients = &message.envelope().recipients;
         let found = recipients.iter().map(|one| one.path.to_string()).collect::<Vec<_>>();
@@ -152,8 +163,8 @@ pub fn recipient(address: impl Into<String>) -> impl Matcher {
 }
 
 /// There is a field of this name whose value is this text, decoded.
-pub fn header(name: impl Into<String>, expected: impl Into<String>) -> impl Matcher {
-    let (name, expected) = (name.into(), expected.into());
+pub fn header(name: &str, expected: &str) -> impl Matcher + use<> {
+    let (name, expected) = (name.to_owned(), expected.to_owned());
     move |message: &TestMessage| {
         let of_that_name = message.headers().filter(|(known, _)| known.eq_ignore_ascii_case(&name));
         let found = of_that_name.map(|(_, value)| value).collect::<Vec<_>>();
@@ -163,20 +174,20 @@ pub fn header(name: impl Into<String>, expected: impl Into<String>) -> impl Matc
 }
 
 /// The body in plain text contains this.
-pub fn text_contains(part: impl Into<String>) -> impl Matcher {
-    let part = part.into();
+pub fn text_contains(part: &str) -> impl Matcher + use<> {
+    let part = part.to_owned();
     move |message: &TestMessage| contains("a text", &part, message.text())
 }
 
 /// The body in HTML contains this.
-pub fn html_contains(part: impl Into<String>) -> impl Matcher {
-    let part = part.into();
+pub fn html_contains(part: &str) -> impl Matcher + use<> {
+    let part = part.to_owned();
     move |message: &TestMessage| contains("HTML", &part, message.html())
 }
 
 /// One of the [links](TestMessage::links) contains this.
-pub fn has_link(part: impl Into<String>) -> impl Matcher {
-    let part = part.into();
+pub fn has_link(part: &str) -> impl Matcher + use<> {
+    let part = part.to_owned();
     move |message: &TestMessage| {
         let found = message.links();
         let holds = found.iter().any(|link| link.contains(&part));
@@ -193,8 +204,8 @@ pub fn has_code() -> impl Matcher {
 }
 
 /// There is an attachment of this name.
-pub fn has_attachment(name: impl Into<String>) -> impl Matcher {
-    let name = name.into();
+pub fn has_attachment(name: &str) -> impl Matcher + use<> {
+    let name = name.to_owned();
     move |message: &TestMessage| {
         let parts = message.attachments().iter();
         let found = parts.map(|part| part.name.as_deref().unwrap_or_default()).collect::<Vec<_>>();

@@ -1,6 +1,7 @@
 //! Faults on purpose, as clients see them.
 
 mod clients;
+mod order;
 mod rules;
 mod time;
 mod wire;

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use smtp_server::testing::blocking::TestServer;
-use smtp_server::testing::matcher::{recipient, subject};
+use smtp_server::testing::matcher::{Matcher, recipient, subject};
 use smtp_server::testing::{self, Faults, InboxErrorKind, On, Rule, TestMessage};
 
 use super::client::Client;
@@ -190,6 +190,9 @@ fn each_predicate_gets_a_message_of_its_own() {
     assert!(error.to_string().contains(reason), "{error}");
     send(&server, "kim@example.org", "Subject: again\r\n");
     let found = server.inbox().wait_for_all(names.map(recipient), PATIENCE).unwrap();
+    let different = [subject("again").and(recipient(names[0])).boxed(), subject("hi").boxed()];
+    let both = server.inbox().wait_for_all(different, PATIENCE).unwrap();
+    assert_eq!((both[0].subject(), both[1].subject()), (Some("again"), Some("hi")));
     let subjects = found.iter().map(TestMessage::subject).collect::<Vec<_>>();
     assert_eq!(subjects, [Some("hi"), Some("hi"), Some("again")]);
     let addresses = found.iter().map(|one| one.envelope().recipients[0].path.to_string());
