@@ -346,6 +346,9 @@ export const SCENARIOS = {
     await page.fill('#search', 'subject:"message 77"')
     await until('found', async () => /^\d+ of 10,001 messages$/.test(await page.textContent('#tally')))
     await page.press('#search', 'Escape')
+    await send(smtp, Array.from({ length: 300 }, (_, index) => plain(`Burst ${index + 1}`, 'x')))
+    await until('a burst is counted', async () => (await page.textContent('#tally')) === '10,301 messages, 10,301 unread' || page.textContent('#tally'))
+    await until('and shown', async () => (await subjects(page))[0] === 'Burst 300' || subjects(page))
     await shot(page, 'ten-thousand')
     assert.deepEqual(page.problems, [])
   },

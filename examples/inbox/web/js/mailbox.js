@@ -24,7 +24,9 @@ export class Mailbox extends EventTarget {
   #asked = new Set()
   #arrived = []
   #timer = null
+  // How many lists were asked for, and which of them came or failed last.
   #loads = 0
+  #answered = 0
 
   /** Shows what matches `query`, from the top. */
   async search(query) {
@@ -38,18 +40,23 @@ export class Mailbox extends EventTarget {
     const load = ++this.#loads
     const chunks = new Set([0, chunkOf(this.#window[0]), chunkOf(this.#window[1])])
     this.#arrived = []
-    const answers = await Promise.all([...chunks].map(async chunk =>
-      [chunk, await api.list(this.query, chunk * CHUNK, CHUNK)]))
+    let answers
+    try {
+      answers = await Promise.all([...chunks].map(async chunk =>
+        [chunk, await api.list(this.query, chunk * CHUNK, CHUNK)]))
+    } finally {
+      this.#answered = Math.max(this.#answered, load)
+    }
     if (load !== this.#loads) return
     this.#epoch++
     this.#asked.clear()
     this.items = []
     for (const [chunk, answer] of answers) this.#take(chunk, answer)
+    // What came while the list was on its way stands in it, or not.
     const known = new Set(answers[0][1].messages.map(message => message.ID))
-    const missed = this.#arrived.filter(message => !known.has(message.ID))
-    this.#arrived = []
+    this.#arrived = this.#arrived.filter(message => !known.has(message.ID))
     this.loaded = true
-    this.#add(missed)
+    if (this.#arrived.length > 0) this.#settle()
     this.#changed()
   }
 
@@ -107,6 +114,8 @@ export class Mailbox extends EventTarget {
 
   #settle() {
     this.#timer = null
+    // A list that is on its way will tell which of them are new to it.
+    if (this.#isLoading) return
     if (this.query || this.#arrived.length > BURST) {
       this.#soon()
       return
@@ -128,7 +137,7 @@ export class Mailbox extends EventTarget {
 
   #mark({ IDs, Read }) {
     // Tags: the list of all of them may be another one, too.
-    if (Read === undefined) return this.#soon()
+    if (Read === undefined || this.#isLoading) return this.#soon()
     const marked = new Set(IDs)
     this.items.forEach((item, index) => {
       if (!marked.delete(item.ID) || item.Read === Read) return
@@ -144,7 +153,7 @@ export class Mailbox extends EventTarget {
     const gone = new Set(ids)
     const places = []
     this.items.forEach((item, index) => { if (gone.has(item.ID)) places.push(index) })
-    if (places.length < gone.size) return this.#soon()
+    if (places.length < gone.size || this.#isLoading) return this.#soon()
     this.#epoch++
     this.#asked.clear()
     for (const place of places.toReversed()) {
@@ -175,6 +184,11 @@ export class Mailbox extends EventTarget {
     this.tags = answer.tags ?? []
     this.items.length = answer.messages_count
     answer.messages.forEach((message, offset) => { this.items[chunk * CHUNK + offset] = message })
+  }
+
+  /** Whether a list is on its way that may be older than what just happened. */
+  get #isLoading() {
+    return this.#answered < this.#loads
   }
 
   #lacks(chunk) {
