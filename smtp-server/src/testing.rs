@@ -236,6 +236,7 @@ mod code;
 mod decoded;
 mod html;
 mod links;
+mod parse;
 mod store;
 mod watch;
 
@@ -248,6 +249,7 @@ pub use faults::{Fault, Faults, On, Rule, RuleError, RuleId, Trigger};
 pub use inbox::TestInbox;
 pub use logins::FailedLogin;
 pub use message::{Address, Attachment, TestMessage};
+pub use parse::parse_message;
 pub use server::{TestServer, TestServerBuilder};
 pub use transcript::{Speaker, Transcript, TranscriptLine, Transcripts};
 

@@ -7,8 +7,9 @@
 use std::fmt;
 
 use mail_parser::parsers::MessageStream;
-use mail_parser::{Addr, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+use mail_parser::{Addr, Message, MessagePart, MimeHeaders, PartType};
 
+use super::parse::parse_message;
 use super::{code, html, links};
 
 /// A mailbox as a header field has it.
@@ -50,7 +51,7 @@ pub(super) struct Decoded {
 
 impl Decoded {
     pub(super) fn new(content: &[u8]) -> Self {
-        let mut decoded = match MessageParser::new().parse(content) {
+        let mut decoded = match parse_message(content) {
             Some(message) => Self::of(&message, content),
             None => Self {
                 text: Some(String::from_utf8_lossy(content).trim_start().to_owned()),

@@ -1,63 +1,13 @@
-//! From octets to a MIME tree that is safe to hold.
+//! From octets to a MIME tree.
 //!
-//! * **In**: content. **Out**: mail-parser's tree. **Promises**: no tree is so deep that walking or dropping it
-//!   could exhaust a stack: mail-parser nests messages within messages without a bound, so content that names more
-//!   than [`NESTED_MESSAGES_MAX`] of them is read as a header section and text.
-//! * **Limits**: 4 GiB, far above what is received. **Panics**: never. **Spec**: RFC 2045, RFC 2046 5.2.1.
+//! * **In**: content. **Out**: mail-parser's tree. **Promises**: there is one whatever the content is.
+//! * **Limits**: those of [`parse_message`]. **Panics**: never. **Spec**: RFC 2045.
 
-use mail_parser::{Message, MessageParser, MessagePart};
+use mail_parser::{Message, MessagePart};
+use smtp_server::testing::parse_message;
 
-const NESTED_MESSAGES_MAX: usize = 50;
-
-/// The message's tree; one empty part for what is no message at all, since mail-parser's accessors panic without a root.
+/// The message's tree; one empty part for what is no message at all.
 pub(crate) fn parse(content: &[u8]) -> Message<'_> {
-    let parser = MessageParser::default();
-    let message = if nested_messages(content) > NESTED_MESSAGES_MAX {
-        parser.parse_headers(content)
-    } else {
-        parser.parse(content)
-    };
     let nothing = || Message { parts: vec![MessagePart::default()], ..Message::default() };
-    message.filter(|message| !message.parts.is_empty()).unwrap_or_else(nothing)
-}
-
-/// How often `message/` stands in the content, in any case.
-fn nested_messages(content: &[u8]) -> usize {
-    const TYPE: &[u8] = b"message";
-    memchr::memchr_iter(b'/', content)
-        .filter(|slash| {
-            let before = slash.checked_sub(TYPE.len()).and_then(|start| content.get(start..*slash));
-            before.is_some_and(|word| word.eq_ignore_ascii_case(TYPE))
-        })
-        .count()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_in_messages_end_somewhere() {
-        let nested = "Content-Type: Message/RFC822\r\n\r\n".repeat(200_000);
-        let message = parse(nested.as_bytes());
-        assert!(message.parts.len() <= 1);
-        drop(message);
-        let few = "Content-Type: message/rfc822\r\n\r\n".repeat(NESTED_MESSAGES_MAX);
-        assert_eq!(parse(few.as_bytes()).attachment_count(), 1);
-    }
-
-    #[test]
-    fn parts_in_parts_and_many_parts_are_read() {
-        let mut deep = String::new();
-        for level in 0..20_000 {
-            deep +=
-                &format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n");
-        }
-        assert!(!parse(deep.as_bytes()).parts.is_empty());
-        let wide = format!(
-            "Content-Type: multipart/mixed; boundary=b\r\n\r\n{}--b--\r\n",
-            "--b\r\nContent-Type: image/png\r\n\r\nx\r\n".repeat(10_000)
-        );
-        assert_eq!(parse(wide.as_bytes()).attachment_count(), 10_000);
-    }
+    parse_message(content).unwrap_or_else(nothing)
 }
