@@ -142,14 +142,7 @@ fn a_listed_domain_is_refused_where_it_is_named() {
 #[cfg(feature = "tracing")]
 #[test]
 fn j08_a_list_that_is_not_believed_is_warned_of() {
-    use tracing_subscriber::util::SubscriberInitExt;
-
-    use super::log::Log;
-
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
-    let _guard = subscriber.finish().set_default();
+    let (log, _guard) = super::log::Log::capture();
     runtime().block_on(async {
         let server = NameServer::start(zone()).await;
         let lists = ["parked.test", "refuses.test", "wild.test", "none.test", "bl.test"];

@@ -1,7 +1,7 @@
 //! Row E14, and K1 as far as it goes: what a client sends, or a hook quotes, cannot write into the log.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use async_trait::async_trait;
 use smtp_server::delivery::Discard;
@@ -10,6 +10,7 @@ use smtp_server::{
     AccessControl, CredentialStore, Identity, LookupError, SessionInfo, Stage, TracingObserver,
     Verdict,
 };
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::runtime;
@@ -23,6 +24,18 @@ const HOSTILE: &str = "x\r\n2001-01-01T00:00:00Z INFO smtp: forged\n\u{1b}[2J\0\
 pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
+    /// What is logged on this thread as long as the guard lives.
+    pub(super) fn capture() -> (Self, DefaultGuard) {
+        // A record that another thread meets first, where nobody wants it, could be switched off for all threads.
+        static WANTED: Once = Once::new();
+        WANTED.call_once(|| tracing_subscriber::fmt().with_writer(io::sink).init());
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false);
+        let subscriber = subscriber.with_writer(move || writer.clone()).finish();
+        (log, subscriber.set_default())
+    }
+
     pub(super) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
@@ -60,10 +73,7 @@ impl AccessControl for Quoting {
 
 #[test]
 fn e14_what_a_hook_quotes_stays_in_its_record() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
-    let _guard = subscriber.finish().set_default();
+    let (log, _guard) = Log::capture();
     let mut setup = Setup::new(Discard);
     setup.access = Some(Arc::new(Quoting));
     setup.authenticator = Some(Arc::new(Passwords::new(Quoting)));
