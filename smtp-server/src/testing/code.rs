@@ -23,7 +23,7 @@ pub(super) fn find(text: &str, subject: &str) -> Option<String> {
 fn named(text: &str) -> Option<&str> {
     let mut after_name = false;
     for sentence in sentences(text) {
-        let words = sentence.split_whitespace().collect::<Vec<_>>();
+        let words = words(sentence);
         if after_name && let Some(code) = only_code(&words) {
             return Some(code);
         }
@@ -41,7 +41,7 @@ fn named(text: &str) -> Option<&str> {
 
 /// A code on a line of its own.
 fn alone(text: &str) -> Option<&str> {
-    text.lines().find_map(|line| only_code(&line.split_whitespace().collect::<Vec<_>>()))
+    text.lines().find_map(|line| only_code(&words(line)))
 }
 
 fn only_code<'a>(words: &[&'a str]) -> Option<&'a str> {
@@ -86,6 +86,41 @@ fn sentence_bytes(text: &str) -> usize {
     text.len()
 }
 
+/// What spaces part, but for two groups of three digits, which are one word unless more digits stand beside them.
+fn words(text: &str) -> Vec<&str> {
+    let mut words: Vec<&str> = Vec::new();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let end = word_bytes(rest);
+        let after_number = words.last().is_some_and(|word| word.ends_with(is_digit));
+        let end = if after_number { end } else { two_groups(rest, end).unwrap_or(end) };
+        let (word, after) = rest.split_at(end);
+        words.push(word);
+        rest = after.trim_start();
+    }
+    words
+}
+
+fn word_bytes(text: &str) -> usize {
+    text.find(char::is_whitespace).unwrap_or(text.len())
+}
+
+/// Where the second group ends, if the text begins with `482 913`, whatever surrounds it.
+fn two_groups(text: &str, first_end: usize) -> Option<usize> {
+    let (first, rest) = text.split_at(first_end);
+    let second = rest.strip_prefix([' ', '\u{a0}'])?;
+    let (second, after) = second.split_at(word_bytes(second));
+    let is_group = |group: &str| group.len() == 3 && group.chars().all(is_digit);
+    let is_whole = is_group(first.trim_start_matches(|c: char| !c.is_alphanumeric()))
+        && is_group(second.trim_end_matches(|c: char| !c.is_alphanumeric()))
+        && !(second.ends_with(is_digit) && after.trim_start().starts_with(is_digit));
+    is_whole.then_some(text.len() - after.len())
+}
+
+fn is_digit(character: char) -> bool {
+    character.is_ascii_digit()
+}
+
 fn positions(words: &[&str], is_wanted: impl Fn(&str) -> bool) -> Vec<usize> {
     (0..words.len()).filter(|at| is_wanted(words[*at])).collect()
 }
@@ -105,7 +140,11 @@ fn is_name(word: &str) -> bool {
 /// The code that a word is, without what surrounds it.
 fn code(word: &str) -> Option<&str> {
     let word = word.trim_matches(|c: char| !c.is_alphanumeric() && !SAYS_OTHERWISE.contains(c));
-    let is_code = if word.contains('-') { is_grouped(word) } else { is_number(word) };
+    let is_code = match word.contains('-') {
+        true => is_grouped(word),
+        // A word has a space in it only between two groups.
+        false => is_number(word) || word.contains(char::is_whitespace),
+    };
     is_code.then_some(word)
 }
 

@@ -131,8 +131,8 @@ impl TestMessage {
 
     /// The one-time code in the message, if there is one.
     ///
-    /// A code is a word of 4 to 8 digits (`482913`), or of groups of capital letters and digits that dashes join, with a
-    /// digit in it (`G-482913`, `X4K9-22PQ`), but no date. Looked for in this order:
+    /// A code is a word of 4 to 8 digits (`482913`), two groups of three (`482 913`), or groups of capital letters and
+    /// digits that dashes join, with a digit in it (`G-482913`, `X4K9-22PQ`), but no date. Looked for in this order:
     ///
     /// 1. in the same sentence as a word that names it (code, passcode, password, PIN, OTP, token), the nearest; or as
     ///    the whole sentence or line after it;

@@ -3,7 +3,7 @@
 use super::received;
 
 /// Subject, text, and the code.
-const ROWS: [(&str, &str, Option<&str>); 36] = [
+const ROWS: [(&str, &str, Option<&str>); 42] = [
     // Beside the word.
     ("", "Your code is 482913.", Some("482913")),
     ("", "482913 is your Example verification code.", Some("482913")),
@@ -15,6 +15,9 @@ const ROWS: [(&str, &str, Option<&str>); 36] = [
     ("", "Your code is G-482913.", Some("G-482913")),
     ("", "Backup code: X4K9-22PQ-7Z1M", Some("X4K9-22PQ-7Z1M")),
     ("", "The code is 123-456", Some("123-456")),
+    ("", "Your code is 481 203.", Some("481 203")),
+    ("", "Your code: **481\u{a0}203**, valid for ten minutes", Some("481\u{a0}203")),
+    ("", "Sign in with\r\n\r\n481 203\r\n\r\nBye", Some("481 203")),
     ("", "Your code is \"482913\", Kim", Some("482913")),
     // Around the word, over lines.
     ("", "Your verification code\r\nis 482913", Some("482913")),
@@ -46,6 +49,9 @@ const ROWS: [(&str, &str, Option<&str>); 36] = [
     ("", "Code of 22-11-2026", None),
     ("", "A code for $1000 off order #48291 or 50000%", None),
     ("", "Call +4930123456 for a code", None),
+    ("", "Call 030 123 456 for a code", None),
+    ("", "Call 123 456 789 for a code", None),
+    ("", "A code for 100  200 of you", None),
     ("", "Encode 482913 and decoder 1234", None),
     ("", "In 2026 we moved. We wrote code.", None),
     ("", "", None),
