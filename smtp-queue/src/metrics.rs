@@ -18,7 +18,6 @@ use prometheus_client::registry::Registry;
 
 use crate::events::{QueueEvent, QueueObserver};
 use crate::manager::Counts;
-use crate::status::Outcome;
 
 /// From ten milliseconds to more than seven days.
 const SECONDS_MIN: f64 = 0.01;
@@ -122,7 +121,7 @@ impl QueueObserver for QueueMetrics {
             }
             QueueEvent::Active { .. } => {}
             QueueEvent::Attempted { next_hop, report, before_active, in_active, .. } => {
-                let outcome = word(&report.outcome);
+                let outcome = report.outcome.as_str();
                 let labels = vec![
                     ("transport", next_hop.transport.to_string()),
                     ("outcome", outcome.to_owned()),
@@ -147,16 +146,6 @@ impl QueueObserver for QueueMetrics {
 
 fn histogram() -> Histogram {
     Histogram::new(exponential_buckets(SECONDS_MIN, 4.0, BUCKETS))
-}
-
-fn word(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Delivered(_) => "delivered",
-        Outcome::Relayed { .. } => "relayed",
-        Outcome::Expanded(_) => "expanded",
-        Outcome::Deferred(_) => "deferred",
-        Outcome::Failed(_) => "failed",
-    }
 }
 
 #[cfg(test)]

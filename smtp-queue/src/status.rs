@@ -79,6 +79,18 @@ impl Outcome {
             | Self::Failed(status) => status,
         }
     }
+
+    /// The word for it in logs and counters.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Delivered(_) => "delivered",
+            Self::Relayed { .. } => "relayed",
+            Self::Expanded(_) => "expanded",
+            Self::Deferred(_) => "deferred",
+            Self::Failed(_) => "failed",
+        }
+    }
 }
 
 #[cfg(test)]

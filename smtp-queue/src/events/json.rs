@@ -12,7 +12,7 @@ use smtp_server::{Event, Observer, QueueId, SessionInfo, UnixMillis};
 
 use super::{QueueEvent, QueueObserver};
 use crate::entry::QueueEntry;
-use crate::status::{Outcome, Status};
+use crate::status::Status;
 
 /// Writes events as JSON; observes servers and queues alike.
 ///
@@ -76,7 +76,7 @@ where
                     "queue_id": entry.id.to_string(),
                     "sender": sender(&entry.reverse_path),
                     "recipient": recipient.map(|recipient| recipient.address()),
-                    "outcome": word(&report.outcome),
+                    "outcome": report.outcome.as_str(),
                     "transport": &*next_hop.transport,
                     "site": &*next_hop.site,
                     "connection_uses": report.connection_uses,
@@ -214,16 +214,6 @@ fn add_status(fields: &mut Value, status: &Status) {
     fields["dsn"] = status.code.to_string().into();
     fields["reason"] = status.text.as_str().into();
     fields["remote"] = status.remote.as_ref().map(ToString::to_string).into();
-}
-
-fn word(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Delivered(_) => "delivered",
-        Outcome::Relayed { .. } => "relayed",
-        Outcome::Expanded(_) => "expanded",
-        Outcome::Deferred(_) => "deferred",
-        Outcome::Failed(_) => "failed",
-    }
 }
 
 fn sender(path: &ReversePath<'_>) -> String {
