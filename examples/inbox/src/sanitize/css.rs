@@ -62,9 +62,18 @@ impl Filter<'_> {
                 }
                 Token::SquareBracketBlock => self.nested(parser, &token, "]", depth_left),
                 Token::CurlyBracketBlock => self.nested(parser, &token, "}", depth_left),
+                Token::QuotedString(text) => self.string(&token, text),
                 _ => self.token(&token),
             }
         }
+    }
+
+    /// A string in which nothing looks like a function.
+    fn string(&mut self, token: &Token<'_>, text: &str) {
+        let mut string = String::with_capacity(text.len() + 2);
+        let _ = cssparser::serialize_string(text, &mut string);
+        self.out.push_str(&string.replace('(', "\\28 "));
+        self.last = token.serialization_type();
     }
 
     fn nested(

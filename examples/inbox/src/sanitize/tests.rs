@@ -256,6 +256,14 @@ fn the_hostile_corpus() {
     assert!(seen > 20);
 }
 
+#[test]
+fn a_string_in_a_style_sheet_is_no_address() {
+    let html = "<style><p style=\"background:url(\" x";
+    assert_harmless(&sanitized(html, false), false);
+    let name = "<style>p{font-family:\"Sans (bold)\"}</style>";
+    assert!(sanitized(name, false).contains("\"Sans \\28 bold)\""));
+}
+
 proptest! {
     #[test]
     fn any_mixture(pieces in proptest::collection::vec(0..PIECES.len(), 1..40)) {
