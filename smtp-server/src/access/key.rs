@@ -21,7 +21,11 @@ pub(super) fn fold(key: &str) -> Cow<'_, str> {
 
 /// The domain as A-labels in lower case; what has none stays what it is.
 pub(super) fn fold_domain(domain: &Domain<'_>) -> String {
-    domain.to_ascii().map_or_else(|| domain.as_str().to_lowercase(), Cow::into_owned)
+    folded(domain).into_owned()
+}
+
+fn folded<'a>(domain: &'a Domain<'_>) -> Cow<'a, str> {
+    domain.to_ascii().unwrap_or_else(|| Cow::Owned(domain.as_str().to_lowercase()))
 }
 
 /// `user@domain`, and where the `@` is: the user in lower case, whatever quotes it came in.
@@ -36,10 +40,7 @@ pub(super) fn fold_mailbox(mailbox: &Mailbox<'_>) -> (String, usize) {
     }
     let at = address.len();
     address.push('@');
-    match mailbox.domain.to_ascii() {
-        Some(domain) => address.push_str(&domain),
-        None => address.push_str(&mailbox.domain.as_str().to_lowercase()),
-    }
+    address.push_str(&folded(&mailbox.domain));
     (address, at)
 }
 
