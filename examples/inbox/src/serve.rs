@@ -34,6 +34,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
         .map_err(|error| Failure::temporary(format!("cannot wait for signals: {error}")))?;
     let started = UnixMillis::system();
     let store = Arc::new(Store::open(options.data.as_deref(), options.limits)?);
+    tidy(&store).await;
     let certificate = if options.tls { Some(tls::make()?) } else { None };
     let (smtp, smtp_address) = bind(options.smtp, "smtp").await?;
     let (web, web_address) = bind(options.http, "http").await?;
@@ -84,7 +85,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
         refused,
     });
     tokio::spawn(app.feed.clone().run(store.clone()));
-    tokio::spawn(tidy(store));
+    tokio::spawn(keep_tidy(store));
     announce(smtp_address, web_address);
     let pages = http::router(app).into_make_service_with_connect_info::<http::Client>();
     tokio::spawn(async move { axum::serve(Connections::new(web), pages).await });
@@ -126,12 +127,17 @@ fn announce(smtp: SocketAddr, web: SocketAddr) {
     }
 }
 
-async fn tidy(store: Arc<Store>) {
+/// Deletes what is beyond the limits; the program before may have allowed more, or have been killed.
+async fn tidy(store: &Store) {
+    if let Err(error) = store.tidy(UnixMillis::system()).await {
+        say(&format!("cannot delete old messages: {error}"));
+    }
+}
+
+async fn keep_tidy(store: Arc<Store>) {
     loop {
-        if let Err(error) = store.tidy(UnixMillis::system()).await {
-            say(&format!("cannot delete old messages: {error}"));
-        }
         tokio::time::sleep(TIDY_PERIOD).await;
+        tidy(&store).await;
     }
 }
 
