@@ -10,6 +10,7 @@ mod index;
 
 // Its life: written, read, found again, and what is done meanwhile.
 mod batch;
+mod current;
 mod footer;
 mod fsck;
 mod read;
@@ -23,12 +24,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use smtp_server::QueueId;
 
 use self::batch::{Batch, Effect};
-use self::frame::{SEGMENT_HEADER, SegmentHeader};
+use self::current::Current;
 use self::index::{Index, Place};
 use super::message::check_known;
 use super::stage::{self, Stages, Staging};
 use super::store::{self, Options, Poison, Store, refusal};
-use super::vfs::{self, Vfs, VfsFile};
+use super::vfs::{Vfs, VfsFile};
 use super::{Change, Damage, Opened, SpoolError};
 use crate::entry::Row;
 
@@ -87,20 +88,6 @@ struct Writer {
 struct Head {
     next: u32,
     current: Option<Current>,
-}
-
-/// The segment that is being written.
-#[derive(Debug)]
-struct Current {
-    number: u32,
-    file: Arc<dyn VfsFile>,
-    end: u64,
-    /// The number of its next batch, from 1 on.
-    batch: u64,
-    /// What its footer will say.
-    summaries: Vec<u8>,
-    /// Whether its name is not durable yet.
-    is_new: bool,
 }
 
 impl LogStore {
@@ -165,7 +152,7 @@ impl LogStore {
             true => self.options.state_bytes,
             false => self.options.segment_bytes,
         };
-        if let Some(full) = head.current.take_if(|current| bytes_max <= current.end)
+        if let Some(full) = head.current.take_if(|current| current.is_full())
             && !in_states
         {
             self.poisoned(full.seal())?;
@@ -176,14 +163,12 @@ impl LogStore {
         let number = head.next;
         head.next += 1;
         let file = self.vfs.create(&path(in_states, number)).map_err(|error| refusal(&error))?;
-        let header = SegmentHeader { in_states, segment: number, last_id }.encode();
-        self.poisoned(vfs::write_all(&*file, &header, 0))?;
-        let end = SEGMENT_HEADER as u64;
-        let segment =
-            Segment { file: file.clone(), bytes: end, total: 0, live: 0, has_copies: false };
+        let current = Current::begin(file.clone(), number, in_states, last_id, bytes_max);
+        let current = self.poisoned(current)?;
+        let bytes = current.bytes();
+        let segment = Segment { file, bytes, total: 0, live: 0, has_copies: false };
         self.shared().log(in_states).insert(number, segment);
-        let (summaries, is_new) = (Vec::new(), true);
-        head.current = Some(Current { number, file, end, batch: 1, summaries, is_new });
+        head.current = Some(current);
         Ok(())
     }
 
@@ -201,16 +186,13 @@ impl LogStore {
                 continue;
             }
             let Some(current) = &mut writer.head(in_states).current else { continue };
-            vfs::write_all(&*current.file, octets, current.end)?;
-            current.file.sync()?;
+            current.append(octets)?;
             if std::mem::take(&mut current.is_new) {
                 self.vfs.sync_dir(dir(in_states))?;
             }
-            current.end += octets.len() as u64;
-            current.batch += 1;
-            let (number, end) = (current.number, current.end);
+            let (number, bytes) = (current.number, current.bytes());
             if let Some(segment) = self.shared().log(in_states).get_mut(&number) {
-                segment.bytes = end;
+                segment.bytes = bytes;
             }
         }
         let mut shared = self.shared();
@@ -310,20 +292,6 @@ impl Writer {
                 }
             }
         }
-    }
-}
-
-impl Current {
-    /// Ends a segment of messages with its footer.
-    fn seal(&self) -> io::Result<()> {
-        let footer = footer::seal(&self.summaries, self.number, self.end, self.batch)?;
-        vfs::write_all(&*self.file, &footer, self.end)?;
-        self.file.sync()
-    }
-
-    /// Whether it was synced at least once, and its header with it.
-    fn is_durable(&self) -> bool {
-        !self.is_new
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use smtp_queue::spool::sim::SimVfs;
+use smtp_queue::spool::Options;
+use smtp_queue::spool::sim::{Fault, SimVfs};
 use smtp_queue::spool::vfs::Vfs as _;
 
 use super::world::{Backend, Model, Op, World, id, small};
@@ -136,4 +137,44 @@ fn reading_goes_on_while_the_log_is_written_and_cleaned() {
     });
     assert!(0 < reads);
     assert!(disk.read("st/00000001").is_none() && disk.read("seg/00000002").is_none());
+}
+
+/// The sizes at which a segment grows once for many messages.
+fn wide() -> Options {
+    let mut options = small();
+    options.segment_bytes = 1 << 20;
+    options
+}
+
+#[test]
+fn a_segment_grows_in_advance() {
+    let disk = SimVfs::default();
+    let world = World::open(Backend::Log, &disk, wide()).unwrap();
+    let history = (1..=100).map(Op::Accept).collect::<Vec<_>>();
+    let mut lengths = Vec::new();
+    for op in &history {
+        world.commit(&[*op]).pop().unwrap().unwrap();
+        lengths.push(bytes_in(&disk, "seg"));
+    }
+    assert_eq!(lengths.first(), lengths.last(), "{lengths:?}");
+    check(&disk, world, &history, 100);
+}
+
+#[test]
+fn a_disk_that_is_full_behind_what_was_written_costs_nothing() {
+    let fail_at = |call: u64| {
+        let disk = SimVfs::default();
+        let world = World::open(Backend::Log, &disk, wide()).unwrap();
+        let before = disk.calls();
+        disk.fail_at(before + call, Fault::NoSpace);
+        let answer = world.commit(&[Op::Accept(1)]).pop().unwrap();
+        (disk.calls() - before, answer.map(|()| (disk, world)))
+    };
+    let (calls, _) = fail_at(u64::from(u32::MAX));
+    let taken = (0..calls).filter_map(|call| fail_at(call).1.ok()).collect::<Vec<_>>();
+    assert_eq!(taken.len(), 1, "one of {calls} calls is not needed");
+    for (disk, world) in taken {
+        world.commit(&[Op::Accept(2)]).pop().unwrap().unwrap();
+        check(&disk, world, &[Op::Accept(1), Op::Accept(2)], 2);
+    }
 }
