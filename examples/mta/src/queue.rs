@@ -31,17 +31,19 @@ pub(crate) fn open(
     queue: QueueSettings,
     settings: &Settings,
     own_addresses: impl Iterator<Item = SocketAddr>,
-    metrics: QueueMetrics,
+    metrics: Option<QueueMetrics>,
 ) -> Result<Queue, Failure> {
     let QueueSettings { directory, manager, bounce_bytes_max, outbound, local_domains } = queue;
     let Settings { host_name, transport, accounts, log, .. } = settings;
-    let builder = Queue::builder(host_name)
+    let mut builder = Queue::builder(host_name)
         .map_err(|error| Failure::usage(format!("-o myhostname: {error}")))?
         .config(manager)
         .bounce_bytes_max(bounce_bytes_max)
         .local_domains(move |domain| local_domains.contains(&domain.clone().into_owned()))
-        .observer(log.observer())
-        .observer(metrics);
+        .observer(log.observer());
+    if let Some(metrics) = metrics {
+        builder = builder.observer(metrics);
+    }
     let outbound = own_addresses.fold(outbound, Outbound::own_address);
     let builder = outbound.add_to(builder, host_name, transport, accounts.clone());
     let place = directory.display().to_string();

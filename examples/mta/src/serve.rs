@@ -73,23 +73,27 @@ pub(crate) async fn serve(mut settings: Settings, queue: QueueSettings) -> Resul
         signing: settings.signing.clone(),
         certificate,
     };
-    let (metrics, deliveries) = (Metrics::default(), QueueMetrics::default());
+    // What nobody asks for is not counted.
+    let counted = metrics_listener.as_ref().map(|_| (Metrics::default(), QueueMetrics::default()));
     let own_addresses = listeners.iter().filter_map(smtp_address);
     let connections = queue.outbound.connections();
-    let queue = queue::open(queue, &settings, own_addresses, deliveries.clone())?;
+    let deliveries = counted.as_ref().map(|(_, deliveries)| deliveries.clone());
+    let queue = queue::open(queue, &settings, own_addresses, deliveries)?;
     let server = builder(settings, authentication, Arc::new(queue.clone()));
-    let server = server.queue_ids(queue.ids()).tls(reloads.certificate.config());
-    let server = server.observer(metrics.clone()).build();
-    let mut server = server.map_err(|error| from_config(&error))?;
+    let mut server = server.queue_ids(queue.ids()).tls(reloads.certificate.config());
+    if let Some((metrics, _)) = &counted {
+        server = server.observer(metrics.clone());
+    }
+    let mut server = server.build().map_err(|error| from_config(&error))?;
     for listener in listeners {
         add(&mut server, listener).map_err(|error| from_config(&error))?;
     }
     tokio::spawn(reloads.run(hangups));
     notices.iter().for_each(|notice| say(notice));
     let metrics_address = metrics_listener.as_ref().map(|(_, address)| *address);
-    if let Some((listener, _)) = metrics_listener {
+    if let (Some((listener, _)), Some((server, deliveries))) = (metrics_listener, counted) {
         let queue = queue.clone();
-        tokio::spawn(metrics::serve(listener, Told { server: metrics, deliveries, queue }));
+        tokio::spawn(metrics::serve(listener, Told { server, deliveries, queue }));
     }
     tokio::spawn(control::serve(control, queue.clone()));
     listeners::announce(&open, metrics_address, &hint);
