@@ -1,13 +1,16 @@
 //! The log.
 //!
 //! * **In**: events of sessions and of the queue; `tracing` records of this program. **Out**: lines on standard error.
-//! * **Promises**: the program goes on when nobody reads them. **Limits**: `RUST_LOG`, else `info`, for the records.
-//! * **Panics**: never.
+//! * **Promises**: the program goes on when nobody reads them. Who logs does not write: a thread does, whatever has come
+//!   in [`PAUSE`] at once, and at the end what is left. **Limits**: `RUST_LOG`, else `info`, for the records; [`LINES_MAX`]
+//!   lines wait, then whoever logs does. **Panics**: never.
 //! * **Spec**: Postfix's log behind a date as RFC 3164 4.1.2 has it, in UTC; the directives of tracing-subscriber's
 //!   `EnvFilter`.
 
-use std::io::{self, Write};
-use std::sync::Arc;
+use std::io::{self, BufWriter, Stderr, Write};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
 
 use smtp_queue::events::{JsonLog, LogLine, PostfixLog};
 use smtp_queue::{QueueEvent, QueueObserver};
@@ -15,6 +18,7 @@ use smtp_server::{Event, Observer, SessionInfo, UnixMillis};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -26,6 +30,13 @@ const DATE: &[BorrowedFormatItem<'_>] =
 
 /// What most lines fit into.
 const LINE_BYTES: usize = 256;
+const LINES_MAX: usize = 4096;
+/// Between two calls that write.
+const PAUSE: Duration = Duration::from_millis(5);
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// What takes the lines once the log is started; there is but one standard error, too.
+static LINES: OnceLock<NonBlocking> = OnceLock::new();
 
 /// How events are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,25 +106,50 @@ impl QueueObserver for LogObserver {
     }
 }
 
-/// Starts the log of this program's own records.
-pub(crate) fn start() -> Result<(), Failure> {
+/// Starts the log, which ends with what this returns.
+pub(crate) fn start() -> Result<WorkerGuard, Failure> {
     let directives = std::env::var(VARIABLE).unwrap_or_default();
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .parse(directives)
         .map_err(|error| Failure::usage(format!("the variable {VARIABLE} is wrong: {error}")))?;
+    let (lines, guard) = NonBlockingBuilder::default()
+        .lossy(false)
+        .buffered_lines_limit(LINES_MAX)
+        .thread_name("log")
+        .finish(Unhurried(BufWriter::with_capacity(BUFFER_BYTES, io::stderr())));
+    let lines = LINES.get_or_init(|| lines).clone();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(lines)
         .with_ansi(false)
         // It would be written with a macro that panics when standard error is closed.
         .log_internal_errors(false)
         .try_init()
-        .map_err(|error| Failure::configuration(format!("cannot start the log: {error}")))
+        .map_err(|error| Failure::configuration(format!("cannot start the log: {error}")))?;
+    Ok(guard)
 }
 
-/// In one call, so that lines of several threads do not mix.
+/// As a whole, so that lines of several threads do not mix.
 fn write_line(line: &[u8]) {
-    // Nobody is left to tell when it cannot be written.
-    let _ = io::stderr().write_all(line);
+    if let Some(lines) = LINES.get() {
+        // Nobody is left to tell when it cannot be written.
+        let _ = lines.clone().write_all(line);
+    }
+}
+
+/// Standard error, which after a call that writes rests a while, so that the next one has more to write.
+struct Unhurried(BufWriter<Stderr>);
+
+impl Write for Unhurried {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.write(octets)
+    }
+
+    /// The thread calls this when nothing more waits.
+    fn flush(&mut self) -> io::Result<()> {
+        let written = self.0.flush();
+        thread::sleep(PAUSE);
+        written
+    }
 }

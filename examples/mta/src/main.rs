@@ -86,7 +86,7 @@ fn serve(options: Options) -> Result<(), Failure> {
     /// For writing to disk that outlived its connection.
     const LAST_WRITES_MAX: Duration = Duration::from_secs(5);
     let (settings, queue) = Settings::load(options)?;
-    log::start()?;
+    let log = log::start()?;
     raise_open_files();
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::temporary(format!("cannot start threads: {error}")))?;
@@ -94,12 +94,14 @@ fn serve(options: Options) -> Result<(), Failure> {
     match end {
         End::InPhases(ShutdownReport { finished, cut }) => {
             runtime.shutdown_timeout(LAST_WRITES_MAX);
+            drop(log);
             say(&format!(
                 "ended: {finished} open connections finished, {cut} were cut at the deadline"
             ));
         }
         End::AtOnce => {
             runtime.shutdown_background();
+            drop(log);
             say("ended at once, as a second signal asked");
         }
     }
