@@ -181,6 +181,7 @@ fn follow(mut stdout: ChildStdout, taken: Arc<AtomicU64>) -> Receiver<String> {
         while let Ok(count @ 1..) = stdout.read(&mut buffer) {
             text.extend_from_slice(buffer.get(..count).unwrap_or_default());
             take_lines(&mut text, &taken, &sender);
+            thread::sleep(READ_AGAIN);
         }
     });
     receiver
