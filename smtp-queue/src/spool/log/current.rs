@@ -2,7 +2,7 @@
 //!
 //! * **In**: frames. **Out**: a file that has them, synced. **Promises**: a sync seldom changes more than octets: where
 //!   a segment grows, zeros go in advance, so that its length and its place on the disk are known before they are
-//!   needed. **Limits**: [`ROOM_BYTES`] of zeros, or a sixteenth of a segment. **Panics**: never.
+//!   needed. **Limits**: [`ROOM_BYTES`] of zeros, or a quarter of a segment. **Panics**: never.
 //! * **Spec**: `SPOOL_FORMAT.md`, *Segments* and *Committing*.
 
 use std::io::{self, ErrorKind};
@@ -65,7 +65,7 @@ impl Current {
     }
 
     fn make_room(&mut self) -> io::Result<()> {
-        let room = ROOM_BYTES.min(self.bytes_max / 16);
+        let room = ROOM_BYTES.min(self.bytes_max / 4);
         // A footer ends its file, so there is no room left in a segment that is full.
         let wanted = (self.end + room).min(self.bytes_max).next_multiple_of(8);
         self.bytes = self.end;

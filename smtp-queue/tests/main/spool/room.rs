@@ -142,7 +142,7 @@ fn reading_goes_on_while_the_log_is_written_and_cleaned() {
 /// The sizes at which a segment grows once for many messages.
 fn wide() -> Options {
     let mut options = small();
-    options.segment_bytes = 1 << 20;
+    options.segment_bytes = 1 << 18;
     options
 }
 
