@@ -27,6 +27,8 @@ use crate::places::Places;
 const START_LIMIT: Duration = Duration::from_secs(20);
 /// How long it may take to end by itself.
 const END_LIMIT: Duration = Duration::from_secs(3);
+/// Between two looks at what it printed: whoever counts messages must not take its CPU time at each of them.
+const READ_AGAIN: Duration = Duration::from_millis(1);
 /// Between two looks at a server that does not say when it is ready.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
