@@ -72,7 +72,9 @@ pub(super) fn relay(bench: &Bench<'_>, out: &mut Vec<u8>) -> Result<Vec<Bound>, 
 
 /// A sink that counts.
 pub(super) fn sink(bench: &Bench<'_>, options: &Options) -> Result<Server, Trouble> {
-    let mut launch = bench.tools.smtp_sink(options)?;
+    // Each of them may keep its connections open while the next one sends; one too many would wait for a place.
+    let sessions = options.sessions * u32::try_from(options.peers.len()).unwrap_or(u32::MAX);
+    let mut launch = bench.tools.smtp_sink(&Options { sessions, ..options.clone() })?;
     // It prints how many messages it has.
     launch.arguments.insert(0, "-c".into());
     Ok(Server::start(Peer::SmtpSink, &launch, bench.places, bench.wrapping)?)
