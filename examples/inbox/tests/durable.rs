@@ -1,9 +1,11 @@
 //! Mail that is kept: over a restart, and over a kill right after its 250.
 
+use std::process::Command;
+
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::harness::{Inbox, Sender};
+use crate::harness::{Inbox, Sender, command};
 
 fn start(directory: &tempfile::TempDir) -> Inbox {
     Inbox::start(&["--data", directory.path().to_str().unwrap()])
@@ -89,10 +91,54 @@ fn a_kill_right_after_a_250_loses_nothing() {
 fn a_directory_is_for_one_program() {
     let directory = tempfile::tempdir().unwrap();
     let _inbox = start(&directory);
-    let second = crate::harness::command().arg("--data").arg(directory.path()).output().unwrap();
+    let second = command().arg("--data").arg(directory.path()).output().unwrap();
     assert_eq!(second.status.code(), Some(75), "{second:?}");
     assert!(
         String::from_utf8_lossy(&second.stderr).contains("another inbox uses it"),
         "{second:?}"
     );
+}
+
+/// No file may have more octets than this, as if the disk were full.
+fn start_on_a_full_disk(directory: &tempfile::TempDir, blocks: u32) -> Inbox {
+    let plain = command();
+    let mut command = Command::new("sh");
+    // A write beyond the limit is an error where its signal is ignored.
+    command.args(["-c", "trap '' XFSZ; ulimit -f $0; exec \"$@\"", &blocks.to_string()]);
+    command.arg(plain.get_program()).args(plain.get_args()).arg("--data").arg(directory.path());
+    for (name, _) in plain.get_envs() {
+        command.env_remove(name);
+    }
+    Inbox::spawn(&mut command)
+}
+
+#[test]
+fn a_full_disk_refuses_and_keeps_what_was_promised() {
+    /// Of 512 octets.
+    const BLOCKS: u32 = 16 << 10;
+    const MESSAGES_MAX: usize = 45;
+    let directory = tempfile::tempdir().unwrap();
+    let inbox = start_on_a_full_disk(&directory, BLOCKS);
+    let mut sender = Sender::connect(inbox.smtp());
+    let line = "0123456789abcdef".repeat(4) + "\r\n";
+    let mut send = |number: usize| {
+        for command in ["MAIL FROM:<a@b.test>", "RCPT TO:<c@d.test>", "DATA"] {
+            sender.say(command);
+        }
+        sender.write(format!("Subject: {number}\r\n\r\n{}", line.repeat(4000)).as_bytes());
+        sender.say(".")
+    };
+    let mut promised = Vec::new();
+    let refused = (0..MESSAGES_MAX).find_map(|number| match send(number) {
+        taken if taken.starts_with("250 ") => {
+            promised.push(number.to_string());
+            None
+        }
+        refused => Some(refused),
+    });
+    assert!(refused.as_ref().is_some_and(|said| said.starts_with("452 4.3.1 ")), "{refused:?}");
+    promised.reverse();
+    assert_eq!(inbox.subjects("0123456789abcdef"), promised);
+    inbox.end(Signal::KILL);
+    assert_eq!(start(&directory).subjects("0123456789abcdef"), promised);
 }

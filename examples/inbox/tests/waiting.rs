@@ -2,11 +2,15 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::thread;
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 
-use crate::harness::{Inbox, PATIENCE};
+use crate::harness::{Inbox, PATIENCE, command};
 
 const WELCOME: &str =
     "From: app@example.org\nTo: kim@example.org\nSubject: Welcome\n\nYour code is 123456\n";
@@ -71,6 +75,40 @@ fn a_webhook_is_told_of_each_message() {
     let id = inbox.send("app@example.org", &["kim@example.org"], WELCOME);
     let (stream, _) = listener.accept().unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    is_told(stream, &id);
+}
+
+#[test]
+fn a_webhook_over_tls_is_told_if_its_authority_is_believed() {
+    let root = KeyPair::generate().unwrap();
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(authority, root).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let leaf = leaf.signed_by(&key, &authority).unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], key)
+        .unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let authorities = directory.path().join("root.pem");
+    std::fs::write(&authorities, authority.pem()).unwrap();
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://localhost:{}/hook", listener.local_addr().unwrap().port());
+    let mut command = command();
+    let inbox = Inbox::spawn(command.args(["--webhook", &url]).env("SSL_CERT_FILE", &authorities));
+    let id = inbox.send("app@example.org", &["kim@example.org"], WELCOME);
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let connection = ServerConnection::new(Arc::new(config)).unwrap();
+    is_told(StreamOwned::new(connection, stream), &id);
+}
+
+/// What comes is a request about the message with this id.
+fn is_told(stream: impl Read + Write, id: &str) {
     let mut reader = BufReader::new(stream);
     let mut bytes = 0;
     let mut lines = Vec::new();
@@ -89,6 +127,6 @@ fn a_webhook_is_told_of_each_message() {
     let mut body = vec![0; bytes];
     reader.read_exact(&mut body).unwrap();
     let message: Value = serde_json::from_slice(&body).unwrap();
-    assert_eq!((&message["ID"], &message["Subject"]), (&id.as_str().into(), &"Welcome".into()));
+    assert_eq!((&message["ID"], &message["Subject"]), (&id.into(), &"Welcome".into()));
     reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
 }
