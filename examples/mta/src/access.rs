@@ -39,14 +39,13 @@ impl Access {
         parameters: &Parameters,
         relay: RelayParameters,
         exempt: Networks,
-        dns: Option<Dns>,
+        dns: Dns,
     ) -> Result<Self, Failure> {
         let sender_logins = parameters.smtpd_sender_login_maps.clone();
         let sender_logins = sender_logins.map(SenderLogins::load).transpose()?.map(Arc::new);
         let all = RestrictionParameters {
             relay,
-            // A word that needs it says so.
-            dns,
+            dns: Some(dns),
             sender_owners: sender_logins.clone().map(|logins| logins as _),
             recipient_delimiter: DELIMITER.to_owned(),
         };

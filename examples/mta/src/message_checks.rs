@@ -13,7 +13,6 @@ use smtp_server::message_auth::{MessageAuth, Spf};
 use smtp_server::relay::Networks;
 use smtp_server::signing::DkimKeys;
 
-use crate::failure::Failure;
 use crate::options::values::Wrong;
 
 /// The parameter's value.
@@ -49,21 +48,13 @@ impl MessageAuthentication {
 }
 
 impl MessageChecks {
-    pub(crate) fn load(
-        wanted: MessageAuthentication,
-        dns: Option<&Dns>,
-        ours: &Networks,
-    ) -> Result<Self, Failure> {
-        if wanted == MessageAuthentication::None {
-            return Ok(Self(None));
-        }
-        let Some(dns) = dns.cloned() else {
-            return Err(Failure::configuration(
-                "-o message_authentication: no name server is known: name one with --dns",
-            ));
+    pub(crate) fn new(wanted: MessageAuthentication, dns: &Dns, ours: &Networks) -> Self {
+        let rejects = match wanted {
+            MessageAuthentication::None => return Self(None),
+            MessageAuthentication::Add => false,
+            MessageAuthentication::Reject => true,
         };
-        let rejects = wanted == MessageAuthentication::Reject;
-        Ok(Self(Some(Checks { dns, ours: ours.clone(), rejects })))
+        Self(Some(Checks { dns: dns.clone(), ours: ours.clone(), rejects }))
     }
 
     /// The control that asks about SPF, so that the log and the header section say what it found.

@@ -98,13 +98,8 @@ impl Outbound {
         parameters: &OutboundParameters,
         host_name: &str,
         local_domains: &[String],
-        dns: Option<Dns>,
+        dns: Dns,
     ) -> Result<Self, Failure> {
-        // A system that names no server means the one on this host (resolv.conf(5)).
-        let on_this_host = || Dns::with_name_servers([SocketAddr::from(([127, 0, 0, 1], 53))]);
-        let dns = dns.map_or_else(on_this_host, Ok).map_err(|error| {
-            Failure::configuration(format!("cannot ask the DNS: {error}; name a server with --dns"))
-        })?;
         let mut router =
             DnsRouter::new(dns, host_name).relay_hosts(parameters.relayhost.iter().cloned());
         for domain in local_domains {
@@ -125,7 +120,8 @@ impl Outbound {
         }
         if let Some(file) = &parameters.transport_maps {
             for entry in text_table::read(file)? {
-                let route = match transport(&entry.value).map_err(|wrong| entry.wrong(wrong))? {
+                let value = entry.required("a transport")?;
+                let route = match transport(value).map_err(|wrong| entry.wrong(wrong))? {
                     Via::Route(route) => route,
                     Via::Discard => Route::Transport("discard".into()),
                     Via::Error(code, text) => {
@@ -189,7 +185,8 @@ fn smtp(parameters: &OutboundParameters, host_name: &str) -> Result<SmtpTranspor
     let mut policy = TlsPolicy::new(parameters.smtp_tls_security_level);
     if let Some(file) = &parameters.smtp_tls_policy_maps {
         for entry in text_table::read(file)? {
-            let level = entry.value.parse().map_err(|wrong| entry.wrong(wrong))?;
+            let level = entry.required("a level of security")?;
+            let level = level.parse().map_err(|wrong| entry.wrong(wrong))?;
             policy = policy.with(&entry.key, level);
         }
     }
@@ -207,7 +204,7 @@ fn smtp(parameters: &OutboundParameters, host_name: &str) -> Result<SmtpTranspor
     }
     if let Some(file) = &parameters.smtp_sasl_password_maps {
         for entry in text_table::read(file)? {
-            let login = entry.value.split_once(':');
+            let login = entry.required("USER:PASSWORD")?.split_once(':');
             let login = login.and_then(|(user, password)| Credentials::new(user, password));
             let login = login.ok_or_else(|| entry.wrong("expected USER:PASSWORD"))?;
             smtp = smtp.credentials(&entry.key, login);

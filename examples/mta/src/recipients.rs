@@ -3,16 +3,16 @@
 //! * **In**: the parameter, a file. **Out**: does this local-part exist in this local domain?
 //! * **Promises**: a line that is no local-part and no address is an error that names it, never skipped.
 //! * **Limits**: the file is read once, into memory. **Panics**: never.
-//! * **Spec**: Postfix postconf(5) `local_recipient_maps`, postmap(1) for the file's form: the first word of a
-//!   line is the key, `#` begins a comment line, a line that begins with white space continues the last one.
+//! * **Spec**: Postfix postconf(5) `local_recipient_maps`; of the file only the keys count.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use smtp_server::proto::{LocalPart, Mailbox};
 
 use crate::accounts;
 use crate::failure::Failure;
+use crate::text_table::{self, Entry};
 
 /// The parameter's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,13 +35,7 @@ impl KnownRecipients {
     /// Reads the file, if there is one.
     pub(crate) fn load(maps: &RecipientMaps) -> Result<Self, Failure> {
         let RecipientMaps::File(path) = maps else { return Ok(Self::Everyone) };
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Failure::unreadable(format!(
-                "cannot read the recipients in {}: {error}",
-                path.display()
-            ))
-        })?;
-        Self::parse(path, &text)
+        Self::of(&text_table::read(path)?)
     }
 
     /// Whether `local_part` (without quotes, folded) exists in `domain` (in A-labels): as it is, or without
@@ -54,39 +48,14 @@ impl KnownRecipients {
         })
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, Failure> {
-        let mut known = HashSet::new();
-        for (index, line) in text.lines().enumerate() {
-            if line.starts_with([' ', '\t', '#']) || line.is_empty() {
-                continue;
-            }
-            let word = first_word(line);
-            let key = key(word).ok_or_else(|| {
-                let place = format!("{}:{}", path.display(), index + 1);
-                Failure::unreadable(format!(
-                    "{place}: '{word}' is neither a local-part nor an address"
-                ))
-            })?;
-            known.insert(key);
-        }
-        Ok(Self::Listed(known))
+    fn of(entries: &[Entry]) -> Result<Self, Failure> {
+        let known = entries.iter().map(|entry| {
+            key(&entry.key).ok_or_else(|| {
+                entry.wrong(format!("'{}' is neither a local-part nor an address", entry.key))
+            })
+        });
+        known.collect::<Result<_, _>>().map(Self::Listed)
     }
-}
-
-/// Up to the first white space that is not in a quoted local-part.
-fn first_word(line: &str) -> &str {
-    let mut quoted = false;
-    let mut escaped = false;
-    let end = line.find(|character: char| {
-        match character {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            _ => return !quoted && character.is_whitespace(),
-        }
-        false
-    });
-    &line[..end.unwrap_or(line.len())]
 }
 
 fn key(word: &str) -> Option<(String, Option<String>)> {
@@ -104,13 +73,17 @@ fn key(word: &str) -> Option<(String, Option<String>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     const FILE: &str = "# our users\n\nkim x\nLee@Example.ORG\ty\n\tcontinues\n\"a b\"@example.org 1\n\
                         list+admin 2\njörg@bücher.example 3\r\n";
 
     fn parse(text: &str) -> Result<KnownRecipients, String> {
-        KnownRecipients::parse(Path::new("users"), text).map_err(|failure| failure.to_string())
+        let entries = text_table::parse(Path::new("users"), text);
+        let known = entries.and_then(|entries| KnownRecipients::of(&entries));
+        known.map_err(|failure| failure.to_string())
     }
 
     #[test]

@@ -16,6 +16,7 @@ use smtp_server::access::SenderOwners;
 use smtp_server::proto::{Domain, Mailbox};
 
 use crate::failure::Failure;
+use crate::text_table::{self, Entry};
 
 type Owners = HashMap<String, Vec<String>>;
 
@@ -48,43 +49,22 @@ impl SenderOwners for SenderLogins {
 }
 
 fn read(file: &Path) -> Result<Owners, Failure> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::unreadable(format!("cannot read {}: {error}", file.display())))?;
-    parse(&text).map_err(|(line, column, expected)| {
-        Failure::unreadable(format!("{}:{line}:{column}: expected {expected}", file.display()))
-    })
+    owners(&text_table::read(file)?)
 }
 
-/// The table, or the line and column of its first fault and what should stand there.
-fn parse(text: &str) -> Result<Owners, (usize, usize, &'static str)> {
+fn owners(entries: &[Entry]) -> Result<Owners, Failure> {
     let mut owners = Owners::new();
-    let mut last: Option<String> = None;
-    for (index, line) in text.lines().enumerate() {
-        let content = line.trim();
-        if content.is_empty() || content.starts_with('#') {
-            continue;
-        }
-        let (key, logins) = if line.starts_with([' ', '\t']) {
-            let key = last.clone().ok_or((index + 1, 1, "an address at the start of the line"))?;
-            (key, content)
-        } else {
-            let (word, rest) = content.split_once([' ', '\t']).unwrap_or((content, ""));
-            let key = key(word).ok_or((index + 1, 1, "an address, or @domain"))?;
-            if owners.contains_key(&key) {
-                return Err((index + 1, 1, "an address that is not in the table yet"));
-            }
-            if rest.trim().is_empty() {
-                return Err((
-                    index + 1,
-                    line.chars().count() + 1,
-                    "the logins that may send as it",
-                ));
-            }
-            (key, rest)
+    for entry in entries {
+        let Some(key) = key(&entry.key) else {
+            return Err(
+                entry.wrong(format!("expected an address, or @domain, not '{}'", entry.key))
+            );
         };
+        let logins = entry.required("the logins that may send as it,")?;
         let logins = logins.split([',', ' ', '\t']).filter(|login| !login.is_empty());
-        owners.entry(key.clone()).or_default().extend(logins.map(str::to_owned));
-        last = Some(key);
+        if owners.insert(key, logins.map(str::to_owned).collect()).is_some() {
+            return Err(entry.wrong(format!("'{}' is in the table already", entry.key)));
+        }
     }
     Ok(owners)
 }
@@ -106,19 +86,24 @@ fn folded(domain: &Domain<'_>) -> String {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Result<Owners, String> {
+        let entries = text_table::parse(Path::new("logins"), text);
+        entries.and_then(|entries| owners(&entries)).map_err(|failure| failure.to_string())
+    }
+
     #[test]
     fn lines_are_addresses_and_logins() {
         let owners = parse("# x\nKim@Example.org kim, lee\n  max\n@shop.test\tkim\n").unwrap();
         assert_eq!(owners["kim@example.org"], ["kim", "lee", "max"]);
         assert_eq!(owners["@shop.test"], ["kim"]);
-        for (text, line, column) in [
-            ("kim x", 1, 1),
-            ("\n kim", 2, 1),
-            ("kim@a.test x\nkim@a.test y", 2, 1),
-            ("kim@a.test", 1, 11),
+        for (text, fault) in [
+            ("kim x", "logins:1: expected an address"),
+            ("\n kim", "logins:2: expected a key"),
+            ("kim@a.test x\nKIM@a.test y", "logins:2: 'KIM@a.test' is in the table already"),
+            ("kim@a.test", "logins:1: expected the logins"),
         ] {
-            let fault = parse(text).expect_err(text);
-            assert_eq!((fault.0, fault.1), (line, column), "{text}");
+            let told = parse(text).expect_err(text);
+            assert!(told.starts_with(fault), "{text}: {told}");
         }
     }
 }

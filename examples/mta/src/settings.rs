@@ -86,12 +86,8 @@ impl Settings {
             "smtpd_client_event_limit_exceptions",
             exempt.unwrap_or(&parameters.mynetworks),
         )?;
-        let dns = resolver(dns);
-        let checks = MessageChecks::load(
-            parameters.message_authentication,
-            dns.as_ref(),
-            &meaning.networks,
-        )?;
+        let dns = resolver(dns)?;
+        let checks = MessageChecks::new(parameters.message_authentication, &dns, &meaning.networks);
         let access = Access::load(&parameters, meaning.clone(), exempt, dns.clone())?;
         let relay = RelayRestrictions::parse(&parameters.smtpd_relay_restrictions, meaning)
             .map_err(|error| access::failure("relay", &error))?;
@@ -182,7 +178,7 @@ fn queue_settings(
     data: &Path,
     host_name: &str,
     local_domains: &[String],
-    dns: Option<Dns>,
+    dns: Dns,
 ) -> Result<QueueSettings, Failure> {
     Ok(QueueSettings {
         directory: parameters.queue_directory.clone().unwrap_or_else(|| data.join("queue")),
@@ -207,12 +203,14 @@ fn relay_parameters(
     })
 }
 
-/// What needs it says so if there is none.
-fn resolver(dns: Option<SocketAddr>) -> Option<Dns> {
-    match dns {
-        Some(address) => Dns::with_name_servers([address]).ok(),
-        None => Dns::from_system().ok(),
-    }
+/// A system that names no server means the one on this host (resolv.conf(5)).
+fn resolver(dns: Option<SocketAddr>) -> Result<Dns, Failure> {
+    let on_this_host = || Dns::with_name_servers([SocketAddr::from(([127, 0, 0, 1], 53))]);
+    let resolver = match dns {
+        Some(address) => Dns::with_name_servers([address]),
+        None => Dns::from_system().or_else(|_| on_this_host()),
+    };
+    resolver.map_err(|error| Failure::configuration(format!("cannot ask the DNS: {error} (--dns)")))
 }
 
 /// The socket, if the type says so.

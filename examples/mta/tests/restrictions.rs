@@ -138,7 +138,7 @@ fn what_is_wrong_is_said_with_its_place() {
         (
             format!("smtpd_sender_login_maps=texthash:{file}"),
             66,
-            format!("{file}:1:1: expected an address"),
+            format!("{file}:1: expected an address"),
         ),
         ("smtpd_sasl_type=dovecot".to_owned(), 78, "smtpd_sasl_path".to_owned()),
         ("smtpd_sasl_path=/x".to_owned(), 78, "smtpd_sasl_type=dovecot".to_owned()),

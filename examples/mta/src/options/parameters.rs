@@ -101,136 +101,94 @@ static TABLE: &[Parameter] = &[
     Parameter {
         name: "myhostname",
         meaning: "our name in greetings and trace fields (the system's)",
-        set: |all, value| values::host_name(value).map(|name| all.myhostname = Some(name)),
+        set: |all, value| put(&mut all.myhostname, values::host_name(value).map(Some)),
     },
     Parameter {
         name: "mydestination",
         meaning: "the local domains ($myhostname, localhost.$mydomain, localhost)",
-        set: |all, value| {
-            value.clone_into(&mut all.mydestination);
-            Ok(())
-        },
+        set: |all, value| put(&mut all.mydestination, Ok(value.to_owned())),
     },
     Parameter {
         name: "mynetworks",
         meaning: "trusted networks such as 192.0.2.0/24, behind those that are excluded (!192.0.2.1) (none)",
-        set: |all, value| {
-            value.clone_into(&mut all.mynetworks);
-            Ok(())
-        },
+        set: |all, value| put(&mut all.mynetworks, Ok(value.to_owned())),
     },
     Parameter {
         name: "relay_domains",
         meaning: "domains that mail is passed on to for everybody (none)",
-        set: |all, value| {
-            value.clone_into(&mut all.relay_domains);
-            Ok(())
-        },
+        set: |all, value| put(&mut all.relay_domains, Ok(value.to_owned())),
     },
     Parameter {
         name: "smtpd_relay_restrictions",
         meaning: "who may relay (permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination)",
-        set: |all, value| {
-            value.clone_into(&mut all.smtpd_relay_restrictions);
-            Ok(())
-        },
+        set: |all, value| put(&mut all.smtpd_relay_restrictions, Ok(value.to_owned())),
     },
     Parameter {
         name: "smtpd_client_restrictions",
         meaning: "what there may be against clients (nothing)",
-        set: |all, value| {
-            value.clone_into(&mut all.smtpd_client_restrictions);
-            Ok(())
-        },
+        set: |all, value| put(&mut all.smtpd_client_restrictions, Ok(value.to_owned())),
     },
     Parameter {
         name: "smtpd_helo_restrictions",
         meaning: "what there may be against names in EHLO (nothing)",
-        set: |all, value| {
-            value.clone_into(&mut all.smtpd_helo_restrictions);
-            Ok(())
-        },
+        set: |all, value| put(&mut all.smtpd_helo_restrictions, Ok(value.to_owned())),
     },
     Parameter {
         name: "smtpd_sender_restrictions",
         meaning: "what there may be against senders (nothing)",
-        set: |all, value| {
-            value.clone_into(&mut all.smtpd_sender_restrictions);
-            Ok(())
-        },
+        set: |all, value| put(&mut all.smtpd_sender_restrictions, Ok(value.to_owned())),
     },
     Parameter {
         name: "smtpd_recipient_restrictions",
         meaning: "what there may be against recipients, after the relay restrictions (nothing)",
-        set: |all, value| {
-            value.clone_into(&mut all.smtpd_recipient_restrictions);
-            Ok(())
-        },
+        set: |all, value| put(&mut all.smtpd_recipient_restrictions, Ok(value.to_owned())),
     },
     Parameter {
         name: "smtpd_data_restrictions",
         meaning: "what there may be against messages before their content (nothing)",
-        set: |all, value| {
-            value.clone_into(&mut all.smtpd_data_restrictions);
-            Ok(())
-        },
+        set: |all, value| put(&mut all.smtpd_data_restrictions, Ok(value.to_owned())),
     },
     Parameter {
         name: "smtpd_end_of_data_restrictions",
         meaning: "what there may be against messages behind their content (nothing)",
-        set: |all, value| {
-            value.clone_into(&mut all.smtpd_end_of_data_restrictions);
-            Ok(())
-        },
+        set: |all, value| put(&mut all.smtpd_end_of_data_restrictions, Ok(value.to_owned())),
     },
     Parameter {
         name: "smtpd_etrn_restrictions",
         meaning: "what there may be against ETRN (nothing)",
-        set: |all, value| {
-            value.clone_into(&mut all.smtpd_etrn_restrictions);
-            Ok(())
-        },
+        set: |all, value| put(&mut all.smtpd_etrn_restrictions, Ok(value.to_owned())),
     },
     Parameter {
         name: "smtpd_client_connection_rate_limit",
         meaning: "connections of one client in a minute (0)",
-        set: |all, value| {
-            values::limit(value).map(|limit| all.smtpd_client_connection_rate_limit = limit)
-        },
+        set: |all, value| put(&mut all.smtpd_client_connection_rate_limit, values::limit(value)),
     },
     Parameter {
         name: "smtpd_client_message_rate_limit",
         meaning: "messages of one client, or of one login, in a minute (0)",
-        set: |all, value| {
-            values::limit(value).map(|limit| all.smtpd_client_message_rate_limit = limit)
-        },
+        set: |all, value| put(&mut all.smtpd_client_message_rate_limit, values::limit(value)),
     },
     Parameter {
         name: "smtpd_client_recipient_rate_limit",
         meaning: "recipients of one client, or of one login, in a minute (0)",
-        set: |all, value| {
-            values::limit(value).map(|limit| all.smtpd_client_recipient_rate_limit = limit)
-        },
+        set: |all, value| put(&mut all.smtpd_client_recipient_rate_limit, values::limit(value)),
     },
     Parameter {
         name: "smtpd_client_auth_rate_limit",
         meaning: "failed logins of one client in a minute; Postfix counts the others, too (0)",
-        set: |all, value| {
-            values::limit(value).map(|limit| all.smtpd_client_auth_rate_limit = limit)
-        },
+        set: |all, value| put(&mut all.smtpd_client_auth_rate_limit, values::limit(value)),
     },
     Parameter {
         name: "smtpd_client_event_limit_exceptions",
         meaning: "networks whose clients these four do not count ($mynetworks)",
         set: |all, value| {
-            all.smtpd_client_event_limit_exceptions = Some(value.to_owned());
-            Ok(())
+            put(&mut all.smtpd_client_event_limit_exceptions, Ok(Some(value.to_owned())))
         },
     },
     Parameter {
         name: "smtpd_delay_reject",
         meaning: "yes: client, EHLO and sender are judged at RCPT; no: each at once (yes)",
-        set: |all, value| values::yes_or_no(value).map(|yes| all.smtpd_delay_reject = yes),
+        set: |all, value| put(&mut all.smtpd_delay_reject, values::yes_or_no(value)),
     },
     Parameter {
         name: "smtpd_helo_required",
@@ -240,24 +198,24 @@ static TABLE: &[Parameter] = &[
     Parameter {
         name: "smtpd_sender_login_maps",
         meaning: "texthash:FILE, an address (or @domain) and the logins that may send as it on each line (none)",
-        set: |all, value| values::text_table(value).map(|file| all.smtpd_sender_login_maps = file),
+        set: |all, value| put(&mut all.smtpd_sender_login_maps, values::text_table(value)),
     },
     Parameter {
         name: "smtpd_sasl_type",
         meaning: "dovecot: logins are checked by Dovecot in place of --passwd (none)",
-        set: |all, value| values::sasl_type(value).map(|is| all.smtpd_sasl_type_is_dovecot = is),
+        set: |all, value| put(&mut all.smtpd_sasl_type_is_dovecot, values::sasl_type(value)),
     },
     Parameter {
         name: "smtpd_sasl_path",
         meaning: "the socket of Dovecot's auth service (none)",
-        set: |all, value| values::path(value).map(|path| all.smtpd_sasl_path = path),
+        set: |all, value| put(&mut all.smtpd_sasl_path, values::path(value)),
     },
     Parameter {
         name: "dkim_keys",
         meaning: "DOMAIN:SELECTOR:FILE of private keys in PEM that sign what users send; not of Postfix (none)",
         set: |all, value| {
             let keys = names::list(value).map(KeyFile::parse).collect::<Result<_, _>>();
-            keys.map(|keys| all.dkim_keys = keys)
+            put(&mut all.dkim_keys, keys)
         },
     },
     Parameter {
@@ -265,109 +223,100 @@ static TABLE: &[Parameter] = &[
         meaning: "SPF, DKIM, DMARC and ARC of what other hosts send: none; add: checked, told in \
                   Authentication-Results and sealed with the first of dkim_keys; reject: also refused if DMARC asks \
                   for it; not of Postfix (none)",
-        set: |all, value| {
-            MessageAuthentication::parse(value).map(|wanted| all.message_authentication = wanted)
-        },
+        set: |all, value| put(&mut all.message_authentication, MessageAuthentication::parse(value)),
     },
     Parameter {
         name: "smtpd_authorized_xclient_hosts",
         meaning: "networks of proxies, which may claim any client and any login (none)",
-        set: |all, value| {
-            value.clone_into(&mut all.smtpd_authorized_xclient_hosts);
-            Ok(())
-        },
+        set: |all, value| put(&mut all.smtpd_authorized_xclient_hosts, Ok(value.to_owned())),
     },
     Parameter {
         name: "smtpd_authorized_xforward_hosts",
         meaning: "networks of filters, which may tell the log where a message came from (none)",
-        set: |all, value| {
-            value.clone_into(&mut all.smtpd_authorized_xforward_hosts);
-            Ok(())
-        },
+        set: |all, value| put(&mut all.smtpd_authorized_xforward_hosts, Ok(value.to_owned())),
     },
     Parameter {
         name: "message_size_limit",
         meaning: "octets of a message (10240000)",
-        set: |all, value| values::limit(value).map(|limit| all.message_size_limit = limit),
+        set: |all, value| put(&mut all.message_size_limit, values::limit(value)),
     },
     Parameter {
         name: "smtpd_recipient_limit",
         meaning: "recipients of a message (1000)",
-        set: |all, value| values::limit(value).map(|limit| all.smtpd_recipient_limit = limit),
+        set: |all, value| put(&mut all.smtpd_recipient_limit, values::limit(value)),
     },
     Parameter {
         name: "smtpd_client_connection_count_limit",
         meaning: "connections of one client (50)",
-        set: |all, value| {
-            values::limit(value).map(|limit| all.smtpd_client_connection_count_limit = limit)
-        },
+        set: |all, value| put(&mut all.smtpd_client_connection_count_limit, values::limit(value)),
     },
     Parameter {
         name: "smtpd_tls_cert_file",
         meaning: "certificate chain in PEM (a self-signed one, kept in the data directory)",
-        set: |all, value| values::path(value).map(|path| all.smtpd_tls_cert_file = path),
+        set: |all, value| put(&mut all.smtpd_tls_cert_file, values::path(value)),
     },
     Parameter {
         name: "smtpd_tls_key_file",
         meaning: "its private key in PEM",
-        set: |all, value| values::path(value).map(|path| all.smtpd_tls_key_file = path),
+        set: |all, value| put(&mut all.smtpd_tls_key_file, values::path(value)),
     },
     Parameter {
         name: "smtpd_tls_CAfile",
         meaning: "authorities in PEM that vouch for certificates of clients (none)",
-        set: |all, value| values::path(value).map(|path| all.smtpd_tls_ca_file = path),
+        set: |all, value| put(&mut all.smtpd_tls_ca_file, values::path(value)),
     },
     Parameter {
         name: "smtpd_tls_ask_ccert",
         meaning: "yes: clients are asked for a certificate; one that nobody vouches for ends TLS (no)",
-        set: |all, value| values::yes_or_no(value).map(|yes| all.smtpd_tls_ask_ccert = yes),
+        set: |all, value| put(&mut all.smtpd_tls_ask_ccert, values::yes_or_no(value)),
     },
     Parameter {
         name: "smtpd_tls_req_ccert",
         meaning: "yes: clients without a certificate get no TLS, on any service (no)",
-        set: |all, value| values::yes_or_no(value).map(|yes| all.smtpd_tls_req_ccert = yes),
+        set: |all, value| put(&mut all.smtpd_tls_req_ccert, values::yes_or_no(value)),
     },
     Parameter {
         name: "relay_clientcerts",
         meaning: "texthash:FILE, the SHA-256 fingerprint of a certificate first on each line: whom \
                   permit_tls_clientcerts means (none)",
-        set: |all, value| values::text_table(value).map(|file| all.relay_clientcerts = file),
+        set: |all, value| put(&mut all.relay_clientcerts, values::text_table(value)),
     },
     Parameter {
         name: "smtpd_tls_auth_only",
         meaning: "yes: passwords only under TLS; no: also in clear (yes)",
-        set: |all, value| values::yes_or_no(value).map(|yes| all.smtpd_tls_auth_only = yes),
+        set: |all, value| put(&mut all.smtpd_tls_auth_only, values::yes_or_no(value)),
     },
     Parameter {
         name: "smtpd_forbid_bare_newline",
         meaning: "reject, or normalize (= yes): what a line feed without carriage return gets (reject)",
-        set: |all, value| {
-            values::bare_newline(value).map(|policy| all.smtpd_forbid_bare_newline = policy)
-        },
+        set: |all, value| put(&mut all.smtpd_forbid_bare_newline, values::bare_newline(value)),
     },
     Parameter {
         name: "strict_rfc821_envelopes",
         meaning: "no: one space before the address in MAIL and RCPT is forgiven; yes: it is not (no)",
-        set: |all, value| values::yes_or_no(value).map(|yes| all.strict_rfc821_envelopes = yes),
+        set: |all, value| put(&mut all.strict_rfc821_envelopes, values::yes_or_no(value)),
     },
     Parameter {
         name: "mail_spool_directory",
         meaning: "where the Maildirs lie, as DOMAIN/LOCAL-PART/ (Maildir in the data directory)",
-        set: |all, value| values::path(value).map(|path| all.mail_spool_directory = path),
+        set: |all, value| put(&mut all.mail_spool_directory, values::path(value)),
     },
     Parameter {
         name: "local_recipient_maps",
         meaning: "a file, a local-part or address first on each line; static:all is everyone (everyone)",
-        set: |all, value| values::recipient_maps(value).map(|maps| all.local_recipient_maps = maps),
+        set: |all, value| put(&mut all.local_recipient_maps, values::recipient_maps(value)),
     },
     Parameter {
         name: "local_transport",
         meaning: "local:, discard: or error:TEXT (local:, which are the Maildirs)",
-        set: |all, value| {
-            values::local_transport(value).map(|transport| all.local_transport = transport)
-        },
+        set: |all, value| put(&mut all.local_transport, values::local_transport(value)),
     },
 ];
+
+fn put<T>(place: &mut T, value: Result<T, Wrong>) -> Result<(), Wrong> {
+    *place = value?;
+    Ok(())
+}
 
 impl Default for Parameters {
     fn default() -> Self {

@@ -12,7 +12,7 @@ use smtp_queue::dsn::BOUNCE_BYTES_MAX;
 use smtp_queue::route::Destination;
 use smtp_queue::transport::smtp::TlsLevel;
 
-use super::Parameter;
+use super::{Parameter, put};
 use crate::options::values::{self, Wrong};
 use crate::outbound::DefaultTransport;
 use crate::settings::names;
@@ -38,7 +38,7 @@ pub(super) static TABLE: &[Parameter] = &[
     Parameter {
         name: "queue_directory",
         meaning: "where the queue lies (queue in the data directory)",
-        set: |all, value| values::path(value).map(|path| all.outbound.queue_directory = path),
+        set: |all, value| put(&mut all.outbound.queue_directory, values::path(value)),
     },
     Parameter {
         name: "relayhost",
@@ -47,48 +47,41 @@ pub(super) static TABLE: &[Parameter] = &[
         set: |all, value| {
             let hosts =
                 names::list(value).map(|host| host.parse().map_err(|wrong| format!("{wrong}")));
-            hosts.collect::<Result<_, Wrong>>().map(|hosts| all.outbound.relayhost = hosts)
+            put(&mut all.outbound.relayhost, hosts.collect())
         },
     },
     Parameter {
         name: "default_transport",
         meaning: "how mail for other domains leaves: smtp:, lmtp:HOST, discard: or error:TEXT (smtp:)",
-        set: |all, value| {
-            DefaultTransport::parse(value)
-                .map(|transport| all.outbound.default_transport = transport)
-        },
+        set: |all, value| put(&mut all.outbound.default_transport, DefaultTransport::parse(value)),
     },
     Parameter {
         name: "transport_maps",
         meaning: "texthash:FILE, a domain (or .domain, or *) and TRANSPORT:DESTINATION on each line (none)",
-        set: |all, value| values::text_table(value).map(|file| all.outbound.transport_maps = file),
+        set: |all, value| put(&mut all.outbound.transport_maps, values::text_table(value)),
     },
     Parameter {
         name: "smtp_tls_security_level",
         meaning: "none, may, encrypt, verify or secure (may)",
         set: |all, value| {
             let level = value.parse().map_err(|wrong| format!("{wrong}"));
-            level.map(|level| all.outbound.smtp_tls_security_level = level)
+            put(&mut all.outbound.smtp_tls_security_level, level)
         },
     },
     Parameter {
         name: "smtp_tls_policy_maps",
         meaning: "texthash:FILE, a destination and its level on each line (none)",
-        set: |all, value| {
-            values::text_table(value).map(|file| all.outbound.smtp_tls_policy_maps = file)
-        },
+        set: |all, value| put(&mut all.outbound.smtp_tls_policy_maps, values::text_table(value)),
     },
     Parameter {
         name: "smtp_tls_CAfile",
         meaning: "authorities in PEM that next hops' certificates come from (the system's)",
-        set: |all, value| values::path(value).map(|path| all.outbound.smtp_tls_ca_file = path),
+        set: |all, value| put(&mut all.outbound.smtp_tls_ca_file, values::path(value)),
     },
     Parameter {
         name: "smtp_sasl_password_maps",
         meaning: "texthash:FILE, a destination and USER:PASSWORD on each line (none)",
-        set: |all, value| {
-            values::text_table(value).map(|file| all.outbound.smtp_sasl_password_maps = file)
-        },
+        set: |all, value| put(&mut all.outbound.smtp_sasl_password_maps, values::text_table(value)),
     },
     Parameter {
         name: "smtp_bind_address",
@@ -97,80 +90,76 @@ pub(super) static TABLE: &[Parameter] = &[
             let parse =
                 |word: &str| word.parse().map_err(|_| format!("'{word}' is not an IP address"));
             let addresses = names::list(value).map(parse).collect::<Result<_, Wrong>>();
-            addresses.map(|addresses| all.outbound.smtp_bind_addresses = addresses)
+            put(&mut all.outbound.smtp_bind_addresses, addresses)
         },
     },
     Parameter {
         name: "minimal_backoff_time",
         meaning: "the wait after a first failure (300s)",
         set: |all, value| {
-            seconds(value, 1).map(|time| all.outbound.manager.retry.minimal_backoff_time = time)
+            put(&mut all.outbound.manager.retry.minimal_backoff_time, seconds(value, 1))
         },
     },
     Parameter {
         name: "maximal_backoff_time",
         meaning: "the longest wait between two attempts (4000s)",
         set: |all, value| {
-            seconds(value, 1).map(|time| all.outbound.manager.retry.maximal_backoff_time = time)
+            put(&mut all.outbound.manager.retry.maximal_backoff_time, seconds(value, 1))
         },
     },
     Parameter {
         name: "maximal_queue_lifetime",
         meaning: "a message goes back after this time (5d)",
         set: |all, value| {
-            seconds(value, DAY).map(|time| all.outbound.manager.retry.maximal_queue_lifetime = time)
+            put(&mut all.outbound.manager.retry.maximal_queue_lifetime, seconds(value, DAY))
         },
     },
     Parameter {
         name: "bounce_queue_lifetime",
         meaning: "the same for reports (5d)",
         set: |all, value| {
-            seconds(value, DAY).map(|time| all.outbound.manager.retry.bounce_queue_lifetime = time)
+            put(&mut all.outbound.manager.retry.bounce_queue_lifetime, seconds(value, DAY))
         },
     },
     Parameter {
         name: "delay_warning_time",
         meaning: "a sender is told of a delay after this time; 0 is never (0h)",
         set: |all, value| {
-            seconds(value, HOUR).map(|time| all.outbound.manager.retry.delay_warning_time = time)
+            put(&mut all.outbound.manager.retry.delay_warning_time, seconds(value, HOUR))
         },
     },
     Parameter {
         name: "bounce_size_limit",
         meaning: "a larger message comes back as its header alone, in octets (50000)",
         set: |all, value| {
-            values::limit(value)
-                .map(|limit| all.outbound.bounce_size_limit = limit.unwrap_or(usize::MAX))
+            let limit = values::limit(value).map(|limit| limit.unwrap_or(usize::MAX));
+            put(&mut all.outbound.bounce_size_limit, limit)
         },
     },
     Parameter {
         name: "default_process_limit",
         meaning: "deliveries at once (100)",
-        set: |all, value| {
-            count(value).map(|count| all.outbound.manager.default_process_limit = count)
-        },
+        set: |all, value| put(&mut all.outbound.manager.default_process_limit, count(value)),
     },
     Parameter {
         name: "initial_destination_concurrency",
         meaning: "deliveries at once to a site that was not tried yet (5)",
         set: |all, value| {
-            count(value).map(|count| all.outbound.manager.initial_destination_concurrency = count)
+            put(&mut all.outbound.manager.initial_destination_concurrency, count(value))
         },
     },
     Parameter {
         name: "default_destination_concurrency_limit",
         meaning: "deliveries at once to a site (20)",
         set: |all, value| {
-            count(value)
-                .map(|count| all.outbound.manager.default_destination_concurrency_limit = count)
+            put(&mut all.outbound.manager.default_destination_concurrency_limit, count(value))
         },
     },
     Parameter {
         name: "default_destination_recipient_limit",
         meaning: "recipients of one delivery (50)",
         set: |all, value| {
-            count(value)
-                .map(|count| all.outbound.manager.default_destination_recipient_limit = count)
+            put(&mut all.outbound.manager.default_destination_recipient_limit, count(value))
         },
     },
 ];
