@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use smtp_queue::QueueBuilder;
 use smtp_queue::route::{Destination, DnsRouter, Route};
-use smtp_queue::transport::smtp::{ClientTls, Credentials, SmtpTransport, TlsPolicy};
+use smtp_queue::transport::smtp::{ClientTls, Credentials, SmtpTransport, TlsLevel, TlsPolicy};
 use smtp_queue::transport::{Discard, Maildir, Refuse};
 use smtp_server::delivery::Mailboxes;
 use smtp_server::dns::Dns;
@@ -193,6 +193,14 @@ fn smtp(parameters: &OutboundParameters, host_name: &str) -> Result<SmtpTranspor
     let smtp = SmtpTransport::new(host_name)
         .map_err(|error| Failure::usage(format!("-o myhostname: {error}")))?;
     let mut smtp = smtp.tls_policy(policy);
+    if parameters.smtp_tls_wrappermode {
+        if parameters.smtp_tls_security_level < TlsLevel::Encrypt {
+            return Err(Failure::configuration(
+                "-o smtp_tls_wrappermode=yes needs -o smtp_tls_security_level=encrypt, verify or secure",
+            ));
+        }
+        smtp = smtp.implicit_tls();
+    }
     if let Some(file) = &parameters.smtp_tls_ca_file {
         let place = file.display();
         let pem = std::fs::read(file)

@@ -117,6 +117,7 @@ fn what_does_not_fit_together_is_78() {
         (&["-o", &cert], &["without -o smtpd_tls_key_file"]),
         (&["-o", &key], &["without -o smtpd_tls_cert_file"]),
         (&["-o", &cert, "-o", &other_key], &["do not fit together"]),
+        (&["-o", "smtp_tls_wrappermode=yes"], &["needs -o smtp_tls_security_level=encrypt"]),
     ] {
         check(directory.path(), args, 78, parts);
     }

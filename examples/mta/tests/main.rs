@@ -20,6 +20,7 @@ mod next_hops;
 mod parameters;
 mod passwd;
 mod queue_control;
+mod relayhost;
 mod restrictions;
 mod shutdown;
 mod signing;

@@ -288,7 +288,8 @@ impl<'a> Attempt<'a> {
         if is_reused {
             return Tried::Stale;
         }
-        if failure.stage == Stage::StartTls && level == TlsLevel::May {
+        let in_clear = level == TlsLevel::May && !self.link.transport.is_tls_implicit;
+        if failure.stage == Stage::StartTls && in_clear {
             return Tried::WithoutTls;
         }
         if failure.is_of_tls() && needs_verified_tls(self.job) {

@@ -41,6 +41,7 @@ pub struct SmtpTransport {
     #[cfg(feature = "tls")]
     tls: Arc<OnceLock<ClientTls>>,
     pub(super) policy: TlsPolicy,
+    pub(super) is_tls_implicit: bool,
     credentials: HashMap<String, Arc<Credentials>>,
     pub(super) sources: Vec<IpAddr>,
     pub(super) timeouts: ClientTimeouts,
@@ -74,6 +75,7 @@ impl SmtpTransport {
             #[cfg(feature = "tls")]
             tls: Arc::default(),
             policy: TlsPolicy::default(),
+            is_tls_implicit: false,
             credentials: HashMap::new(),
             sources: Vec::new(),
             timeouts: ClientTimeouts::default(),
@@ -94,6 +96,14 @@ impl SmtpTransport {
     #[must_use]
     pub fn tls_policy(self, policy: TlsPolicy) -> Self {
         Self { policy, ..self }
+    }
+
+    /// Begins TLS before anything is said, as the port 465 wants it (RFC 8314 3.3), with all next hops. Their certificates count as
+    /// the [policy](Self::tls_policy) says; nothing goes out in clear at any level.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn implicit_tls(self) -> Self {
+        Self { is_tls_implicit: true, pool: Pool::default(), ..self }
     }
 
     /// Authenticates to `next_hop`: a destination as a [`Destination`](crate::route::Destination) prints it, or a

@@ -53,7 +53,7 @@ impl Link<'_> {
         };
         let transport = self.transport;
         let login = transport.login(&self.job.next_hop.destination, host);
-        let hello = transport.hello.clone().with_credentials(login).with_tls(tls_use(level));
+        let hello = transport.hello.clone().with_credentials(login).with_tls(self.tls_use(level));
         let session = ClientSession::new(hello);
         let mut connection = Connection::new(stream, session, host.clone(), transport.timeouts);
         connection.since = since;
@@ -62,6 +62,15 @@ impl Link<'_> {
             connection.handshake = Some(self.handshake(host, level));
         }
         Ok(connection)
+    }
+
+    /// Without TLS compiled in there is none to try, and what requires it fails.
+    fn tls_use(&self, level: TlsLevel) -> TlsUse {
+        match level.tls_use() {
+            _ if self.transport.is_tls_implicit => TlsUse::Implicit,
+            TlsUse::IfOffered if !cfg!(feature = "tls") => TlsUse::Never,
+            tls_use => tls_use,
+        }
     }
 
     #[cfg(feature = "tls")]
@@ -100,12 +109,4 @@ impl Link<'_> {
 fn words(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error ").next().unwrap_or_default().to_owned()
-}
-
-/// Without TLS compiled in there is none to try, and what requires it fails.
-fn tls_use(level: TlsLevel) -> TlsUse {
-    match level.tls_use() {
-        TlsUse::IfOffered if !cfg!(feature = "tls") => TlsUse::Never,
-        tls_use => tls_use,
-    }
 }

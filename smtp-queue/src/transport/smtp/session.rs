@@ -77,6 +77,8 @@ pub enum TlsUse {
     IfOffered,
     /// Or nothing is sent.
     Required,
+    /// Before anything is said (RFC 8314 3.3, where it is called Implicit TLS).
+    Implicit,
 }
 
 /// What is known of the TLS connection around a session.
@@ -228,6 +230,10 @@ impl ClientSession {
     /// A session that waits for the greeting.
     #[must_use]
     pub fn new(hello: Hello) -> Self {
+        let state = match hello.tls {
+            TlsUse::Implicit => State::Handshake,
+            TlsUse::Never | TlsUse::IfOffered | TlsUse::Required => State::Opening,
+        };
         Self {
             hello,
             input: BytesMut::new(),
@@ -235,7 +241,7 @@ impl ClientSession {
             output: BytesMut::new(),
             expected: VecDeque::from([Expected::Greeting]),
             events: VecDeque::new(),
-            state: State::Opening,
+            state,
             is_ended: false,
             steps: 0,
             offer: Offer::default(),
@@ -279,7 +285,9 @@ impl ClientSession {
         self.offer = Offer::default();
         self.tls = Some(facts);
         self.state = State::Opening;
-        self.say_hello();
+        if self.hello.tls != TlsUse::Implicit {
+            self.say_hello();
+        }
     }
 
     /// The handshake failed, for a reason in words.

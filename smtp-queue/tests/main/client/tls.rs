@@ -1,9 +1,10 @@
 //! TLS levels.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use smtp_queue::transport::smtp::{Credentials, SmtpTransport, TlsLevel, TlsPolicy};
-use smtp_queue::{Feedback, NextHop, NextHost};
+use smtp_queue::{Feedback, Job, NextHop, NextHost};
 use smtp_server::delivery::Memory;
 use smtp_server::sasl::Passwords;
 use smtp_server::{
@@ -22,7 +23,7 @@ fn with_level(transport: SmtpTransport, level: TlsLevel) -> SmtpTransport {
 }
 
 /// `d.test` by way of its exchanger `mx.host.test`.
-fn by_exchanger(address: std::net::SocketAddr) -> NextHop {
+fn by_exchanger(address: SocketAddr) -> NextHop {
     let host = NextHost { name: "mx.host.test".to_owned(), address: Some(address) };
     let (transport, site, destination) = ("smtp".into(), "site".into(), "d.test".into());
     NextHop { transport, site, destination, hosts: Arc::new([host]) }
@@ -187,20 +188,27 @@ impl CredentialStore for Users {
     }
 }
 
+/// A server for users, whose certificate is for `mx.test`.
+async fn submission(authority: &Authority, inbox: Memory, service: ServiceConfig) -> SocketAddr {
+    let server = Server::builder("mx.test")
+        .relay_policy(smtp_server::relay::Authenticated)
+        .delivery(inbox)
+        .authenticator(Passwords::new(Users))
+        .tls(authority.server(&["mx.test"]))
+        .build();
+    serve(server.unwrap(), service).await
+}
+
+fn to_submission(address: SocketAddr) -> Job {
+    job(entry("<a@client.test>", &["<b@else.test>"]), NextHop::host("mx.test", address))
+}
+
 #[tokio::test]
 async fn a_login_is_proven_to_our_own_server() {
     let authority = Authority::new();
-    let inbox = Memory::default();
-    let server = Server::builder("mx.test")
-        .relay_policy(smtp_server::relay::Authenticated)
-        .delivery(inbox.clone())
-        .authenticator(Passwords::new(Users))
-        .tls(authority.server(&["mx.test"]))
-        .build()
-        .unwrap();
-    let address = serve(server, ServiceConfig::submission()).await;
+    let address = submission(&authority, Memory::default(), ServiceConfig::submission()).await;
     let destination = format!("[mx.test]:{}", address.port());
-    let job = job(entry("<a@client.test>", &["<b@else.test>"]), NextHop::host("mx.test", address));
+    let job = to_submission(address);
     for (password, level, expected) in [
         ("secret", TlsLevel::Verify, "relayed 2.0.0"),
         ("secret", TlsLevel::Encrypt, "relayed 2.0.0"),
@@ -213,4 +221,31 @@ async fn a_login_is_proven_to_our_own_server() {
         let (_, reports) = attempt(&transport, &job).await;
         assert_eq!(short(&reports[0]), expected, "{password} {level}: {reports:?}");
     }
+}
+
+/// RFC 8314 3.3.
+#[tokio::test]
+async fn implicit_tls_begins_before_anything_is_said_and_never_ends_in_clear() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let inbox = Memory::default();
+    let users = submission(&authority, inbox.clone(), ServiceConfig::submissions()).await;
+    let in_clear = server(inbox.clone(), None, ServiceConfig::smtp()).await;
+    for (address, believed, level, expected) in [
+        (users, &authority, TlsLevel::Verify, "relayed 2.0.0"),
+        (users, &authority, TlsLevel::None, "relayed 2.0.0"),
+        (users, &stranger, TlsLevel::Verify, "deferred 4.7.5"),
+        (in_clear, &authority, TlsLevel::May, "deferred 4.7.5"),
+        (in_clear, &authority, TlsLevel::None, "deferred 4.7.5"),
+    ] {
+        let destination = format!("[mx.test]:{}", address.port());
+        let credentials = Credentials::new("kim", "secret").unwrap();
+        let transport = with_level(client().tls(believed.client()), level).implicit_tls();
+        let transport = transport.credentials(&destination, credentials);
+        let (_, reports) = attempt(&transport, &to_submission(address)).await;
+        assert_eq!(short(&reports[0]), expected, "{level}: {reports:?}");
+    }
+    let messages = inbox.take();
+    let in_tls = |field: &smtp_server::HeaderField| field.value().contains("ESMTPSA");
+    assert_eq!(messages.len(), 2);
+    assert!(messages.iter().all(|message| message.fields.iter().any(in_tls)));
 }

@@ -28,6 +28,7 @@ pub(crate) struct OutboundParameters {
     pub(crate) default_transport: DefaultTransport,
     pub(crate) transport_maps: Option<PathBuf>,
     pub(crate) smtp_tls_security_level: TlsLevel,
+    pub(crate) smtp_tls_wrappermode: bool,
     pub(crate) smtp_tls_policy_maps: Option<PathBuf>,
     pub(crate) smtp_tls_ca_file: Option<PathBuf>,
     pub(crate) smtp_sasl_password_maps: Option<PathBuf>,
@@ -69,6 +70,11 @@ pub(super) static TABLE: &[Parameter] = &[
         },
     },
     Parameter {
+        name: "smtp_tls_wrappermode",
+        meaning: "yes: TLS before anything is said, for a relayhost on the port 465 (no)",
+        set: |all, value| put(&mut all.outbound.smtp_tls_wrappermode, values::yes_or_no(value)),
+    },
+    Parameter {
         name: "smtp_tls_policy_maps",
         meaning: "texthash:FILE, a destination and its level on each line (none)",
         set: |all, value| put(&mut all.outbound.smtp_tls_policy_maps, values::text_table(value)),
@@ -80,7 +86,8 @@ pub(super) static TABLE: &[Parameter] = &[
     },
     Parameter {
         name: "smtp_sasl_password_maps",
-        meaning: "texthash:FILE, a destination and USER:PASSWORD on each line (none)",
+        meaning: "texthash:FILE, a destination and USER:PASSWORD on each line; a password is told only at the levels verify and \
+                  secure (none)",
         set: |all, value| put(&mut all.outbound.smtp_sasl_password_maps, values::text_table(value)),
     },
     Parameter {
@@ -177,6 +184,7 @@ impl Default for OutboundParameters {
             default_transport: DefaultTransport::Smtp,
             transport_maps: None,
             smtp_tls_security_level: TlsLevel::May,
+            smtp_tls_wrappermode: false,
             smtp_tls_policy_maps: None,
             smtp_tls_ca_file: None,
             smtp_sasl_password_maps: None,

@@ -16,7 +16,7 @@ use smtp_server::ScramHash;
 #[cfg(feature = "scram")]
 use smtp_server::sasl::{ScramBinding, ScramClient};
 
-use super::TlsFacts;
+use super::{Cause, TlsFacts};
 
 /// A name and a password for a next hop.
 ///
@@ -85,17 +85,21 @@ enum Turn {
 }
 
 impl Exchange {
-    /// The strongest mechanism that is `offered` (in upper case) and may be used over this connection.
+    /// The strongest mechanism that is `offered` (in upper case) and may be used over this connection, or why there is none.
     pub(super) fn choose(
         credentials: &Credentials,
         offered: &[String],
         tls: Option<&TlsFacts>,
-    ) -> Option<Self> {
+    ) -> Result<Self, Cause> {
         let may_prove = credentials.in_clear || tls.is_some();
         let may_tell = credentials.in_clear || tls.is_some_and(|tls| tls.is_verified);
         let proven = may_prove.then(|| prove(credentials, offered, tls)).flatten();
         let told = || may_tell.then(|| tell(credentials, offered)).flatten();
-        proven.or_else(told)
+        let none = || match tell(credentials, offered) {
+            Some(_) => Cause::NotVerified,
+            None => Cause::NoMechanism,
+        };
+        proven.or_else(told).ok_or_else(none)
     }
 
     /// What goes along with AUTH.

@@ -72,8 +72,10 @@ pub enum Cause {
     ClearTextBeforeTls,
     /// The handshake failed, with the library's words.
     Handshake(String),
-    /// It offers no mechanism that may be used here.
+    /// It offers no mechanism that there is here.
     NoMechanism,
+    /// It wants the password itself, which it gets only after its certificate was verified.
+    NotVerified,
     /// It did not prove that it knows the password (SCRAM), or its challenge was malformed.
     Challenge,
     /// The content could not be read on our side.
@@ -113,7 +115,9 @@ impl Failure {
             Cause::Malformed(_) | Cause::OutOfSync => EnhancedCode::new(4, 5, 0),
             Cause::NoTls(None) => EnhancedCode::new(4, 7, 4),
             Cause::ClearTextBeforeTls | Cause::Handshake(_) => EnhancedCode::new(4, 7, 5),
-            Cause::NoMechanism | Cause::Challenge => EnhancedCode::new(4, 7, 0),
+            Cause::NoMechanism | Cause::NotVerified | Cause::Challenge => {
+                EnhancedCode::new(4, 7, 0)
+            }
             Cause::Content(_) => EnhancedCode::new(4, 3, 0),
         }
     }
@@ -159,6 +163,11 @@ impl Failure {
             Cause::Handshake(reason) => format!("TLS handshake with {host} failed: {reason}"),
             Cause::NoMechanism => {
                 format!("SASL authentication failed; server {host} offered no usable mechanism")
+            }
+            Cause::NotVerified => {
+                format!(
+                    "SASL authentication failed; server {host} wants the password itself, and its certificate was not verified"
+                )
             }
             Cause::Challenge => {
                 format!(

@@ -88,7 +88,9 @@ impl ClientSession {
         match (self.hello.tls, self.offer.starttls) {
             _ if self.tls.is_some() => self.authenticate(),
             (TlsUse::Never, _) | (TlsUse::IfOffered, false) => self.authenticate(),
-            (TlsUse::Required, false) => self.fail(Stage::StartTls, Cause::NoTls(None)),
+            (TlsUse::Required | TlsUse::Implicit, false) => {
+                self.fail(Stage::StartTls, Cause::NoTls(None));
+            }
             (_, true) => self.send(&Command::StartTls, Expected::StartTls),
         }
     }
@@ -115,9 +117,10 @@ impl ClientSession {
             Some(credentials) if !self.offer.auth.is_empty() => credentials,
             _ => return self.state = State::Ready,
         };
-        let Some(mut exchange) = Exchange::choose(credentials, &self.offer.auth, self.tls.as_ref())
-        else {
-            return self.fail(Stage::Auth, Cause::NoMechanism);
+        let exchange = Exchange::choose(credentials, &self.offer.auth, self.tls.as_ref());
+        let mut exchange = match exchange {
+            Ok(exchange) => exchange,
+            Err(cause) => return self.fail(Stage::Auth, cause),
         };
         let (mechanism, response) = (exchange.mechanism.clone(), exchange.initial_response());
         self.exchange = Some(exchange);
@@ -187,7 +190,7 @@ impl Failure {
             Cause::Reply(reply) => {
                 reply.code() != ReplyCode::SERVICE_NOT_AVAILABLE && self.stage != Stage::Content
             }
-            Cause::NoTls(_) | Cause::NoMechanism | Cause::Challenge => true,
+            Cause::NoTls(_) | Cause::NoMechanism | Cause::NotVerified | Cause::Challenge => true,
             _ => false,
         }
     }
