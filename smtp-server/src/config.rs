@@ -107,7 +107,7 @@ impl SessionConfig {
 
     /// Whether a message without Date or Message-ID gets them: only from those who write it (RFC 6409 8).
     pub(crate) fn completes_header(&self) -> bool {
-        matches!(self.service, Service::Submission | Service::Submissions)
+        self.service.is_submission()
     }
 
     /// RFC 6531 3.1: SMTPUTF8 is nothing without 8BITMIME.
@@ -116,7 +116,7 @@ impl SessionConfig {
     }
 
     pub(crate) fn is_submission(&self) -> bool {
-        matches!(self.service, Service::Submission | Service::Submissions)
+        self.service.is_submission()
     }
 
     pub(crate) fn is_lmtp(&self) -> bool {

@@ -16,6 +16,7 @@ mod explain;
 #[cfg(feature = "testing")]
 mod faults;
 mod hook_clock;
+mod qualified;
 mod resolve;
 mod shutdown;
 #[cfg(feature = "tls")]

@@ -21,6 +21,14 @@ pub enum ConfigError {
     /// A network is not in CIDR form.
     #[error("'{0}' is not a network: write it as 192.0.2.0/24, 2001:db8::/32 or a single address")]
     Network(String),
+    /// A network has bits set behind its prefix, so perhaps another one is meant.
+    #[error("'{network}' is not a network: its address goes on behind the prefix; perhaps {meant}")]
+    HostBits {
+        /// As it was written.
+        network: String,
+        /// The network that the address lies in.
+        meant: String,
+    },
     /// An exclusion that comes behind the network that it is to be taken from.
     #[error("'{excluded}' excludes nothing behind {network}: write it in front of that")]
     Exclusion {

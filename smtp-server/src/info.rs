@@ -41,6 +41,11 @@ impl Service {
             Self::Lmtp => "lmtp",
         }
     }
+
+    /// Whether its clients are those who write messages (RFC 6409).
+    pub(crate) fn is_submission(self) -> bool {
+        matches!(self, Self::Submission | Self::Submissions)
+    }
 }
 
 impl fmt::Display for Service {

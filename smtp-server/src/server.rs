@@ -91,7 +91,8 @@ impl ServiceConfig {
         Self::new(Service::Smtp)
     }
 
-    /// Port 587: mail from users, who must authenticate (RFC 6409).
+    /// Port 587: mail from users, who must authenticate. What would leave this host with a domain of a single label, such as
+    /// `localhost`, in its sender or recipient is refused (RFC 6409 4.2).
     pub fn submission() -> Self {
         Self { auth_required: true, ..Self::new(Service::Submission) }
     }

@@ -44,6 +44,10 @@ fn what_decides_is_named() {
         (&["login=kim", "to=v@ext.test"], "policy: granted, authenticated as kim\n"),
         (&["to=v@relay.test"], "policy: granted, recipient is in relay.test\n"),
         (&["login=kim", "to=v@ext.test"], "=> relayed: authenticated as kim\n"),
+        (
+            &["service=submission", "login=kim", "from=kim@localhost", "to=v@ext.test"],
+            "=> 554 5.1.0 <kim@localhost>: Domain is not fully qualified\n",
+        ),
         (&["to=v%ext.test@relay.test"], "could be sent further than to relay.test\n"),
         (&["to=v@[127.0.0.1]"], "=> accepted"),
         (&["to=v@[127.0.0.1]", "--smtp", "off"], "=> 554 5.7.1 Relay access denied\n"),

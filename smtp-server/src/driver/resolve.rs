@@ -15,6 +15,7 @@ use smtp_proto::{EtrnArgument, ForwardPath, RcptParams, Reply, ServiceExtension,
 
 use super::deferral;
 use super::hook_clock::{self, Turn};
+use super::qualified;
 use crate::config::{EvaluateAt, Timeouts};
 use crate::envelope::{Envelope, Recipient, RecipientClass};
 use crate::explain::{decision_words, verdict_words};
@@ -149,7 +150,10 @@ impl Hooks {
         info.note(|| format!("relay policy: {}", decision_words(&decision)));
         let class = match decision {
             RelayDecision::Local => RecipientClass::Local,
-            RelayDecision::Relay { because } => RecipientClass::Relay { because },
+            RelayDecision::Relay { because } => {
+                qualified::check(to, envelope, info)?;
+                RecipientClass::Relay { because }
+            }
             RelayDecision::Deny => return Err(Rejection::relay_denied()),
             RelayDecision::Defer(rejection) => return Err(rejection),
         };

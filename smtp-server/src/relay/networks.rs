@@ -123,6 +123,10 @@ fn parse(text: &str) -> Result<IpNet, ConfigError> {
         Ok(address) => IpNet::from(address),
         Err(_) => text.parse::<IpNet>().map_err(|_| error())?,
     };
+    if network.addr() != network.network() {
+        let meant = network.trunc().to_string();
+        return Err(ConfigError::HostBits { network: text, meant });
+    }
     mapped_to_ipv4(network).ok_or_else(error)
 }
 

@@ -9,8 +9,8 @@
 //! * **Spec**: RFC 5321 3.3, 4.1.1.2, 4.1.1.3; RFC 1870 6; RFC 4954 5; RFC 6409 4.2; RFC 6531 3.4.
 
 use smtp_proto::{
-    AuthParam, Domain, ForwardPath, MailParams, Parameter, RcptParams, Reply, ReplyCode,
-    ReversePath, replies,
+    AuthParam, ForwardPath, MailParams, Parameter, RcptParams, Reply, ReplyCode, ReversePath,
+    replies,
 };
 
 use super::directory::readable;
@@ -166,11 +166,6 @@ impl Session {
         };
         let Some(AskedRecipient { to: path, params }) = transaction.asked.take() else { return };
         match decision {
-            Ok((RecipientClass::Relay { .. }, _))
-                if self.is_unqualified(path.domain(), &transaction.envelope) =>
-            {
-                self.state = self.refuse_recipient(&replies::UNQUALIFIED_DOMAIN, transaction);
-            }
             Ok((class, effects)) => {
                 self.keep_effects(effects, &mut transaction);
                 let envelope = &mut transaction.envelope;
@@ -212,14 +207,6 @@ impl Session {
         if let Some(priority) = effects.mt_priority {
             transaction.envelope.params.mt_priority = Some(priority);
         }
-    }
-
-    /// Whether a submitted message would leave this host with a single label in its envelope, of which nobody
-    /// else could tell what host it means (RFC 6409 4.2).
-    fn is_unqualified(&self, to: Option<&Domain<'_>>, envelope: &Envelope) -> bool {
-        let is_label = |domain: &Domain<'_>| !domain.as_str().contains(['.', '[']);
-        let from = envelope.reverse_path.domain();
-        self.config.is_submission() && (to.is_some_and(is_label) || from.is_some_and(is_label))
     }
 
     /// RFC 5321 2.4 where the client could not have asked for SMTPUTF8, RFC 6531 3.5 where it did not.

@@ -11,7 +11,6 @@ use smtp_proto::{ByMode, DateTime, Extension, MailParams, MtPriority, Reply, lim
 
 use super::Session;
 use crate::envelope::Envelope;
-use crate::info::Service;
 
 impl Session {
     /// Whether the parameters of an extension, named by its EHLO keyword, have a meaning here.
@@ -102,10 +101,10 @@ impl Session {
     /// How long a message may be held, where it may be held at all: RFC 4865 4.2 has it for
     /// submission alone.
     fn hold_seconds_max(&self) -> Option<u32> {
-        let is_submission =
-            matches!(self.config.service, Service::Submission | Service::Submissions);
         let seconds_max = self.config.capabilities.future_release_seconds_max;
-        seconds_max.filter(|_| is_submission).map(|seconds| seconds.min(limits::SECONDS_MAX))
+        seconds_max
+            .filter(|_| self.config.is_submission())
+            .map(|seconds| seconds.min(limits::SECONDS_MAX))
     }
 
     /// The wall clock, in seconds since 1970-01-01T00:00:00Z.

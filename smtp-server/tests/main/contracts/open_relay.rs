@@ -14,7 +14,7 @@ fn local() -> LocalDomains {
 
 #[test]
 fn networks_that_leave_nobody_out_are_an_error() {
-    let everybody: [&[&str]; 8] = [
+    let everybody: [&[&str]; 7] = [
         &["0.0.0.0/0"],
         &["::/0"],
         &["0.0.0.0/1", "128.0.0.0/1"],
@@ -22,13 +22,27 @@ fn networks_that_leave_nobody_out_are_an_error() {
         &["2000::/3"],
         &["::ffff:0.0.0.0/96"],
         &["10.0.0.0/8", "128.0.0.0/2", "0.0.0.0/1", "192.0.0.0/2"],
-        &["192.0.2.1/0"],
     ];
     for networks in everybody {
         let made = Networks::new(networks);
         assert!(matches!(made, Err(ConfigError::OpenRelay(_))), "{networks:?}: {made:?}");
     }
     assert!(Networks::new(["10.0.0.0/8", "fd00::/8", "::1"]).is_ok());
+}
+
+#[test]
+fn an_address_that_goes_on_behind_its_prefix_is_an_error() {
+    for (network, meant) in [
+        ("10.0.0.1/8", "10.0.0.0/8"),
+        ("192.0.2.1/0", "0.0.0.0/0"),
+        ("[2001:db8::1]/32", "2001:db8::/32"),
+        ("!192.0.2.130/25", "192.0.2.128/25"),
+    ] {
+        let made = Networks::new([network]);
+        let said = made.map(drop).map_err(|error| error.to_string()).unwrap_err();
+        assert!(said.ends_with(&format!("perhaps {meant}")), "{network}: {said}");
+    }
+    assert!(Networks::new(["10.0.0.1", "10.0.0.1/32", "::1/128"]).is_ok());
 }
 
 #[test]
