@@ -187,7 +187,7 @@ impl Failure {
             Cause::Reply(reply) => {
                 reply.code() != ReplyCode::SERVICE_NOT_AVAILABLE && self.stage != Stage::Content
             }
-            Cause::NoTls(_) | Cause::NoMechanism | Cause::Challenge => true,
+            Cause::NoTls(_) | Cause::Untrusted(_) | Cause::NoMechanism | Cause::Challenge => true,
             _ => false,
         }
     }
