@@ -273,6 +273,9 @@ pub const AUTH_UNEXPECTED_RESPONSE: Reply =
 /// A mechanism that is offered, but too weak for this user.
 pub const AUTH_MECHANISM_TOO_WEAK: Reply =
     stock(ReplyCode::MECHANISM_TOO_WEAK, (5, 7, 9), "Authentication mechanism is too weak");
+/// An account that is disabled, found out after it was shown to be the client's.
+pub const AUTH_ACCOUNT_DISABLED: Reply =
+    stock(ReplyCode::ACCOUNT_DISABLED, (5, 7, 13), "User account is disabled");
 /// A user whose password has to be seen once before this mechanism works.
 pub const AUTH_TRANSITION_NEEDED: Reply =
     stock(ReplyCode::TRANSITION_NEEDED, (4, 7, 12), "A password transition is needed");

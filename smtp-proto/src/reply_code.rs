@@ -66,6 +66,8 @@ impl ReplyCode {
     pub const ARGUMENT_NOT_IMPLEMENTED: Self = Self(504);
     /// 521: this host takes no mail (RFC 7504).
     pub const NO_MAIL_SERVICE: Self = Self(521);
+    /// 525: the account is disabled (RFC 5248).
+    pub const ACCOUNT_DISABLED: Self = Self(525);
     /// 530: authenticate, or begin TLS, first (RFC 4954, RFC 3207).
     pub const AUTH_REQUIRED: Self = Self(530);
     /// 534: the mechanism is too weak (RFC 4954).

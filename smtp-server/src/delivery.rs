@@ -7,8 +7,10 @@ mod discard;
 #[cfg(feature = "tokio")]
 mod maildir;
 mod memory;
+mod return_paths;
 
 pub use discard::Discard;
 #[cfg(feature = "tokio")]
 pub use maildir::{Mailboxes, Maildir, MaildirFile, UnixLines};
 pub use memory::{Memory, ReceivedMessage};
+pub use return_paths::ReturnPaths;

@@ -96,6 +96,7 @@ const REGISTRY: &[((u16, u16), &[u16])] = &[
     ((7, 9), &[534]),
     ((7, 11), &[524, 538]),
     ((7, 12), &[422, 432]),
+    ((7, 13), &[525]),
 ];
 
 /// Pairs that the registry does not have, for the reason given.
@@ -517,6 +518,7 @@ static STOCK: &[(Reply, &str)] = &[
     (replies::AUTH_TEMPORARY_FAILURE, "454 4.7.0 "),
     (replies::AUTH_UNEXPECTED_RESPONSE, "501 5.7.0 "),
     (replies::AUTH_MECHANISM_TOO_WEAK, "534 5.7.9 "),
+    (replies::AUTH_ACCOUNT_DISABLED, "525 5.7.13 "),
     (replies::AUTH_TRANSITION_NEEDED, "432 4.7.12 "),
     (replies::AUTH_TOO_MANY_FAILURES, "450 4.7.1 "),
     (replies::AUTH_REQUIRED, "530 5.7.0 "),

@@ -8,6 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use smtp_proto::EnhancedCode;
+use smtp_server::delivery::ReturnPaths;
 use smtp_server::{HeaderField, Now, trace};
 
 use super::{Feedback, Job, Outcomes, Report};
@@ -125,27 +126,28 @@ pub(super) fn is_loop(content: &Content, address: &str) -> io::Result<bool> {
     }
 }
 
-/// Hands over the whole content, fields first.
+/// Hands over the whole content, fields first, without a `Return-Path` that it brought along.
 ///
 /// # Errors
 /// What the storage or `take` reports.
 pub(super) fn for_each_piece(content: &Content, take: &mut Sink<'_>) -> io::Result<()> {
     take(&content.fields)?;
+    let mut return_paths = ReturnPaths::default();
     let mut seam = |piece: &[u8], offset: u64| {
         if offset == 0 && matches!(piece.first(), Some(b' ' | b'\t')) {
             take(b"\r\n")?;
         }
-        take(piece)
+        take(&return_paths.filter(piece))
     };
     match &content.body {
-        ContentBody::Memory(body) => seam(body, 0),
+        ContentBody::Memory(body) => seam(body, 0)?,
         ContentBody::Stored(body) => {
             let mut piece = vec![0; PIECE_BYTES];
             let mut offset = 0;
             // Every turn moves on, and what is stored has an end.
             loop {
                 match fill(&**body, &mut piece, offset)? {
-                    0 => return Ok(()),
+                    0 => break,
                     length => {
                         seam(piece.get(..length).unwrap_or_default(), offset)?;
                         offset += length as u64;
@@ -154,6 +156,7 @@ pub(super) fn for_each_piece(content: &Content, take: &mut Sink<'_>) -> io::Resu
             }
         }
     }
+    take(&return_paths.finish())
 }
 
 /// Reads until the buffer is full or nothing is left.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use smtp_server::delivery::UnixLines;
+use smtp_server::delivery::{ReturnPaths, UnixLines};
 use smtp_server::trace;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin, Command};
@@ -98,7 +98,7 @@ impl Pipe {
         Self { timeout, ..self }
     }
 
-    /// The same with a field `Return-Path` on top.
+    /// The same with a field `Return-Path` on top, in place of those that the message brought along.
     #[must_use]
     pub fn with_return_path(self) -> Self {
         Self { return_path: true, ..self }
@@ -134,7 +134,9 @@ impl Pipe {
         let mut child =
             self.command(arguments).spawn().map_err(|error| local::io_failure("pipe", &error))?;
         let mut output = Vec::new();
-        let running = run(&mut child, &fields, &job.content, &mut output);
+        let return_paths = self.return_path.then(ReturnPaths::default);
+        let message = Message { fields, content: &job.content, return_paths };
+        let running = run(&mut child, message, &mut output);
         let ended = tokio::time::timeout(self.timeout, running).await;
         let output = exit::one_line(&output);
         let problem = match ended {
@@ -185,15 +187,22 @@ impl Transport for Pipe {
     }
 }
 
+/// What a program is fed.
+struct Message<'a> {
+    fields: String,
+    content: &'a Content,
+    /// For those in the content, if there is one among the fields.
+    return_paths: Option<ReturnPaths>,
+}
+
 /// Feeds the program and hears what it says until it ends.
 async fn run(
     child: &mut Child,
-    fields: &str,
-    content: &Content,
+    message: Message<'_>,
     output: &mut Vec<u8>,
 ) -> io::Result<ExitStatus> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let mut feeding = std::pin::pin!(feed(stdin, fields, content));
+    let mut feeding = std::pin::pin!(feed(stdin, message));
     let status = {
         let mut listening = std::pin::pin!(listen(stdout, stderr, output));
         let (mut is_fed, mut is_silent) = (false, false);
@@ -217,7 +226,8 @@ async fn run(
 }
 
 /// Writes the message. That the program does not want all of it is for its exit status to judge.
-async fn feed(stdin: Option<ChildStdin>, fields: &str, content: &Content) -> io::Result<()> {
+async fn feed(stdin: Option<ChildStdin>, message: Message<'_>) -> io::Result<()> {
+    let Message { fields, content, mut return_paths } = message;
     let Some(mut stdin) = stdin else { return Ok(()) };
     let mut lines = UnixLines::default();
     let mut converted = Vec::new();
@@ -231,7 +241,13 @@ async fn feed(stdin: Option<ChildStdin>, fields: &str, content: &Content) -> io:
             // It would continue the last of the fields above.
             converted.push(b'\n');
         }
-        lines.convert(&piece, &mut converted);
+        match &mut return_paths {
+            Some(return_paths) if piece.is_empty() => {
+                lines.convert(&return_paths.finish(), &mut converted);
+            }
+            Some(return_paths) => lines.convert(&return_paths.filter(&piece), &mut converted),
+            None => lines.convert(&piece, &mut converted),
+        }
         if piece.is_empty() {
             lines.finish(&mut converted);
         }

@@ -1,6 +1,7 @@
 //! The queue as a whole, over a spool in memory: each recipient ends delivered, reported, or is still queued.
 
 mod faults;
+mod reports;
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -30,7 +31,7 @@ impl PollChunk for Whole {
     }
 }
 
-/// Everything goes to the transport `test`; what is in `remote.test`, by way of a host; to two domains there is no way.
+/// Everything goes to the transport `test`; what is in `remote.test` or `mailhost`, by way of a host; to two domains there is no way.
 struct OneWay;
 
 #[async_trait]
@@ -42,7 +43,7 @@ impl Router for OneWay {
             _ => {}
         }
         let mut next_hop = NextHop::on_this_host("test");
-        if domain == "remote.test" {
+        if matches!(domain, "remote.test" | "mailhost") {
             next_hop.hosts = [NextHost { name: "mx.remote.test".into(), address: None }].into();
         }
         Ok(next_hop)
@@ -255,21 +256,24 @@ async fn a_transport_that_panics_or_says_nothing_loses_no_mail() {
     assert_eq!(mailboxes.of("kim@local.test").len(), 0);
 }
 
+// rows: 5321-2.3.5-a
 #[tokio::test]
 async fn a_local_recipient_never_leaves_whatever_the_router_says() {
-    let mailboxes = Mailboxes::default();
-    let queue = queue(&mailboxes);
-    let mut envelope = envelope(&queue, "<a@b.test>", &["<kim@remote.test>"]);
-    envelope.recipients[0].class = RecipientClass::Local;
-    let id = envelope.queue_id.unwrap();
-    submit(&queue, envelope).await;
-    deferred(&queue, &mailboxes, 1, 1).await;
-    let shown = queue.show(id).await.unwrap().entry;
-    let RecipientState::Pending(Some(status)) = &shown.recipients[0].state else {
-        panic!("{shown:?}")
-    };
-    assert_eq!(status.code, EnhancedCode::new(4, 3, 5));
-    assert_eq!(mailboxes.state().attempts, 0);
+    for path in ["<kim@remote.test>", "<bob@mailhost>"] {
+        let mailboxes = Mailboxes::default();
+        let queue = queue(&mailboxes);
+        let mut envelope = envelope(&queue, "<a@b.test>", &[path]);
+        envelope.recipients[0].class = RecipientClass::Local;
+        let id = envelope.queue_id.unwrap();
+        submit(&queue, envelope).await;
+        deferred(&queue, &mailboxes, 1, 1).await;
+        let shown = queue.show(id).await.unwrap().entry;
+        let RecipientState::Pending(Some(status)) = &shown.recipients[0].state else {
+            panic!("{shown:?}")
+        };
+        assert_eq!(status.code, EnhancedCode::new(4, 3, 5));
+        assert_eq!(mailboxes.state().attempts, 0);
+    }
 }
 
 #[tokio::test]

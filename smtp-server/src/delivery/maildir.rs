@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::ReturnPaths;
 use crate::body::Body;
 use crate::envelope::{Envelope, Recipient, RecipientClass};
 use crate::hooks::Delivery;

@@ -63,7 +63,7 @@ pub enum SaslStep {
     Unavailable,
 }
 
-/// Why a client is not even told whether its credential is right.
+/// Why a client may not log in, apart from a wrong credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AuthRefusal {
@@ -71,6 +71,9 @@ pub enum AuthRefusal {
     InitialResponse,
     /// This user needs a stronger mechanism (534 5.7.9, RFC 4954 6).
     MechanismTooWeak,
+    /// The account is disabled (525 5.7.13, RFC 5248 2.4). Said only of a credential that is right, or anybody could
+    /// find out which accounts there are.
+    AccountDisabled,
     /// This user has to log in with PLAIN once, so that the store can keep another kind of hash
     /// (432 4.7.12, RFC 4954 6).
     TransitionNeeded,
@@ -85,6 +88,7 @@ impl AuthRefusal {
         match self {
             Self::InitialResponse => replies::AUTH_UNEXPECTED_RESPONSE,
             Self::MechanismTooWeak => replies::AUTH_MECHANISM_TOO_WEAK,
+            Self::AccountDisabled => replies::AUTH_ACCOUNT_DISABLED,
             Self::TransitionNeeded => replies::AUTH_TRANSITION_NEEDED,
             Self::TooManyFailures => replies::AUTH_TOO_MANY_FAILURES,
         }

@@ -4,13 +4,13 @@
 //! * **Promises**: a record is read as a whole before any of it counts; several records are an error; what the DNS does
 //!   not answer is [`TempError`](SpfResult::TempError) and nothing else.
 //! * **Limits**: [`TERMS_MAX`], [`VOID_LOOK_UPS_MAX`], [`NAMES_MAX`], [`TIMEOUT`]. **Panics**: never.
-//! * **Spec**: RFC 7208 4 to 7. `mail-auth` parses records and expands macros.
+//! * **Spec**: RFC 7208 4 to 7, RFC 8616 4. `mail-auth` parses records and expands macros.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use mail_auth::common::parse::TxtRecordParser as _;
-use mail_auth::spf::{Macro, Mechanism, Qualifier, Spf, Variables};
+use mail_auth::spf::{Macro, Mechanism, Qualifier, Spf, Variable, Variables};
 
 use super::results::SpfResult;
 use crate::access::ClientHost;
@@ -72,6 +72,9 @@ impl Check<'_> {
             }
         }
         let Some(target) = &record.redirect else { return Ok(SpfResult::Neutral) };
+        if self.is_unnameable(target) {
+            return Err(SpfResult::PermError);
+        }
         match self.follow(target, domain).await? {
             SpfResult::None => Err(SpfResult::PermError),
             result => Ok(result),
@@ -99,6 +102,9 @@ impl Check<'_> {
     }
 
     async fn matches(&mut self, mechanism: &Mechanism, domain: &str) -> Outcome<bool> {
+        if target_of(mechanism).is_some_and(|target| self.is_unnameable(target)) {
+            return Ok(false);
+        }
         match mechanism {
             Mechanism::All => Ok(true),
             Mechanism::Ip4 { addr, mask } => Ok(is_within(self.ip, (*addr).into(), *mask, 0)),
@@ -125,6 +131,12 @@ impl Check<'_> {
                 result => Ok(result == SpfResult::Pass),
             },
         }
+    }
+
+    /// Whether the name would have a local-part in it that no name in the DNS has (RFC 8616 4). The sender's domain is
+    /// in A-labels.
+    fn is_unnameable(&self, target: &Macro) -> bool {
+        !self.sender.is_ascii() && has_local_part(target)
     }
 
     /// The result of another domain's record.
@@ -223,6 +235,28 @@ fn terms_are_known(record: &str) -> bool {
         let is_modifier = term.get(name.len()..).is_some_and(|rest| rest.starts_with('='));
         is_modifier || MECHANISMS.iter().any(|known| known.eq_ignore_ascii_case(name))
     })
+}
+
+/// The name that a mechanism asks about, if it asks the DNS.
+fn target_of(mechanism: &Mechanism) -> Option<&Macro> {
+    match mechanism {
+        Mechanism::A { macro_string, .. }
+        | Mechanism::Mx { macro_string, .. }
+        | Mechanism::Ptr { macro_string }
+        | Mechanism::Exists { macro_string }
+        | Mechanism::Include { macro_string } => Some(macro_string),
+        Mechanism::All | Mechanism::Ip4 { .. } | Mechanism::Ip6 { .. } => None,
+    }
+}
+
+fn has_local_part(target: &Macro) -> bool {
+    match target {
+        Macro::Variable { letter, .. } => {
+            matches!(letter, Variable::Sender | Variable::SenderLocalPart)
+        }
+        Macro::List(parts) => parts.iter().any(has_local_part),
+        Macro::Literal(_) | Macro::None => false,
+    }
 }
 
 fn is_within(ip: IpAddr, network: IpAddr, mask4: u32, mask6: u128) -> bool {

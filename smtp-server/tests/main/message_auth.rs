@@ -74,9 +74,9 @@ async fn send(setup: &Setup, letter: Letter<'_>) -> String {
     let (mut client, _serving) = connected(&setup, 4096);
     client.reply().await;
     client.ask(&format!("EHLO {}\r\n", letter.helo)).await;
-    for command in
-        [&*format!("MAIL FROM:<{}>\r\n", letter.from), "RCPT TO:<sam@local.test>\r\n", "DATA\r\n"]
-    {
+    let smtputf8 = if letter.from.is_ascii() { "" } else { " SMTPUTF8" };
+    let mail = format!("MAIL FROM:<{}>{smtputf8}\r\n", letter.from);
+    for command in [&*mail, "RCPT TO:<sam@local.test>\r\n", "DATA\r\n"] {
         let reply = client.ask(command).await;
         if !reply.starts_with(['2', '3']) {
             return reply;

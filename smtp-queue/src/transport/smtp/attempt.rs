@@ -4,7 +4,7 @@
 //! * **Promises**: a message whose end was sent is not sent again in this attempt; where a host lacks what the message
 //!   needs, or cannot be used, the next one is asked; if any of them may do better later, the message is deferred.
 //! * **Limits**: [`RECIPIENTS_MAX`] a transaction; the connections of one attempt are at most two a host and TLS level.
-//! * **Panics**: never. **Spec**: RFC 5321 4.5.3.1.8, 4.5.4.1 and 5.1, RFC 8689 4.2.1.
+//! * **Panics**: never. **Spec**: RFC 5321 4.5.3.1.8, 4.5.4.1 and 5.1, RFC 8689 3 and 4.2.1.
 
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ impl<'a> Attempt<'a> {
             pending: job.recipients.clone(),
             refusals: Vec::new(),
             facts: ContentFacts::default(),
-            level: level(transport, job),
+            level: TlsLevel::default(),
             deferral: None,
             refusal: None,
             is_reached: false,
@@ -100,7 +100,10 @@ impl<'a> Attempt<'a> {
 
     pub(super) async fn run(mut self) -> Feedback {
         match facts(&self.job.content).await {
-            Ok(facts) => self.facts = facts,
+            Ok(facts) => {
+                self.level = level(self.link.transport, self.job, &facts);
+                self.facts = facts;
+            }
             Err(error) => {
                 let failure =
                     Failure { stage: Stage::Ready, cause: Cause::Content(error.to_string()) };
@@ -307,7 +310,7 @@ impl<'a> Attempt<'a> {
             job, outcomes, pending, refusals, deferral, refusal, is_reached, progress, ..
         } = self;
         let nobody = || Status {
-            code: EnhancedCode::new(4, 4, 1),
+            code: EnhancedCode::new(4, 4, 4),
             text: "there is no host to connect to".to_owned(),
             reply: None,
             remote: job.next_hop.hosts.first().cloned(),
@@ -359,9 +362,13 @@ struct Round {
 }
 
 /// RFC 8689 4.2.1: such a message asks for more than the destination's policy may. A host that was found in the DNS
-/// has a name that anybody can give, so that there the destination's own name is what counts.
-fn level(transport: &SmtpTransport, job: &Job) -> TlsLevel {
+/// has a name that anybody can give, so that there the destination's own name is what counts. One whose header waives
+/// TLS (RFC 8689 3) asks for less, unless its envelope requires it.
+fn level(transport: &SmtpTransport, job: &Job, facts: &ContentFacts) -> TlsLevel {
     let level = transport.policy.level(&job.next_hop.destination);
+    if facts.tls_waived && !job.entry.params.require_tls {
+        return level.min(TlsLevel::May);
+    }
     match (needs_verified_tls(job), job.next_hop.destination.starts_with('[')) {
         (false, _) => level,
         (true, true) => level.max(TlsLevel::Verify),

@@ -212,11 +212,14 @@ impl Connection {
             return self.session.handle_handshake_failure("TLS is not set up".to_owned());
         };
         let Handshake { tls, host, names, is_certificate_needed } = handshake;
-        let connect = tls.connect(stream, &host, names, is_certificate_needed);
+        let connect = tls.connect(stream, &host, names);
         match timeout(self.timeouts.starttls, connect).await {
-            Ok(Ok((stream, facts))) => {
+            Ok(Ok((stream, facts, fault))) => {
                 self.stream = Some(Box::new(stream));
-                self.session.handle_tls(facts);
+                match fault {
+                    Some(fault) if is_certificate_needed => self.session.handle_untrusted(fault),
+                    _ => self.session.handle_tls(facts),
+                }
             }
             Ok(Err(reason)) => self.session.handle_handshake_failure(reason),
             Err(_) => self.session.handle_timeout(),

@@ -21,6 +21,7 @@
 mod auth;
 mod facts;
 mod failure;
+mod header_fields;
 mod offer;
 mod plan;
 
@@ -287,6 +288,14 @@ impl ClientSession {
         self.state = State::Opening;
         if self.hello.tls != TlsUse::Implicit {
             self.say_hello();
+        }
+    }
+
+    /// The handshake is done, but the certificate is not good and has to be, for a reason in words: then there is
+    /// nothing left to say but QUIT.
+    pub fn handle_untrusted(&mut self, reason: String) {
+        if matches!(self.state, State::Handshake) {
+            self.fail(Stage::StartTls, Cause::Untrusted(reason));
         }
     }
 

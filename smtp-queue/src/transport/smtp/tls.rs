@@ -1,14 +1,13 @@
 //! TLS to next hops, with rustls.
 //!
 //! * **In**: a connection, the names that are good. **Out**: the TLS connection and facts about it.
-//! * **Promises**: where a certificate is needed, one that no authority vouches for or that has none of the names ends
-//!   the handshake; where it is not, whether it would have been good is told all the same. No session is resumed, so a
+//! * **Promises**: a certificate that no authority vouches for or that has none of the names does not end the handshake,
+//!   and is told; so whoever needs a good one can say goodbye (RFC 3207 4.1). No session is resumed, so a
 //!   certificate is looked at on each connection. **Limits**: TLS 1.2 and 1.3. **Panics**: never.
 //! * **Spec**: RFC 3207 4, RFC 7817 3 (no partial wildcards), RFC 8446, RFC 9266 4.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -67,21 +66,19 @@ impl ClientTls {
         Self { provider, authorities: verifier.build().ok() }
     }
 
-    /// Does the handshake with a host of this name or address.
+    /// Does the handshake with a host of this name or address. Last comes what is wrong with its certificate.
     pub(super) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,
         host: &str,
         names: Vec<CertificateName>,
-        is_certificate_needed: bool,
-    ) -> Result<(TlsStream<S>, TlsFacts), String> {
+    ) -> Result<(TlsStream<S>, TlsFacts, Option<String>), String> {
         let host = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
         let verifier = Arc::new(Verifier {
             provider: self.provider.clone(),
             authorities: self.authorities.clone(),
             names,
-            is_certificate_needed,
-            is_verified: AtomicBool::new(false),
+            outcome: OnceLock::new(),
         });
         let mut config = ClientConfig::builder_with_provider(self.provider.clone())
             .with_safe_default_protocol_versions()
@@ -97,11 +94,9 @@ impl ClientTls {
         let export = || {
             connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b"")).ok()
         };
-        let facts = TlsFacts {
-            is_verified: verifier.is_verified.load(Ordering::Relaxed),
-            exporter: is_unique.then(export).flatten(),
-        };
-        Ok((stream, facts))
+        let fault = verifier.fault();
+        let exporter = is_unique.then(export).flatten();
+        Ok((stream, TlsFacts { is_verified: fault.is_none(), exporter }, fault))
     }
 }
 
@@ -111,14 +106,24 @@ impl fmt::Debug for ClientTls {
     }
 }
 
-/// Judges the certificate of one connection. Where none is needed it accepts any, and says whether it was good.
+/// Judges the certificate of one connection. It accepts any, and says what was wrong with it.
 #[derive(Debug)]
 struct Verifier {
     provider: Arc<CryptoProvider>,
     authorities: Option<Arc<WebPkiServerVerifier>>,
     names: Vec<CertificateName>,
-    is_certificate_needed: bool,
-    is_verified: AtomicBool,
+    outcome: OnceLock<Result<(), Error>>,
+}
+
+impl Verifier {
+    /// `None` for a good certificate alone.
+    fn fault(&self) -> Option<String> {
+        match self.outcome.get() {
+            Some(Ok(())) => None,
+            Some(Err(error)) => Some(error.to_string()),
+            None => Some("there was no certificate".to_owned()),
+        }
+    }
 }
 
 impl ServerCertVerifier for Verifier {
@@ -142,11 +147,9 @@ impl ServerCertVerifier for Verifier {
                 break;
             }
         }
-        self.is_verified.store(outcome.is_ok(), Ordering::Relaxed);
-        match outcome {
-            Err(_) if !self.is_certificate_needed => Ok(ServerCertVerified::assertion()),
-            outcome => outcome,
-        }
+        // The first one counts; there is no second in a connection that renegotiates nothing.
+        let _ = self.outcome.set(outcome.map(|_| ()));
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

@@ -1,8 +1,9 @@
 //! How much TLS a destination gets, under Postfix's names.
 //!
 //! * **In**: a destination. **Out**: a [`TlsLevel`].
-//! * **Promises**: a level is never lowered for a message. **Limits**: none. **Panics**: never.
-//! * **Spec**: RFC 3207 4, RFC 7817 3, RFC 8689 4.2.1; Postfix's `smtp_tls_policy_maps`.
+//! * **Promises**: a level is lowered for no message but one that waives TLS itself (`TLS-Required: No`), and then no
+//!   further than to `may`. **Limits**: none. **Panics**: never.
+//! * **Spec**: RFC 3207 4, RFC 7817 3, RFC 8689 3 and 4.2.1; Postfix's `smtp_tls_policy_maps`.
 
 use std::collections::HashMap;
 use std::fmt;

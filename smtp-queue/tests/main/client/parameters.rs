@@ -68,7 +68,8 @@ fn told(offer: &str, mail: &str, rcpt: &str, content: &[u8]) -> String {
 }
 
 const ASCII: &[u8] = b"A: b\r\n\r\nc\r\n";
-const EIGHT_BIT: &[u8] = b"A: b\r\n\r\n\xc3\xbc\r\n";
+const EIGHT_BIT: &[u8] =
+    b"MIME-Version: 1.0\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\xc3\xbc\r\n";
 const UTF8_HEADER: &[u8] = b"A: \xc3\xbc\r\n\r\nc\r\n";
 
 // rows: 5321-2.4-e, 6152-3-c, 3030-3-e, 3030-3-f, 5321-4.1.1.3-c
@@ -117,6 +118,29 @@ fn content_goes_where_it_can_be_taken() {
     ] {
         let found = told(offer, mail, "<@route.test:b@d.test>", content);
         assert_eq!(found, expected, "{offer} {mail}");
+    }
+}
+
+// rows: 5321-2.4-i
+#[test]
+fn eight_bit_mime_is_asked_for_mime_alone() {
+    let mime = "MIME-Version: 1.0\r\n";
+    for (header, is_asked_for) in [
+        (format!("{mime}Content-Transfer-Encoding: 8bit\r\n"), true),
+        (format!("Content-Transfer-Encoding: binary\r\n{mime}"), true),
+        (format!("{mime}Content-Transfer-Encoding: quoted-printable\r\n"), false),
+        (mime.to_owned(), false),
+        ("Content-Transfer-Encoding: 8bit\r\n".to_owned(), false),
+        ("Subject: x\r\n".to_owned(), false),
+    ] {
+        let content = format!("{header}\r\nü\r\n");
+        let body = if is_asked_for { " BODY=8BITMIME" } else { "" };
+        let sent = format!("MAIL FROM:<a@c.test>{body} / RCPT TO:<b@d.test>");
+        for mail in ["<a@c.test>", "<a@c.test> BODY=8BITMIME"] {
+            let told = |offer| told(offer, mail, "<b@d.test>", content.as_bytes());
+            assert_eq!(told("8BITMIME"), sent, "{mail} {header}");
+            assert_eq!(told(""), "5.6.3", "{mail} {header}");
+        }
     }
 }
 
@@ -276,7 +300,7 @@ fn the_time_to_deliver_by_is_counted_on() {
     }
 }
 
-// rows: 8689-2-b
+// rows: 8689-2-b, 8689-5-a
 #[test]
 fn l07_requiretls_asks_for_a_verified_next_hop_that_knows_it() {
     for (mail, offer, tls, expected) in [

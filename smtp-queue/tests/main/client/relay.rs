@@ -1,13 +1,17 @@
 //! Messages to a next hop, as it received them.
 
+use smtp_proto::Domain;
+use smtp_queue::dsn::{Lateness, Reporter};
+use smtp_queue::transport::Direct;
 use smtp_queue::transport::smtp::{TlsLevel, TlsPolicy};
-use smtp_queue::{Feedback, NextHop, Outcome};
-use smtp_server::ServiceConfig;
-use smtp_server::delivery::Memory;
+use smtp_queue::{Content, Feedback, NextHop, Outcome};
+use smtp_server::delivery::{Maildir, Memory};
+use smtp_server::relay::RelayDomains;
+use smtp_server::{Recipient, Server, ServiceConfig};
 
 use super::certificates::Authority;
-use super::mail::entry;
-use super::peer::{HELLO, Peer, TAKEN, attempt, client, content, job, server, short};
+use super::mail::{ARRIVED, entry};
+use super::peer::{HELLO, Peer, TAKEN, attempt, client, content, job, proxy, serve, server, short};
 
 #[tokio::test]
 async fn a_message_arrives_as_it_is() {
@@ -33,6 +37,62 @@ async fn a_message_arrives_as_it_is() {
         assert_eq!(message.envelope.recipients.len(), 2);
         let received = message.fields.iter().find(|field| field.name() == "Received").unwrap();
         assert!(received.value().contains("ESMTPS"), "{}", received.value());
+    }
+}
+
+// rows: 5321-4.5.5-b
+#[tokio::test]
+async fn a_null_reverse_path_stays_null_and_is_not_replied_to() {
+    let peer = Peer::start(&[&format!("{HELLO}{TAKEN}")]).await;
+    let job = job(entry("<>", &["<b@d.test> NOTIFY=SUCCESS,DELAY"]), peer.next_hop());
+    let (_, reports) = attempt(&client(), &job).await;
+    assert_eq!(short(&reports[0]), "relayed 2.0.0");
+    assert_eq!(peer.heard()[2], "MAIL FROM:<>");
+    let reporter = Reporter::new(&Domain::parse("client.test").unwrap()).unwrap();
+    let delivered = Outcome::Delivered(reports[0].outcome.status().clone());
+    for outcome in [&reports[0].outcome, &delivered] {
+        assert_eq!(reporter.outcome(&job.entry, 0, outcome), None);
+    }
+    assert_eq!(reporter.delay(&job.entry, 0, Lateness::Unusual, ARRIVED), None);
+}
+
+// rows: 5598-4.3-a
+#[tokio::test]
+async fn submission_completes_a_relay_adds_trace_and_delivery_names_the_sender() {
+    let home = tempfile::tempdir().unwrap();
+    let mailbox = home.path().to_owned();
+    let store = Maildir::new("mx.test", move |_: &Recipient| Some(mailbox.clone()));
+    let store = server(store, None, ServiceConfig::smtp()).await;
+    let relay = proxy(Direct::new(client(), NextHop::host("mx.test", store))).await;
+    let submission = Server::builder("submission.test")
+        .relay_policy(RelayDomains::new(["d.test"]).unwrap())
+        .delivery(Direct::new(client(), NextHop::host("proxy.test", relay)))
+        .build()
+        .unwrap();
+    let service = ServiceConfig::submission().require_auth(false);
+    let submission = serve(submission, service).await;
+    let mut job = job(
+        entry("<a@client.test>", &["<b@d.test>"]),
+        NextHop::host("submission.test", submission),
+    );
+    let body = "Subject: x\r\n\r\nhi\r\n".to_owned();
+    for (via, expected) in [
+        (submission, "Return-Path Delivered-To Received Received Received Date Message-ID Subject"),
+        (relay, "Return-Path Delivered-To Received Received Subject"),
+        (store, "Return-Path Delivered-To Received Subject"),
+    ] {
+        job.next_hop = NextHop::host("mx.test", via);
+        job.content = Content::from(body.clone());
+        let (_, reports) = attempt(&client(), &job).await;
+        assert_eq!(short(&reports[0]), "relayed 2.0.0");
+        let file = std::fs::read_dir(home.path().join("new")).unwrap().next().unwrap().unwrap();
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        std::fs::remove_file(file.path()).unwrap();
+        let (header, content) = text.split_once("\n\n").unwrap();
+        let fields = header.lines().filter(|line| !line.starts_with('\t'));
+        let names = fields.map(|line| line.split(':').next().unwrap()).collect::<Vec<_>>();
+        assert_eq!((names.join(" ").as_str(), content), (expected, "hi\n"));
+        assert!(text.starts_with("Return-Path: <a@client.test>\n"));
     }
 }
 

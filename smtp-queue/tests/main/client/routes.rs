@@ -2,14 +2,20 @@
 
 use std::collections::HashSet;
 
+use smtp_queue::dsn::{Facts, Original, Reporter, expired};
 use smtp_queue::route::{AddressFamilies, DnsRouter, Route};
-use smtp_queue::{NextHop, Outcome, Router};
+use smtp_queue::{NextHop, Outcome, RecipientState, Router, StagedBody};
+use smtp_server::QueueId;
+use smtp_server::proto::Domain;
 
 #[expect(dead_code, reason = "shared with the tests of smtp-server, which ask for more")]
 #[path = "../../../../smtp-server/tests/main/support/dns.rs"]
 mod dns;
 
 use dns::{NameServer, Zone};
+
+use super::mail::{ARRIVED, entry};
+use super::peer::{HELLO, Peer, TAKEN, attempt, client, hosts, job};
 
 async fn route(router: &DnsRouter, domain: &str) -> Result<NextHop, Outcome> {
     router.route(domain, false).await
@@ -284,4 +290,57 @@ async fn a_content_filter_is_a_transport_and_a_destination() {
     assert_eq!(next_hop.hosts[0].address, Some("192.0.2.7:10025".parse().unwrap()));
     assert_eq!(told(&router, "scan:[").await, "deferred 4.3.5", "the operator mends it");
     assert!(told(&router, "[IPv6:2001:db8::7]").await.ends_with(" 2001:db8::7"), "no filter");
+}
+
+/// The `Status` of a message that is given up after this.
+fn reported(outcome: Outcome) -> String {
+    let status = match outcome {
+        Outcome::Deferred(status) => expired(&RecipientState::Pending(Some(Box::new(status)))),
+        outcome => outcome.status().clone(),
+    };
+    let reporter = Reporter::new(&Domain::parse("client.test").unwrap()).unwrap();
+    let entry = entry("<a@client.test>", &["<b@d.test>"]);
+    let reported = [reporter.outcome(&entry, 0, &Outcome::Failed(status)).unwrap()];
+    let (original, id) = (Original::unreadable(), QueueId(8));
+    let facts = Facts { entry: &entry, reported: &reported, original: &original, id, now: ARRIVED };
+    let report = reporter.compose(&facts, |_| false).unwrap();
+    let StagedBody::Inline(body) = report.content.body else { panic!("a report is in memory") };
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    body.lines().find_map(|line| line.strip_prefix("Status: ")).unwrap().to_owned()
+}
+
+// rows: 3463-3.5-a
+#[tokio::test]
+async fn a_report_says_what_of_the_network_failed() {
+    let try_once = async |next_hop| {
+        let job = job(entry("<a@client.test>", &["<b@d.test>"]), next_hop);
+        attempt(&client(), &job).await.1.remove(0).outcome
+    };
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let nobody = listener.local_addr().unwrap();
+    drop(listener);
+    let silent = Peer::start(&[""]).await;
+    let breaks_off = TAKEN.replace("S: 250 2.0.0 Taken", "");
+    let breaks_off = Peer::start(&[&format!("{HELLO}{breaks_off}")]).await;
+    assert_eq!(reported(try_once(hosts(&[nobody])).await), "4.4.1");
+    assert_eq!(reported(try_once(silent.next_hop()).await), "4.4.2");
+    assert_eq!(reported(try_once(breaks_off.next_hop()).await), "4.4.2");
+    assert_eq!(reported(try_once(hosts(&[])).await), "4.4.4");
+
+    let zone = Zone::default()
+        .failing("fails.test")
+        .exchange("lost.test", 5, "nowhere.test")
+        .exchange("loop.test", 5, "self.test");
+    let (_server, router) = router(zone).await;
+    let router = router.with_route("gone.test", Route::Host("[nowhere.test]".parse().unwrap()));
+    for (domain, expected) in [
+        ("fails.test", "4.4.3"),
+        ("gone.test", "4.4.4"),
+        ("nowhere.test", "5.4.4"),
+        ("lost.test", "5.4.4"),
+        ("loop.test", "5.4.6"),
+    ] {
+        let outcome = route(&router, domain).await.unwrap_err();
+        assert_eq!(reported(outcome), expected, "{domain}");
+    }
 }

@@ -6,17 +6,20 @@ use std::sync::Arc;
 use smtp_queue::transport::smtp::{Credentials, SmtpTransport, TlsLevel, TlsPolicy};
 use smtp_queue::{Feedback, Job, NextHop, NextHost};
 use smtp_server::delivery::Memory;
+use smtp_server::proto::Verb;
+use smtp_server::relay::LocalDomains;
 use smtp_server::sasl::Passwords;
 use smtp_server::{
-    CredentialStore, Identity, LookupError, ScramHash, ScramKeys, ScramParameters, Server,
-    ServiceConfig, TlsConfig, async_trait,
+    CredentialStore, Event, Identity, LookupError, Observer, ScramHash, ScramKeys, ScramParameters,
+    Server, ServiceConfig, SessionInfo, TlsConfig, async_trait,
 };
 
+use tokio::sync::mpsc::UnboundedSender;
 use zeroize::Zeroizing;
 
 use super::certificates::Authority;
 use super::mail::entry;
-use super::peer::{HELLO, Peer, TAKEN, attempt, client, job, serve, server, short};
+use super::peer::{HELLO, Peer, TAKEN, attempt, client, content, job, serve, server, short};
 
 fn with_level(transport: SmtpTransport, level: TlsLevel) -> SmtpTransport {
     transport.tls_policy(TlsPolicy::new(level))
@@ -149,6 +152,78 @@ async fn l07_requiretls_goes_to_a_host_that_can_or_nowhere() {
     assert!(inbox.take()[0].envelope.params.require_tls);
 }
 
+/// Tells which commands came in a session that ended.
+struct Goodbyes(UnboundedSender<Vec<Option<Verb>>>);
+
+impl Observer for Goodbyes {
+    fn on_event(&self, event: &Event<'_>, _: &SessionInfo) {
+        if let Event::Closed { commands, .. } = event {
+            self.0.send(commands.iter().map(|(verb, _)| verb).collect()).unwrap();
+        }
+    }
+}
+
+// rows: 3207-4.1-a
+#[tokio::test]
+async fn where_the_certificate_is_not_good_enough_there_is_nothing_to_say_but_quit() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    for (issuer, names) in [(&stranger, ["d.test"]), (&authority, ["notd.test"])] {
+        let (sender, mut goodbyes) = tokio::sync::mpsc::unbounded_channel();
+        let server = Server::builder("mx.test")
+            .relay_policy(LocalDomains::new(["d.test"]).unwrap())
+            .delivery(Memory::default())
+            .observer(Goodbyes(sender))
+            .tls(issuer.server(&names))
+            .build()
+            .unwrap();
+        let address = serve(server, ServiceConfig::smtp()).await;
+        let transport = with_level(client().tls(authority.client()), TlsLevel::Secure);
+        let job = job(entry("<a@client.test>", &["<b@d.test>"]), by_exchanger(address));
+        let (_, reports) = attempt(&transport, &job).await;
+        let status = reports[0].outcome.status();
+        assert!(status.text.contains(" is not good: invalid peer certificate"), "{}", status.text);
+        let commands = goodbyes.recv().await.unwrap();
+        assert_eq!(commands, [Verb::Ehlo, Verb::StartTls, Verb::Quit].map(Some));
+    }
+}
+
+// rows: 8689-3-a, 8689-4.1-b
+#[tokio::test]
+async fn who_waives_tls_gets_as_much_as_there_is_unless_the_envelope_requires_it() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let inbox = Memory::default();
+    let transport = with_level(client().tls(authority.client()), TlsLevel::Secure);
+    let (asked, waived) = ("Subject: x\r\n", "Subject: x\r\nTLS-Required: No\r\n");
+    let (plain, requires) = ("<a@client.test>", "<a@client.test> REQUIRETLS");
+    let unknown = || Some(stranger.server(&["d.test"]));
+    for (tls, header, mail, expected, in_tls) in [
+        (unknown(), asked, plain, "deferred 4.7.5", false),
+        (None, asked, plain, "deferred 4.7.4", false),
+        (unknown(), waived, plain, "relayed 2.0.0", true),
+        (None, waived, plain, "relayed 2.0.0", false),
+        (unknown(), waived, requires, "failed 5.7.10", false),
+        (None, waived, requires, "failed 5.7.10", false),
+    ] {
+        let address = server(inbox.clone(), tls, ServiceConfig::smtp()).await;
+        let mut job = job(entry(mail, &["<b@d.test>"]), by_exchanger(address));
+        job.content = content(format!("{header}\r\nTLS-Required: No\r\n"));
+        let (_, reports) = attempt(&transport, &job).await;
+        assert_eq!(short(&reports[0]), expected, "{mail} {header}");
+        let received = inbox.take();
+        assert_eq!(received.len(), usize::from(expected.starts_with("relayed")));
+        let fields = received.iter().flat_map(|message| &message.fields);
+        assert_eq!(fields.filter(|field| field.value().contains("ESMTPS")).count() == 1, in_tls);
+    }
+    // A handshake that fails is no reason either.
+    let offer = HELLO.replace("S: 250 PIPELINING", "S: 250-PIPELINING\nS: 250 STARTTLS");
+    let broken = format!("{offer}C: STARTTLS\nS: 220 Go on\nR: this is no TLS");
+    let peer = Peer::start(&[&broken, &format!("{offer}{TAKEN}")]).await;
+    let mut job = job(entry(plain, &["<b@d.test>"]), peer.next_hop());
+    job.content = content(format!("{waived}\r\n"));
+    let (_, reports) = attempt(&transport, &job).await;
+    assert_eq!((short(&reports[0]), peer.connections()), ("relayed 2.0.0".to_owned(), 2));
+}
+
 /// A delivery that says that it passes messages on over TLS.
 struct Requires(Memory);
 
@@ -164,7 +239,7 @@ impl smtp_server::Delivery for Requires {
         &self,
         envelope: smtp_server::Envelope,
         body: &mut smtp_server::Body<'_>,
-        info: &smtp_server::SessionInfo,
+        info: &SessionInfo,
     ) -> smtp_server::Delivered {
         self.0.deliver(envelope, body, info).await
     }

@@ -135,7 +135,7 @@ fn all_recipients_of_a_set_share_one_report() {
     );
 }
 
-// rows: 3461-6.2-a, 6522-4-a, 8689-5-b
+// rows: 3461-6.2-a, 6522-4-a, 8689-5-a, 8689-5-b
 #[test]
 fn ret_and_the_action_decide_how_much_comes_back() {
     let delivered = || Outcome::Delivered(found("2.0.0", "delivered to mailbox"));
@@ -156,6 +156,33 @@ fn ret_and_the_action_decide_how_much_comes_back() {
         assert_eq!(text.contains("\r\nHello\r\n"), is_whole, "{ret}");
         assert!(text.contains("\r\nSubject: x\r\n"));
         assert_eq!(report.entry.params.require_tls, ret.contains("REQUIRETLS"));
+    }
+}
+
+// rows: 3834-5.1-a
+#[test]
+fn what_was_submitted_by_a_program_is_reported_and_the_report_says_so_of_itself_once() {
+    let field = "Auto-Submitted: auto-generated; x-why=cron (nightly)\r\n";
+    let report = bounce(MAIL, RCPT, &format!("{field}{MESSAGE}"));
+    let (header, parts) = report.split_once("\r\n\r\n").unwrap();
+    let own = header.lines().filter(|line| line.starts_with("Auto-Submitted:"));
+    assert_eq!(own.collect::<Vec<_>>(), ["Auto-Submitted: auto-replied"]);
+    assert!(parts.contains(field));
+}
+
+// rows: 5322-3.6.2-a
+#[test]
+fn a_report_has_one_author_and_no_sender_whatever_the_message_had() {
+    let body = "From: a@b.example, c@d.example\r\nSubject: x\r\n\r\n";
+    let delivered = Outcome::Delivered(found("2.0.0", "delivered to mailbox"));
+    for outcome in [no_such_user(), delivered] {
+        let entry = entry(MAIL, &["RCPT TO:<u@d.example> NOTIFY=SUCCESS,FAILURE"]);
+        let report = text(&report(&entry, &[outcome], body).unwrap());
+        let (header, parts) = report.split_once("\r\n\r\n").unwrap();
+        let is_of_author = |line: &&str| line.starts_with("From:") || line.starts_with("Sender:");
+        let found = header.lines().filter(is_of_author).collect::<Vec<_>>();
+        assert_eq!(found, ["From: Mail Delivery System <MAILER-DAEMON@mx.example.org>"]);
+        assert!(parts.contains("\r\nFrom: a@b.example, c@d.example\r\n"));
     }
 }
 

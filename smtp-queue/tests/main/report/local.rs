@@ -126,6 +126,29 @@ async fn what_cannot_be_renamed_into_new_waits_and_leaves_nothing() {
     assert!(files(maildir.join("tmp")).is_empty());
 }
 
+// rows: 5321-4.4-i
+#[tokio::test]
+async fn a_mailbox_sees_one_return_path() {
+    let home = tempfile::tempdir().unwrap();
+    let old = "Return-Path: <old@c.example>\r\n\tfolded\r\n";
+    let mut message = job(entry(MAIL, &[KIM]), &format!("{old}{BODY}{old}"));
+    let (maildir, mbox) = (home.path().join("Maildir"), home.path().join("mbox"));
+    let transport = Maildir::new("mx.example.org", for_kim(maildir.clone()));
+    assert_eq!(outcome(&transport, &message).await, "sent 2.0.0 delivered to maildir");
+    let text = fs::read_to_string(&files(maildir.join("new"))[0]).unwrap();
+    assert!(text.starts_with("Return-Path: <a@b.example>\n"), "{text}");
+    // The body keeps what it has.
+    assert!(text.ends_with(&format!("{BODY}{old}").replace("\r\n", "\n")), "{text}");
+    assert_eq!(text.matches("Return-Path").count(), 2, "{text}");
+
+    let ContentBody::Memory(body) = message.content.body else { panic!("it is in memory") };
+    message.content.body = ContentBody::Stored(Arc::new(Stored(body)));
+    let transport = Mbox::new(for_kim(mbox.clone()));
+    assert_eq!(outcome(&transport, &message).await, "sent 2.0.0 delivered to mailbox");
+    let text = fs::read_to_string(&mbox).unwrap();
+    assert_eq!(text.matches("Return-Path").count(), 2, "{text}");
+}
+
 #[tokio::test]
 async fn i6_a_message_that_was_here_before_is_a_loop() {
     let home = tempfile::tempdir().unwrap();
@@ -269,7 +292,8 @@ async fn a_program_gets_the_message_and_its_arguments() {
         "${nexthop}/${queue_id}/${size}",
     ]);
     let rcpt = "RCPT TO:<\"kim+x $HOME;`id`\"@Ours.example> ORCPT=rfc822;o@ours.example";
-    let message = job(entry("MAIL FROM:<>", &[rcpt]), "Subject: x\r\n\r\nHello\r\n");
+    let message =
+        job(entry("MAIL FROM:<>", &[rcpt]), "Return-Path: <o>\r\nSubject: x\r\n\r\nHello\r\n");
     let sent = outcome(&pipe.with_return_path().with_delivered_to(), &message).await;
     assert_eq!(sent, "sent 2.0.0 delivered via test service");
     let text = fs::read_to_string(out).unwrap();

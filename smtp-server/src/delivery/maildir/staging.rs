@@ -2,7 +2,7 @@
 //!
 //! * **In**: content chunks. **Out**: the same with lines that end in LF, in memory or in a file below `tmp/`.
 //! * **Promises**: dropped, it leaves no file. The header fields are not in it: they may be known only at the end.
-//!   Content that begins with white space has an empty line before it.
+//!   Content that begins with white space has an empty line before it, and no `Return-Path` in its header.
 //! * **Limits**: 256 KiB in memory; a larger message is written in pieces of that size on the blocking pool.
 //! * **Panics**: never. **Spec**: maildir(5).
 
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::unix_lines::UnixLines;
-use super::{mailbox, refusal};
+use super::{ReturnPaths, mailbox, refusal};
 use crate::verdict::Rejection;
 
 const MEMORY_BYTES_MAX: usize = 256 * 1024;
@@ -23,6 +23,7 @@ pub(super) struct Staging {
     buffer: Vec<u8>,
     file: Option<TemporaryFile>,
     lines: UnixLines,
+    return_paths: ReturnPaths,
     is_empty: bool,
 }
 
@@ -41,8 +42,9 @@ impl Drop for TemporaryFile {
 
 impl Staging {
     pub(super) fn new(maildir: PathBuf, host: Arc<str>) -> Self {
-        let lines = UnixLines::default();
-        Self { maildir, host, buffer: Vec::new(), file: None, lines, is_empty: true }
+        let (lines, return_paths) = (UnixLines::default(), ReturnPaths::default());
+        let buffer = Vec::new();
+        Self { maildir, host, buffer, file: None, lines, return_paths, is_empty: true }
     }
 
     pub(super) async fn write(&mut self, chunk: &[u8]) -> Result<(), Rejection> {
@@ -55,6 +57,7 @@ impl Staging {
 
     /// Writes the whole content to `copy`.
     pub(super) fn copy_to(&mut self, copy: &mut File) -> io::Result<()> {
+        self.lines.convert(&self.return_paths.finish(), &mut self.buffer);
         self.lines.finish(&mut self.buffer);
         if let Some(spilled) = &mut self.file {
             spilled.file.seek(SeekFrom::Start(0))?;
@@ -70,7 +73,7 @@ impl Staging {
             // It would continue the last of the fields above, which is our own.
             self.buffer.push(b'\n');
         }
-        self.lines.convert(chunk, &mut self.buffer);
+        self.lines.convert(&self.return_paths.filter(chunk), &mut self.buffer);
     }
 
     /// Moves the buffer to the file, which travels with it so that a dropped delivery removes both.

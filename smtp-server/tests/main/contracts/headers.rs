@@ -151,6 +151,38 @@ fn who_writes_a_message_gets_its_missing_date_and_message_id() {
     }
 }
 
+// rows: 5322-4-a
+#[test]
+fn obsolete_forms_are_read_and_never_written() {
+    let memory = Memory::default();
+    let mut setup = Setup::new(memory.clone());
+    setup.service = Service::Submission;
+    let content = "Date : 5 Jan 98 10:00 EST\r\nMessage-ID\t: <1@client.test>\r\n\r\nhi\r\n";
+    let turns = [
+        Turn::send("EHLO client.test\r\nMAIL FROM:<@a.test,@b.test:a@client.test>\r\n"),
+        Turn::send("RCPT TO:<@mx.test:kim@local.test>\r\nDATA\r\n"),
+        Turn::send(format!("{content}.\r\n")),
+    ];
+    let run = pure::run(&setup, &turns, Cuts::Random(5));
+    assert_eq!(codes(run.output.last().unwrap()), ["250 2.0.0"]);
+    let message = memory.take().remove(0);
+    assert_eq!(message.content, content.as_bytes(), "it is the client's");
+    assert_eq!(names(&message.fields), ["Received"], "Date and Message-ID are there");
+    let return_path = smtp_server::trace::return_path(&message.envelope.reverse_path);
+    assert_eq!(return_path.to_string(), "Return-Path: <a@client.test>\r\n");
+    let (trace, _) = message.fields[0].value().rsplit_once("\r\n\t").unwrap();
+    assert!(trace.ends_with("for <kim@local.test>;"), "{trace}");
+    let written = added(Service::Submission, "\r\n");
+    let (_, traced) = written[0].value().rsplit_once("\r\n\t").unwrap();
+    for date in [traced, written[1].value()] {
+        let words = date.split(' ').collect::<Vec<_>>();
+        assert_eq!((words.len(), words[3].len(), words[5]), (6, 4, "+0000"), "{date}");
+    }
+    assert!(
+        written.iter().all(|field| field.to_string().starts_with(&format!("{}: ", field.name())))
+    );
+}
+
 /// Attack row H9: what other hosts send is passed on as it is.
 #[test]
 fn h09_nobody_else_gets_anything() {

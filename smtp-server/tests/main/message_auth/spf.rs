@@ -306,6 +306,37 @@ fn macros_are_expanded() {
     );
 }
 
+// rows: 8616-4-a
+#[test]
+fn domains_are_looked_up_in_a_labels_and_no_local_part_outside_ascii_has_a_name() {
+    let zone = Zone::default()
+        .text(
+            "xn--bcher-kva.example",
+            &["v=spf1 exists:%{l1r-}.ok.test exists:%{o}.%{l}.ok.test a:%{S}.ok.test ~all"],
+        )
+        .address("kim.ok.test", "127.0.0.2")
+        .address("xn--bcher-kva.example.ü.ok.test", "127.0.0.2")
+        .address("%C3%BC%40xn--bcher-kva.example.ok.test", "192.0.2.1")
+        .text("xn--mnchen-3ya.example", &["v=spf1 ip4:192.0.2.1 -all"])
+        .text("in.example", &["v=spf1 include:%{l}.ok.test ?all"])
+        .text("to.example", &["v=spf1 redirect=%{l}.ok.test"])
+        .text("kim.ok.test", &["v=spf1 +all"])
+        .text("ü.ok.test", &["v=spf1 +all"]);
+    results(
+        zone,
+        &[
+            ("192.0.2.1", "c.example", "kim@bücher.example", "pass"),
+            ("192.0.2.1", "c.example", "ü@bücher.example", "softfail"),
+            ("192.0.2.1", "c.example", "kim-ü@bücher.example", "softfail"),
+            ("192.0.2.1", "münchen.example", "", "pass"),
+            ("192.0.2.1", "c.example", "kim@in.example", "pass"),
+            ("192.0.2.1", "c.example", "ü@in.example", "neutral"),
+            ("192.0.2.1", "c.example", "kim@to.example", "pass"),
+            ("192.0.2.1", "c.example", "ü@to.example", "permerror"),
+        ],
+    );
+}
+
 // rows: 7208-9.1-a
 #[test]
 fn the_field_stands_above_received() {

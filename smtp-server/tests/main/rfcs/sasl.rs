@@ -257,21 +257,31 @@ impl Authenticator for Refusing {
         match query.authcid() {
             "weak" => CredentialAnswer::Refused(AuthRefusal::MechanismTooWeak),
             "transition" => CredentialAnswer::Refused(AuthRefusal::TransitionNeeded),
+            "gone" => match query {
+                CredentialQuery::Verify { password, .. } if **password == "secret" => {
+                    CredentialAnswer::Refused(AuthRefusal::AccountDisabled)
+                }
+                _ => CredentialAnswer::Denied,
+            },
             _ => self.0.look_up(query, info).await,
         }
     }
 }
 
-// rows: 4954-6-b
+// rows: 4954-6-b, 5248-2.4-b
 #[test]
 fn a_store_may_know_more_than_right_and_wrong() {
     let setup = setup(Refusing(Passwords::new(InClear)));
-    for (user, expected) in
-        [("weak", "534 5.7.9"), ("transition", "432 4.7.12"), ("k im", "235 2.7.0")]
-    {
-        let auth = line("AUTH PLAIN ", format!("\0{user}\0secret"));
+    for (user, password, expected) in [
+        ("weak", "secret", "534 5.7.9"),
+        ("transition", "secret", "432 4.7.12"),
+        ("gone", "secret", "525 5.7.13"),
+        ("gone", "wrong", "535 5.7.8"),
+        ("k im", "secret", "235 2.7.0"),
+    ] {
+        let auth = line("AUTH PLAIN ", format!("\0{user}\0{password}"));
         let run = pure::run(&setup, &[Turn::send("EHLO a\r\n"), Turn::send(auth)], Cuts::None);
-        assert_eq!(codes(&run.output[2]), [expected]);
+        assert_eq!(codes(&run.output[2]), [expected], "{user} {password}");
     }
 }
 

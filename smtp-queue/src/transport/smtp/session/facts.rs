@@ -2,9 +2,12 @@
 //!
 //! * **In**: content in any split. **Out**: [`ContentFacts`].
 //! * **Promises**: the facts do not depend on the split. **Limits**: one pass; a few octets of state.
-//! * **Panics**: never. **Spec**: RFC 1870 5 (size), RFC 5321 2.3.8 (lines), RFC 6531 3.2 (header).
+//! * **Panics**: never. **Spec**: RFC 1870 5 (size), RFC 5321 2.3.8 (lines) and 2.4 (MIME), RFC 6531 3.2 (header),
+//!   RFC 8689 3 (TLS).
 
 use smtp_proto::{ContentScanner, Flaws};
+
+use super::header_fields::HeaderFields;
 
 /// What is true of a message's content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,6 +20,10 @@ pub struct ContentFacts {
     pub eight_bit_header: bool,
     /// There are octets above 127 anywhere.
     pub eight_bit: bool,
+    /// The header section says that it is MIME with an encoding of `8bit` or `binary`.
+    pub eight_bit_mime: bool,
+    /// The header section has `TLS-Required: No`.
+    pub tls_waived: bool,
     /// All lines end in CRLF, the last one included, and no CR or LF stands alone.
     pub canonical: bool,
 }
@@ -28,6 +35,7 @@ pub struct ContentScan {
     scanner: ContentScanner,
     flaws: Flaws,
     header: Header,
+    fields: HeaderFields,
     last_two: [u8; 2],
     bare_line_feeds: u64,
 }
@@ -48,6 +56,7 @@ impl Default for ContentScan {
             scanner: ContentScanner::new(),
             flaws: Flaws::default(),
             header: Header::LineStart,
+            fields: HeaderFields::default(),
             last_two: *b"\r\n",
             bare_line_feeds: 0,
         }
@@ -66,8 +75,9 @@ impl ContentScan {
         let is_ascii = octets.is_ascii();
         if self.header != Header::Over {
             let header = self.header_bytes(octets);
-            self.facts.eight_bit_header |=
-                octets.get(..header).is_some_and(|part| !part.is_ascii());
+            let header = octets.get(..header).unwrap_or_default();
+            self.facts.eight_bit_header |= !header.is_ascii();
+            self.fields.feed(header);
         }
         self.facts.eight_bit |= !is_ascii;
         self.facts.bytes += octets.len() as u64;
@@ -82,6 +92,9 @@ impl ContentScan {
     #[must_use]
     pub fn finish(mut self) -> ContentFacts {
         self.flaws |= self.scanner.finish();
+        self.fields.finish();
+        self.facts.eight_bit_mime = self.fields.is_eight_bit_mime();
+        self.facts.tls_waived = self.fields.is_tls_waived;
         let ends_in_line = self.last_two != *b"\r\n";
         let ending = if self.last_two.ends_with(b"\n") { 0 } else { 2 };
         self.facts.wire_bytes = self.facts.bytes + self.bare_line_feeds + ending;
@@ -130,7 +143,10 @@ mod tests {
     #[test]
     fn facts_do_not_depend_on_the_cut() {
         let clean = ContentFacts { canonical: true, ..ContentFacts::default() };
-        let cases: [(&[u8], u64, ContentFacts); 8] = [
+        let label = "MIME-Version: 1.0\r\nContent-Transfer-Encoding: 8bit\r\nTLS-Required: No\r\n";
+        let labelled = format!("{label}\r\nc\r\n");
+        let in_the_body = format!("A: b\r\n\r\n{label}");
+        let cases: [(&[u8], u64, ContentFacts); 10] = [
             (b"", 0, clean),
             (b"A: b\r\n\r\nc\r\n", 11, clean),
             (
@@ -143,6 +159,12 @@ mod tests {
             (b"A: b\n\nc\n", 11, ContentFacts { canonical: false, ..clean }),
             (b"A: b\r\n\r\nc\rd\r\n", 13, ContentFacts { canonical: false, ..clean }),
             (b"A: b\n\n\xff", 11, ContentFacts { eight_bit: true, canonical: false, ..clean }),
+            (
+                labelled.as_bytes(),
+                labelled.len() as u64,
+                ContentFacts { eight_bit_mime: true, tls_waived: true, ..clean },
+            ),
+            (in_the_body.as_bytes(), in_the_body.len() as u64, clean),
         ];
         for (content, wire_bytes, expected) in cases {
             let expected = ContentFacts { bytes: content.len() as u64, wire_bytes, ..expected };

@@ -72,6 +72,8 @@ pub enum Cause {
     ClearTextBeforeTls,
     /// The handshake failed, with the library's words.
     Handshake(String),
+    /// The certificate is not good, with the library's words.
+    Untrusted(String),
     /// It offers no mechanism that there is here.
     NoMechanism,
     /// It wants the password itself, which it gets only after its certificate was verified.
@@ -93,7 +95,10 @@ impl Failure {
     /// Whether TLS as it was required could not be had.
     #[must_use]
     pub fn is_of_tls(&self) -> bool {
-        matches!(self.cause, Cause::NoTls(_) | Cause::ClearTextBeforeTls | Cause::Handshake(_))
+        matches!(
+            self.cause,
+            Cause::NoTls(_) | Cause::ClearTextBeforeTls | Cause::Handshake(_) | Cause::Untrusted(_)
+        )
     }
 
     /// Whether the message may have arrived all the same.
@@ -114,7 +119,9 @@ impl Failure {
             Cause::Lost | Cause::TimedOut => EnhancedCode::new(4, 4, 2),
             Cause::Malformed(_) | Cause::OutOfSync => EnhancedCode::new(4, 5, 0),
             Cause::NoTls(None) => EnhancedCode::new(4, 7, 4),
-            Cause::ClearTextBeforeTls | Cause::Handshake(_) => EnhancedCode::new(4, 7, 5),
+            Cause::ClearTextBeforeTls | Cause::Handshake(_) | Cause::Untrusted(_) => {
+                EnhancedCode::new(4, 7, 5)
+            }
             Cause::NoMechanism | Cause::NotVerified | Cause::Challenge => {
                 EnhancedCode::new(4, 7, 0)
             }
@@ -161,6 +168,9 @@ impl Failure {
                 format!("host {host} sent cleartext behind its reply to STARTTLS")
             }
             Cause::Handshake(reason) => format!("TLS handshake with {host} failed: {reason}"),
+            Cause::Untrusted(reason) => {
+                format!("the certificate of host {host} is not good: {reason}")
+            }
             Cause::NoMechanism => {
                 format!("SASL authentication failed; server {host} offered no usable mechanism")
             }

@@ -4,7 +4,7 @@
 //!   there is none.
 //! * **Promises**: no parameter of an extension that was not offered; what must not be lost on the way is refused
 //!   instead of left out; addresses and content are never rewritten. **Limits**: the entry's. **Panics**: never.
-//! * **Spec**: RFC 5321 4.1.1.11, 1870 6, 6152 3, 3030 3, 6531 3.2, 3461 5.2, 2852 4.1.4, 6710 4.2, 7293 5.1.1,
+//! * **Spec**: RFC 5321 2.4 and 4.1.1.11, 1870 6, 6152 3, 3030 3, 6531 3.2, 3461 5.2, 2852 4.1.4, 6710 4.2, 7293 5.1.1,
 //!   8689 4.2.1, 4954 5, 6533 3.
 
 use smtp_proto::{BodyType, ByMode, Command, DeliverBy, EnhancedCode, NoSupportAction, RcptParams};
@@ -127,7 +127,7 @@ fn mail_params(
     let asked = &entry.params;
     let mut params = MailParams::default();
     params.size = offer.size.then_some(facts.wire_bytes);
-    params.body = body(asked.body, facts, offer)?;
+    params.body = body(asked, facts, offer)?;
     params.require_tls = require_tls(entry, terms)?;
     params.mt_priority = asked.mt_priority.filter(|_| offer.mt_priority);
     params.by = deliver_by(entry, terms)?;
@@ -142,18 +142,21 @@ fn mail_params(
 }
 
 fn body(
-    asked: Option<BodyType>,
+    asked: &MailParams<'_>,
     facts: &ContentFacts,
     offer: &Offer,
 ) -> Result<Option<BodyType>, Refusal> {
-    if asked == Some(BodyType::BinaryMime) {
+    if asked.body == Some(BodyType::BinaryMime) {
         let is_offered = offer.binary_mime && offer.chunking;
-        return if is_offered { Ok(asked) } else { Err(BINARY) };
+        return if is_offered { Ok(asked.body) } else { Err(BINARY) };
     }
+    // RFC 5321 2.4: what is no MIME is passed on as it came, but 8BITMIME is not asked for it. UTF-8 in a header has
+    // no label (RFC 6532 3).
+    let is_labelled = facts.eight_bit_mime || (asked.smtputf8 && facts.eight_bit_header);
     match (facts.eight_bit, offer.eight_bit_mime) {
-        (true, true) => Ok(Some(BodyType::EightBitMime)),
+        (true, true) => Ok(is_labelled.then_some(BodyType::EightBitMime)),
         (true, false) => Err(EIGHT_BIT),
-        (false, is_offered) => Ok(asked.filter(|_| is_offered)),
+        (false, is_offered) => Ok(asked.body.filter(|_| is_offered)),
     }
 }
 

@@ -190,7 +190,11 @@ impl Failure {
             Cause::Reply(reply) => {
                 reply.code() != ReplyCode::SERVICE_NOT_AVAILABLE && self.stage != Stage::Content
             }
-            Cause::NoTls(_) | Cause::NoMechanism | Cause::NotVerified | Cause::Challenge => true,
+            Cause::NoTls(_)
+            | Cause::Untrusted(_)
+            | Cause::NoMechanism
+            | Cause::NotVerified
+            | Cause::Challenge => true,
             _ => false,
         }
     }
