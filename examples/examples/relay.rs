@@ -4,15 +4,11 @@
 //! Control-C ends it, and what waits is sent after the next start.
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
 use smtp_queue::Queue;
 use smtp_queue::events::{LogLine, PostfixLog};
 use smtp_queue::route::DnsRouter;
-use smtp_queue::spool::log::LogStore;
-use smtp_queue::spool::vfs::Disk;
-use smtp_queue::spool::{Options, SpoolError, ThreadedSpool};
 use smtp_queue::transport::smtp::SmtpTransport;
 use smtp_server::dns::Dns;
 use smtp_server::relay::Networks;
@@ -32,13 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .router(DnsRouter::new(Dns::from_system()?, NAME).own_address(address.parse()?))
         .transport("smtp", SmtpTransport::new(NAME)?)
         .observer(log.clone())
-        .open(|rows| {
-            let options = Options::default();
-            let disk = Arc::new(Disk::new("relay-spool")?);
-            let (store, last) =
-                LogStore::open(disk, options, rows, &mut |damage| eprintln!("{damage:?}"))?;
-            Ok::<_, SpoolError>((ThreadedSpool::start(store)?, last))
-        })?;
+        .open_directory("relay-spool", |damage| eprintln!("{damage:?}"))?;
 
     let mut server = Server::builder(NAME)
         .relay_policy(Networks::new(["127.0.0.0/8"])?)

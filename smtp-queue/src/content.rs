@@ -122,8 +122,14 @@ impl Content {
 }
 
 /// Without fields of ours.
-impl From<String> for Content {
-    fn from(octets: String) -> Self {
+impl From<Vec<u8>> for Content {
+    fn from(octets: Vec<u8>) -> Self {
         Self { fields: Bytes::new(), body: ContentBody::Memory(octets.into()) }
+    }
+}
+
+impl From<String> for Content {
+    fn from(text: String) -> Self {
+        text.into_bytes().into()
     }
 }

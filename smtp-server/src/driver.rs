@@ -16,7 +16,6 @@ mod explain;
 #[cfg(feature = "testing")]
 mod faults;
 mod hook_clock;
-mod qualified;
 mod resolve;
 mod shutdown;
 #[cfg(feature = "tls")]

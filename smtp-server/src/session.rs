@@ -34,6 +34,8 @@ mod hello;
 
 mod mail;
 
+pub(crate) mod qualified;
+
 mod offers;
 
 mod opening;

@@ -5,11 +5,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use smtp_queue::spool::log::LogStore;
-use smtp_queue::spool::vfs::Disk;
-use smtp_queue::spool::{Options, SpoolError, ThreadedSpool};
 use smtp_queue::{ManagerConfig, Queue, QueueMetrics};
 use smtp_server::relay::LocalDomains;
 
@@ -47,13 +43,8 @@ pub(crate) fn open(
     let outbound = own_addresses.fold(outbound, Outbound::own_address);
     let builder = outbound.add_to(builder, host_name, transport, accounts.clone());
     let place = directory.display().to_string();
-    let opened = builder.open(|rows| {
-        let disk = Arc::new(Disk::new(directory)?);
-        let options = Options::default();
-        let (store, last) = LogStore::open(disk, options, rows, &mut |damage| {
-            say(&format!("the queue is damaged: {}: {}", damage.path, damage.reason));
-        })?;
-        Ok::<_, SpoolError>((ThreadedSpool::start(store)?, last))
+    let opened = builder.open_directory(directory, |damage| {
+        say(&format!("the queue is damaged: {}: {}", damage.path, damage.reason));
     });
     opened.map_err(|error| {
         let why = std::error::Error::source(&error).map(|source| format!(": {source}"));

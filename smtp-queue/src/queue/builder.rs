@@ -5,6 +5,7 @@
 //! * **Spec**: none.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use smtp_proto::Domain;
@@ -19,7 +20,9 @@ use crate::entry::Row;
 use crate::events::QueueObserver;
 use crate::manager::{InsertError, ManagerConfig, QueueManager};
 use crate::route::Router;
-use crate::spool::Spool;
+use crate::spool::log::LogStore;
+use crate::spool::vfs::Disk;
+use crate::spool::{Damage, Options, Spool, SpoolError, ThreadedSpool};
 use crate::transport::Transport;
 
 /// Collects the parts of a [`Queue`].
@@ -109,6 +112,22 @@ impl QueueBuilder {
     pub fn clock(mut self, clock: impl Fn() -> UnixMillis + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
+    }
+
+    /// The queue over a log in `directory`, which is made if it is not there. What is damaged in it is told, and otherwise left out.
+    ///
+    /// # Errors
+    /// [`SpoolError`] if the directory cannot be used: another process may have it open, or others than its owner may write there.
+    pub fn open_directory(
+        self,
+        directory: impl Into<PathBuf>,
+        mut damaged: impl FnMut(Damage),
+    ) -> Result<Queue, SpoolError> {
+        self.open(|rows| {
+            let disk = Arc::new(Disk::new(directory)?);
+            let (store, last) = LogStore::open(disk, Options::default(), rows, &mut damaged)?;
+            Ok((ThreadedSpool::start(store)?, last))
+        })
     }
 
     /// The queue over a spool that `open` opens: it hands over the rows that are there, and returns the largest queue

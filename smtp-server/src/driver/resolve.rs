@@ -15,7 +15,6 @@ use smtp_proto::{EtrnArgument, ForwardPath, RcptParams, Reply, ServiceExtension,
 
 use super::deferral;
 use super::hook_clock::{self, Turn};
-use super::qualified;
 use crate::config::{EvaluateAt, Timeouts};
 use crate::envelope::{Envelope, Recipient, RecipientClass};
 use crate::explain::{decision_words, verdict_words};
@@ -25,7 +24,7 @@ use crate::hooks::{
     RelayPolicy, SaslExchange, Stage, StageKind, Verification,
 };
 use crate::info::SessionInfo;
-use crate::session::{Question, Session};
+use crate::session::{Question, Session, qualified};
 use crate::time::UnixMillis;
 use crate::verdict::{Effects, Rejection, RelayDecision, Verdict};
 
@@ -151,7 +150,7 @@ impl Hooks {
         let class = match decision {
             RelayDecision::Local => RecipientClass::Local,
             RelayDecision::Relay { because } => {
-                qualified::check(to, envelope, info)?;
+                qualified::check(info.service, to, envelope)?;
                 RecipientClass::Relay { because }
             }
             RelayDecision::Deny => return Err(Rejection::relay_denied()),

@@ -15,7 +15,7 @@ use smtp_proto::{
 
 use super::directory::readable;
 use super::state::{Asked, AskedRecipient, Mail, State, Transaction};
-use super::{Session, prdr};
+use super::{Session, prdr, qualified};
 use crate::envelope::{Envelope, Recipient, RecipientClass};
 use crate::verdict::{Effects, Rejection, Verdict};
 
@@ -165,6 +165,12 @@ impl Session {
             other => return self.state = other,
         };
         let Some(AskedRecipient { to: path, params }) = transaction.asked.take() else { return };
+        let decision = decision.and_then(|(class, effects)| {
+            if matches!(class, RecipientClass::Relay { .. }) {
+                qualified::check(self.config.service, &path, &transaction.envelope)?;
+            }
+            Ok((class, effects))
+        });
         match decision {
             Ok((class, effects)) => {
                 self.keep_effects(effects, &mut transaction);
