@@ -9,13 +9,15 @@
 //! * **Spec**: RFC 5321 4.5.4 and 6.1.
 //!
 //! ```
-//! use std::sync::Arc;
+//! use std::time::Duration;
 //!
 //! use smtp_queue::spool::memory::MemorySpool;
 //! use smtp_queue::transport::Discard;
 //! use smtp_queue::{NextHop, Outcome, Queue, Router, async_trait};
-//! use smtp_server::Server;
 //! use smtp_server::relay::LocalDomains;
+//! use smtp_server::{Server, ServiceConfig};
+//! use tokio::net::TcpListener;
+//! use tokio::sync::watch;
 //!
 //! struct Everywhere;
 //!
@@ -26,7 +28,8 @@
 //!     }
 //! }
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let queue = Queue::builder("mx.example.org")?
 //!     .router(Everywhere)
 //!     .transport("discard", Discard)
@@ -35,13 +38,26 @@
 //!         let last = spool.rows(rows);
 //!         Ok::<_, smtp_queue::SpoolError>((spool, last))
 //!     })?;
-//! let server = Server::builder("mx.example.org")
+//! let mut server = Server::builder("mx.example.org")
 //!     .relay_policy(LocalDomains::new(["example.org"])?)
 //!     .delivery(queue.clone())
 //!     .queue_ids(queue.ids())
 //!     .build()?;
-//! // tokio::spawn(queue.run(shutdown)); server.run(shutdown).await
-//! # let _ = server;
+//! server.listen(TcpListener::bind("127.0.0.1:0").await?, ServiceConfig::smtp())?;
+//!
+//! let (end, ended) = watch::channel(false);
+//! let asked = |mut ended: watch::Receiver<bool>| async move {
+//!     // An error means that nobody can ask any more.
+//!     let _ = ended.wait_for(|ended| *ended).await;
+//! };
+//! let deliveries = tokio::spawn({
+//!     let asked = asked(ended.clone());
+//!     async move { queue.run(asked, Duration::from_secs(10)).await }
+//! });
+//! # end.send(true)?;
+//! // `end.send(true)` ends both: the server takes no more, then the deliveries under way end.
+//! server.run(asked(ended)).await?;
+//! deliveries.await?;
 //! # Ok(())
 //! # }
 //! ```

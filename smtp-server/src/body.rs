@@ -182,7 +182,11 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    /// The fields to write above the content, in order; complete once `chunk` gave `None`.
+    /// The fields to write above the content, in order.
+    ///
+    /// They are complete once `chunk` gave `None`: until then those of submissions and of filters (Date, signatures)
+    /// are missing, so what was written above the content earlier may lack some. [`Delivery`](crate::hooks::Delivery)
+    /// shows how a delivery does without having the whole message in memory.
     #[must_use]
     pub fn header_fields(&self) -> &[HeaderField] {
         &self.fields

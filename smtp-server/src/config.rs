@@ -127,7 +127,15 @@ impl SessionConfig {
 /// Sizes and counts; `None` means no limit.
 ///
 /// A value below the RFC's minimum is allowed, since some listeners serve clients that are known; a value
-/// that nobody could be served with is a [`ConfigError`](crate::ConfigError).
+/// that nobody could be served with is a [`ConfigError`](crate::ConfigError). Begin with the defaults:
+///
+/// ```
+/// use smtp_server::Limits;
+///
+/// let mut limits = Limits::default();
+/// limits.message_bytes_max = Some(50 << 20);
+/// limits.recipients_max = Some(100);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -194,7 +202,16 @@ impl Default for Limits {
 /// Times, each with the minimum of RFC 5321 4.5.3.2 where it has one.
 ///
 /// A shorter time is allowed. None, but for [`shutdown`](Self::shutdown), or more than 30 days is a
-/// [`ConfigError`](crate::ConfigError).
+/// [`ConfigError`](crate::ConfigError). Begin with the defaults:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use smtp_server::Timeouts;
+///
+/// let mut timeouts = Timeouts::default();
+/// timeouts.hook = Duration::from_secs(20);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {

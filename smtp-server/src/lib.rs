@@ -55,6 +55,25 @@
 //! # }
 //! ```
 //!
+//! A server logs nothing by itself: it tells an [`Observer`], of which the feature `tracing` brings one.
+//!
+//! ```
+//! # #[cfg(all(feature = "tokio", feature = "tracing"))]
+//! # fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use smtp_server::TracingObserver;
+//! # use smtp_server::{Server, delivery::Discard, relay::LocalDomains};
+//!
+//! # let server =
+//! Server::builder("mx.example.org")
+//!     // ...
+//! #   .relay_policy(LocalDomains::new(["example.org"])?)
+//! #   .delivery(Discard)
+//!     .observer(TracingObserver)
+//!     .build()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Features
 //!
 //! | feature | what it brings |

@@ -148,7 +148,8 @@
 //! }
 //! ```
 //!
-//! lettre, with STARTTLS under the server's own root, and a login:
+//! lettre, with STARTTLS under the server's own root, and a login. It needs, with `default-features = false`, the features
+//! `smtp-transport`, `builder`, `rustls`, `aws-lc-rs` and `rustls-native-certs`:
 //!
 //! ```ignore
 //! use lettre::transport::smtp::authentication::Credentials;

@@ -123,7 +123,7 @@ impl Rejection {
         Self::stock(replies::MAILBOX_FULL)
     }
 
-    /// Not ours, and this client may not relay: `550 5.7.1` (RFC 5321 3.6.2).
+    /// Not ours, and this client may not relay: `554 5.7.1` (RFC 5321 3.6.2).
     #[must_use]
     pub fn relay_denied() -> Self {
         Self::stock(replies::RELAY_DENIED)

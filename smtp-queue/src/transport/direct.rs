@@ -29,23 +29,38 @@ const MEMORY_BYTES_MAX: usize = 256 * 1024;
 
 /// Sends messages at once. As a [`Delivery`] it answers 250 for what the next hop took.
 ///
-/// ```
+/// ```no_run
 /// use smtp_queue::content::Content;
 /// use smtp_queue::transport::Direct;
 /// use smtp_queue::transport::smtp::SmtpTransport;
-/// use smtp_queue::{NextHop, Outcome};
-/// use smtp_server::Envelope;
+/// use smtp_queue::NextHop;
+/// use smtp_server::proto::{ForwardPath, RcptParams, ReversePath};
+/// use smtp_server::{Envelope, Recipient, RecipientClass, RelayReason, UnixMillis};
 ///
-/// # async fn example(envelope: Envelope) -> Result<(), Box<dyn std::error::Error>> {
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let next_hop = NextHop::host("mail.example.org", "192.0.2.1:25".parse()?);
 /// let client = Direct::new(SmtpTransport::new("client.example.org")?, next_hop);
-/// let content = Content::from("Subject: Hello\r\n\r\nHello\r\n".to_owned());
+///
+/// let reverse_path = ReversePath::parse("<ann@example.com>")?;
+/// let mut envelope = Envelope::new(reverse_path, UnixMillis::system());
+/// envelope.recipients.push(Recipient {
+///     path: ForwardPath::parse("<kim@example.org>")?,
+///     params: RcptParams::default(),
+///     class: RecipientClass::Relay { because: RelayReason::Other("our own".into()) },
+/// });
+/// let content = Content::from("Subject: Hello\n\nHello\n".to_owned());
+///
 /// for outcome in client.send(envelope, content).await {
-///     println!("{}", outcome.status().text);
+///     println!("{}: {}", outcome.as_str(), outcome.status().text);
 /// }
 /// # Ok(())
 /// # }
 /// ```
+///
+/// Content is stored as it is; the SMTP client sends a bare LF as CRLF and a bare CR as a space (unless the message is
+/// `BODY=BINARYMIME`). A [`NextHop`] on another host refuses a recipient of the class
+/// [`Local`](smtp_server::RecipientClass::Local) with 5.3.5: what a program sends itself is `Relay`.
 pub struct Direct<T> {
     shared: Arc<Shared<T>>,
 }

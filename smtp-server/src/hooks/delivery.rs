@@ -22,6 +22,52 @@ use crate::verdict::{Delivered, Verdict};
 /// work that makes the message durable is begun nothing may remain of it; after that it is there
 /// whole or not at all. The client saw no 250, so it will send the message again: a duplicate may
 /// follow, never a loss.
+///
+/// The fields above the content are complete only at its end ([`Body::header_fields`]). Where they have a place of their
+/// own (a column, a second file), one pass does. For a file that begins with them it takes two: the content
+/// goes to a file without a name as it comes, and from there below the fields.
+///
+/// ```
+/// use std::fs::File;
+/// use std::io::{self, Seek, Write};
+/// use std::path::PathBuf;
+///
+/// use smtp_server::{
+///     Accepted, Body, Delivered, Delivery, Envelope, Rejection, SessionInfo, async_trait,
+/// };
+/// use tokio::io::AsyncWriteExt;
+///
+/// /// A file for each message.
+/// struct Files(PathBuf);
+///
+/// #[async_trait]
+/// impl Delivery for Files {
+///     async fn deliver(&self, mail: Envelope, body: &mut Body<'_>, _: &SessionInfo) -> Delivered {
+///         let failed = |error: io::Error| Rejection::local_error().with_detail(error.to_string());
+///         let id = mail.queue_id.ok_or_else(Rejection::local_error)?;
+///         let mut content = tokio::fs::File::from_std(tempfile::tempfile().map_err(failed)?);
+///         while let Some(chunk) = body.chunk().await? {
+///             content.write_all(&chunk).await.map_err(failed)?;
+///         }
+///         content.flush().await.map_err(failed)?;
+///         let mut content = content.into_std().await;
+///         let fields = body.header_fields().iter().map(ToString::to_string).collect::<String>();
+///         let directory = self.0.clone();
+///         // It ends whole also if nobody waits for it any more.
+///         let stored = tokio::task::spawn_blocking(move || {
+///             let mut message = tempfile::NamedTempFile::new_in(&directory)?;
+///             message.write_all(fields.as_bytes())?;
+///             content.rewind()?;
+///             io::copy(&mut content, &mut message)?;
+///             message.as_file().sync_all()?;
+///             message.persist(directory.join(id.to_string()))?;
+///             File::open(directory)?.sync_all()
+///         });
+///         stored.await.map_err(io::Error::other).flatten().map_err(failed)?;
+///         Ok(Accepted::new().into())
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait Delivery: Send + Sync + 'static {
     /// What EHLO may offer on this delivery's behalf.
@@ -85,7 +131,15 @@ impl<D: Delivery + ?Sized> Delivery for Arc<D> {
 /// The parameters of what is offered are judged by the session and then stay in
 /// [`Envelope::params`](crate::envelope::Envelope::params) and
 /// [`Recipient::params`](crate::envelope::Recipient::params). The default offers what asks nothing of a
-/// delivery but to keep octets as they are.
+/// delivery but to keep octets as they are. Begin with it:
+///
+/// ```
+/// use smtp_server::Capabilities;
+///
+/// let mut capabilities = Capabilities::default();
+/// capabilities.smtputf8 = false;
+/// capabilities.dsn = true;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {

@@ -20,7 +20,8 @@ usage: mta [--data DIR] [--smtp ADDR] [--submission ADDR] [--submissions ADDR] [
                             look at the queue or change it; see below
        mta explain [service=NAME] [client=IP] [helo=NAME] [login=USER] [certificate=SHA256]
                    [from=ADDRESS] to=ADDRESS [option]...
-                            say what a service (smtp) would answer to a recipient, and which rule decides
+                            say what a service (smtp) would answer to a recipient, and which rule decides;
+                            with the options that mta runs with
 
   --data DIR           where everything is kept (./mta-data)
   --smtp ADDR          mail from other hosts (127.0.0.1:2525)
@@ -37,10 +38,10 @@ usage: mta [--data DIR] [--smtp ADDR] [--submission ADDR] [--submissions ADDR] [
   -V, --version        the version
 
 Standard output has a line `listening SERVICE ADDR` for each listener (and `listening metrics ADDR`), then
-`ready`, then a hint. The
-log goes to standard error; RUST_LOG sets its level. SIGTERM and SIGINT end the program: messages in
-flight may finish, a second signal ends it at once. SIGHUP reads the certificate, all keys and the tables again;
-what cannot be read stays as it was, which the log says.
+`ready`, then a hint. The log goes to standard error: sessions and messages as --log says, and what the program tells
+of itself (signals, what was read again) in lines with a date and a level, of which RUST_LOG sets the least. SIGTERM
+and SIGINT end the program: messages in flight may finish, a second signal ends it at once. SIGHUP reads the
+certificate, all keys and the tables again; what cannot be read stays as it was, which the log says.
 
 Parameters of -o, with the meaning that Postfix gives them and their defaults; a limit of 0 is none:
 
@@ -65,8 +66,9 @@ show, stats, shape and fsck read what lies in DIR. IDS are queue ids, - for thos
 
 const EXIT_CODES: &str = "
 Restrictions are words of Postfix, asked from left to right; a word that is unknown is answered with all that
-there are. A table is TYPE:FILE or TYPE:{ {line}, {line} }, of the types texthash, cidr, regexp, pcre, inline,
-static and sendmail (an access file of Sendmail). Words about hosts leave whoever logged in alone.
+there are. A table is TYPE:FILE or TYPE:{ {line}, {line} }, of the types texthash, cidr, regexp, pcre and sendmail
+(an access file of Sendmail); or inline:{ {key = action}, {key = action} }, or static:action for every key. Words about
+hosts leave whoever logged in alone.
 
 Exit codes: 64 unknown option or name or bad value, 66 unreadable file, 69 port or socket taken or not permitted,
 75 data directory in use, not writable or disk full, 78 options that do not fit together. Of mta queue: 66 no such
