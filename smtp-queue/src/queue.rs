@@ -11,7 +11,6 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use smtp_queue::spool::memory::MemorySpool;
 //! use smtp_queue::transport::Discard;
 //! use smtp_queue::{NextHop, Outcome, Queue, Router, async_trait};
 //! use smtp_server::relay::LocalDomains;
@@ -30,14 +29,12 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let temporary = tempfile::tempdir()?;
+//! # let directory = temporary.path().join("spool");
 //! let queue = Queue::builder("mx.example.org")?
 //!     .router(Everywhere)
 //!     .transport("discard", Discard)
-//!     .open(|rows| {
-//!         let spool = MemorySpool::new(64 << 20);
-//!         let last = spool.rows(rows);
-//!         Ok::<_, smtp_queue::SpoolError>((spool, last))
-//!     })?;
+//!     .open_directory(directory, |damage| eprintln!("{damage:?}"))?;
 //! let mut server = Server::builder("mx.example.org")
 //!     .relay_policy(LocalDomains::new(["example.org"])?)
 //!     .delivery(queue.clone())
