@@ -12,6 +12,7 @@ mod events;
 mod faults;
 mod guard;
 mod info;
+mod keys;
 mod message;
 mod messages;
 mod release;
