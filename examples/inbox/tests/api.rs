@@ -330,6 +330,33 @@ fn the_description_and_the_program_agree() {
 }
 
 #[test]
+fn a_parameter_that_is_not_described_is_refused() {
+    let (inbox, _) = filled();
+    let description = inbox.fetch("/api/v1/openapi.json");
+    for (path, operations) in description["paths"].as_object().unwrap() {
+        let concrete = path.replace("{id}", "latest").replace("{file}", "latest.txt");
+        for method in operations.as_object().unwrap().keys() {
+            let method = method.to_uppercase();
+            let answer = inbox.ask(&method, &format!("{concrete}?qeury=subject:nonesuch"), "");
+            assert_eq!(answer.status, 400, "{method} {path}: {answer:?}");
+            assert!(answer.text().contains("qeury: this call has "), "{method} {path}: {answer:?}");
+        }
+    }
+    let answer = inbox.ask("GET", "/api/v1/wait?qeury=x", "");
+    assert_eq!(answer.text(), "qeury: this call has only query, timeout, since, tz");
+    for path in [
+        "/api/v1/messages?start=0&limit=1&before=1",
+        "/api/v1/message/latest/envelope?query=alpha&tz=UTC",
+        "/view/latest.html?embed=1",
+        "/api/v1/wait?query=alpha&timeout=60s&since=2020-01-01&tz=UTC",
+        "/?anything",
+    ] {
+        assert_eq!(inbox.ask("GET", path, "").status, 200, "{path}");
+    }
+    assert_eq!(inbox.fetch("/api/v1/messages")["total"], 3);
+}
+
+#[test]
 fn health_and_metrics_are_told() {
     let (inbox, _) = filled();
     for path in ["/livez", "/readyz"] {

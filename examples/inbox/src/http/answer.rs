@@ -70,6 +70,10 @@ impl Parameters {
         self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// `start` and `limit`.
     pub(super) fn range(&self) -> Result<(usize, usize), Problem> {
         let number = |name: &str, default: usize| match self.find(name) {
