@@ -2,7 +2,7 @@
 //!
 //! * **In**: requests. **Out**: the same, or 400. **Promises**: no parameter is ignored: a misspelt `query` would find
 //!   everything, or delete it. What mailpit's clients send and nothing here needs is described as such.
-//! * **Limits**: the description's paths. **Panics**: never. **Spec**: OpenAPI 3.1, parameters in the query.
+//! * **Limits**: the description's paths. **Panics**: never. **Spec**: `OpenAPI` 3.1, parameters in the query.
 
 use std::sync::LazyLock;
 
