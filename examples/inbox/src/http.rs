@@ -8,10 +8,12 @@
 
 mod answer;
 mod connections;
+mod described;
 mod events;
 mod faults;
 mod guard;
 mod info;
+mod keys;
 mod message;
 mod messages;
 mod release;
@@ -78,7 +80,8 @@ impl std::ops::Deref for App {
 pub(crate) fn router(app: App) -> Router {
     let mut router = Router::new().merge(page::router());
     for (path, methods) in routes() {
-        router = router.route(path, methods);
+        let checked = methods.route_layer(from_fn_with_state(path, described::check));
+        router = router.route(path, checked);
     }
     router
         .route("/api/{*path}", any(no_such_path))
@@ -87,7 +90,7 @@ pub(crate) fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// What `openapi.json` describes, and no more.
+/// What `openapi.json` describes, and no more: [`described`] looks there for what each has.
 fn routes() -> Vec<(&'static str, MethodRouter<App>)> {
     let send = post(send::send).layer(DefaultBodyLimit::max(SEND_BYTES_MAX));
     vec![

@@ -40,8 +40,8 @@ use failure::Failure;
 use options::{Invocation, help};
 
 fn main() -> ExitCode {
-    let environment = |name: &str| std::env::var(name).ok();
-    match Invocation::parse(std::env::args_os().skip(1), environment).and_then(run) {
+    let arguments = std::env::args_os().skip(1);
+    match Invocation::parse(arguments, std::env::vars_os()).and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

@@ -10,7 +10,10 @@ pub(crate) mod detail;
 pub(crate) mod envelope;
 mod haystack;
 mod parse;
+mod readable;
 pub(crate) mod structure;
+
+use std::borrow::Cow;
 
 use mail_parser::{Addr, Address as Addresses, HeaderName, Message, MimeHeaders, PartType};
 use serde::Serialize;
@@ -18,6 +21,7 @@ use serde::Serialize;
 use envelope::EnvelopeFacts;
 pub(crate) use haystack::{Field, Haystack, normal};
 pub(crate) use parse::parse;
+use readable::readable;
 
 const SUBJECT_CHARS_MAX: usize = 1000;
 const ADDRESSES_MAX: usize = 100;
@@ -118,7 +122,12 @@ pub(crate) fn unnamed(facts: &Facts, envelope: &EnvelopeFacts) -> Vec<Address> {
 
 /// The text to read: the plain one, else that of the HTML.
 pub(crate) fn text(message: &Message<'_>) -> String {
-    let texts = (0..message.text_body_count()).filter_map(|index| message.body_text(index));
+    let parts = message.text_body.iter().filter_map(|number| message.part(*number));
+    let texts = parts.filter_map(|part| match &part.body {
+        PartType::Text(text) => Some(Cow::Borrowed(text.as_ref())),
+        PartType::Html(html) => Some(Cow::Owned(readable(html))),
+        _ => None,
+    });
     let mut joined = String::new();
     for text in texts {
         if !joined.is_empty() {
@@ -241,6 +250,13 @@ mod tests {
         assert_eq!(facts.to.len(), ADDRESSES_MAX);
         assert_eq!(facts.subject.chars().count(), SUBJECT_CHARS_MAX);
         assert_eq!(facts.snippet.chars().count(), SNIPPET_CHARS_MAX);
+    }
+
+    #[test]
+    fn cells_and_headings_of_html_are_words_of_their_own() {
+        let html = "<h1>Hi</h1><table><tr><td>A</td><td>B</td></tr></table>";
+        let content = format!("Content-Type: text/html\r\n\r\n{html}\r\n");
+        assert_eq!(read(&content, &[]).snippet, "Hi A B");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 pub(crate) mod help;
 mod values;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,6 +22,7 @@ use smtp_server::testing::Rule;
 
 use crate::failure::Failure;
 use crate::http::{Relay, Secret};
+use crate::query::check_fields;
 use crate::store::StoreLimits;
 
 const SMTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1025);
@@ -113,7 +115,7 @@ impl Invocation {
     /// Reads the arguments, without the program's name, over the environment.
     pub(crate) fn parse(
         arguments: impl IntoIterator<Item = OsString>,
-        environment: impl Fn(&str) -> Option<String>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, Failure> {
         let mut parser = Parser::from_args(arguments);
         let waits =
@@ -151,6 +153,7 @@ impl Invocation {
             }
         }
         if waits {
+            check_fields(&wanted.query).map_err(|error| Failure::usage(error.to_string()))?;
             return Ok(Self::Wait(Wanted { http: options.http, secret: options.secret, ..wanted }));
         }
         options.check()?;
@@ -159,11 +162,14 @@ impl Invocation {
 }
 
 impl Options {
-    fn from_environment(environment: impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
+    fn from_environment(
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, Failure> {
         let mut options = Self::default();
+        let mut given = ours(environment)?;
         for (flag, separator) in FLAGS {
-            let name = format!("INBOX_{}", flag.to_ascii_uppercase().replace('-', "_"));
-            let Some(value) = environment(&name).filter(|value| !value.is_empty()) else {
+            let name = variable(flag);
+            let Some(value) = given.remove(&name).filter(|value| !value.is_empty()) else {
                 continue;
             };
             match separator {
@@ -175,7 +181,13 @@ impl Options {
                 }
             }
         }
-        Ok(options)
+        match given.into_keys().next() {
+            None => Ok(options),
+            Some(unknown) => {
+                let known = FLAGS.map(|(flag, _)| variable(flag)).join(", ");
+                Err(Failure::usage(format!("{unknown} is no variable of this program: {known}")))
+            }
+        }
     }
 
     /// Takes one value; `given` is what the user wrote in front of it.
@@ -226,6 +238,37 @@ impl Options {
     }
 }
 
+fn variable(flag: &str) -> String {
+    format!("INBOX_{}", flag.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// The variables that are meant for this program.
+fn ours(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let named = environment.into_iter().filter_map(|(name, value)| {
+        let name = name.into_string().ok().filter(|name| name.starts_with("INBOX_"))?;
+        Some((name, value))
+    });
+    let mut ours = BTreeMap::new();
+    for (name, value) in named {
+        let value = value
+            .into_string()
+            .map_err(|_| Failure::usage(format!("{name}: the value is not UTF-8")))?;
+        if !is_of_a_service(&name, &value) {
+            ours.insert(name, value);
+        }
+    }
+    Ok(ours)
+}
+
+/// Kubernetes tells each program where a service with the name `inbox` is, such as in `INBOX_PORT=tcp://10.0.0.1:25`.
+fn is_of_a_service(name: &str, value: &str) -> bool {
+    name.starts_with("INBOX_SERVICE_")
+        || name.starts_with("INBOX_PORT_")
+        || (name == "INBOX_PORT" && value.contains("://"))
+}
+
 fn first_line(given: &str, file: &Path) -> Result<String, Failure> {
     let content = fs::read_to_string(file)
         .map_err(|error| Failure::unreadable(format!("{given}: {}: {error}", file.display())))?;
@@ -256,13 +299,8 @@ mod tests {
     use super::*;
 
     fn parse(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Invocation, String> {
-        let find = |name: &str| {
-            environment
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| (*value).to_owned())
-        };
-        Invocation::parse(arguments.iter().map(OsString::from), find)
+        let environment = environment.iter().map(|(name, value)| (name.into(), value.into()));
+        Invocation::parse(arguments.iter().map(OsString::from), environment)
             .map_err(|failure| failure.to_string())
     }
 
@@ -335,6 +373,37 @@ mod tests {
             let failure = parse(&arguments, &[]).unwrap_err();
             assert!(failure.ends_with(&format!("({code})")), "{line}: {failure}");
         }
+    }
+
+    #[test]
+    fn a_variable_that_is_none_is_refused() {
+        for environment in [
+            [("INBOX_MAX_MESSAGE", "5")],
+            [("INBOX_Tls", "yes")],
+            [("INBOX_PORT", "1025")],
+            [("INBOX_", "")],
+        ] {
+            for arguments in [&[][..], &["wait", "x"]] {
+                let failure = parse(arguments, &environment).unwrap_err();
+                let (name, _) = environment[0];
+                assert!(failure.starts_with(&format!("{name} is no variable")), "{failure}");
+                assert!(failure.contains("INBOX_MAX_MESSAGES, ") && failure.ends_with("(64)"));
+            }
+        }
+        let others = [
+            ("INBOXES", "x"),
+            ("INBOX_TLS", ""),
+            ("INBOX_SERVICE_HOST", "10.0.0.1"),
+            ("INBOX_PORT", "tcp://10.0.0.1:25"),
+            ("INBOX_PORT_25_TCP_ADDR", "10.0.0.1"),
+        ];
+        assert!(!options(&[], &others).tls);
+    }
+
+    #[test]
+    fn a_wait_for_a_field_that_is_none_is_refused() {
+        let failure = parse(&["wait", "form:kim"], &[]).unwrap_err();
+        assert!(failure.contains("from: to: cc:") && failure.ends_with("(64)"), "{failure}");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! * **In**: `from:ann "two words" -is:read`. **Out**: a [`Query`] that a message matches or not.
 //! * **Promises**: all terms have to hold; case and runs of white space do not matter. A word with a colon that is no
-//!   field is looked for as it stands. What cannot be understood (a date) is an error, never ignored.
+//!   field is looked for as it stands, unless [`check_fields`] is asked first. What cannot be understood (a date) is an
+//!   error, never ignored.
 //! * **Limits**: [`TEXT_BYTES_MAX`], [`TERMS_MAX`]. **Panics**: never.
 //! * **Spec**: mailpit's search filters, and `body:`, `text:`.
 
@@ -16,6 +17,29 @@ use crate::store::Slot;
 
 const TEXT_BYTES_MAX: usize = 4096;
 const TERMS_MAX: usize = 64;
+
+/// What may stand in front of a colon.
+const FIELDS: [&str; 17] = [
+    "from",
+    "to",
+    "cc",
+    "bcc",
+    "reply-to",
+    "addressed",
+    "subject",
+    "body",
+    "text",
+    "message-id",
+    "tag",
+    "has",
+    "is",
+    "before",
+    "after",
+    "larger",
+    "smaller",
+];
+/// What stands there in mail, and is no field that somebody misspelt.
+const NO_FIELDS: [&str; 6] = ["http", "https", "re", "fwd", "fw", "aw"];
 
 /// What to look for. Everything matches the empty one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,6 +82,22 @@ pub(crate) enum QueryError {
     Is(String),
     #[error("'{0}' is neither has:attachment nor has:inline")]
     Has(String),
+    #[error("'{0}:' is no field; there are {fields}: and body:{0}: looks for the text", fields = FIELDS.join(": "))]
+    Field(String),
+}
+
+/// Refuses `form:kim`, for whoever waits for a message and does not see that nothing is found: letters before a colon
+/// that are no field.
+pub(crate) fn check_fields(text: &str) -> Result<(), QueryError> {
+    for word in words(text) {
+        let Some((key, _)) = unnegated(&word).1.split_once(':') else { continue };
+        let lower = key.to_lowercase();
+        let is_word = !key.is_empty() && key.chars().all(char::is_alphabetic);
+        if is_word && !FIELDS.contains(&lower.as_str()) && !NO_FIELDS.contains(&lower.as_str()) {
+            return Err(QueryError::Field(key.to_owned()));
+        }
+    }
+    Ok(())
 }
 
 impl Query {
@@ -110,10 +150,7 @@ fn contains(haystack: &str, needle: &str) -> bool {
 
 /// The term of a word; `None` for one that asks for nothing.
 fn term(word: &str, zone: UtcOffset) -> Result<Option<Term>, QueryError> {
-    let (negated, word) = match word.strip_prefix(['-', '!']) {
-        Some(rest) if !rest.is_empty() => (true, rest),
-        _ => (false, word),
-    };
+    let (negated, word) = unnegated(word);
     let (key, value) = word.split_once(':').unwrap_or(("", word));
     let text = normal(value);
     if text.is_empty() {
@@ -154,6 +191,14 @@ fn term(word: &str, zone: UtcOffset) -> Result<Option<Term>, QueryError> {
     Ok(Some(Term { negated, wanted }))
 }
 
+/// Whether a word is negated, and the rest of it.
+fn unnegated(word: &str) -> (bool, &str) {
+    match word.strip_prefix(['-', '!']) {
+        Some(rest) if !rest.is_empty() => (true, rest),
+        _ => (false, word),
+    }
+}
+
 /// Words at white space, which quotes keep together; the quotes themselves are dropped.
 fn words(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
@@ -188,4 +233,38 @@ fn size(text: &str) -> Option<u64> {
     };
     let whole: u64 = whole.parse().ok().filter(|whole| *whole < 1 << 32)?;
     Some((whole << shift) + (tenths << shift) / 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_looks_like_a_field_and_is_none_is_told() {
+        for good in [
+            "kim",
+            "from:kim -Subject:welcome !to:lee",
+            "re:hello Fwd:x https://example.org/a 12:30 a1:b :x",
+            "body:form:kim subject:\"order: 12\"",
+        ] {
+            assert_eq!(check_fields(good), Ok(()), "{good}");
+        }
+        for (bad, word) in
+            [("form:kim", "form"), ("x -Subjcet:y", "Subjcet"), ("replyto:", "replyto")]
+        {
+            assert_eq!(check_fields(bad), Err(QueryError::Field(word.to_owned())), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_field_is_one() {
+        for field in FIELDS {
+            let value = if field == "is" { "read" } else { "inline" };
+            let text = format!("{field}:{value}");
+            // What needs a time or a size says so, which is proof enough.
+            if let Ok(Query(terms)) = Query::parse(&text, None) {
+                assert_ne!(terms[0].wanted, Wanted::Anywhere(text));
+            }
+        }
+    }
 }

@@ -214,6 +214,50 @@ fn messages_are_marked_tagged_and_deleted() {
 }
 
 #[test]
+fn a_misspelt_key_is_refused_and_its_case_does_not_matter() {
+    let (inbox, [alpha, beta, gamma]) = filled();
+    for (method, path, body, words) in [
+        ("DELETE", "messages", json!({ "id": [alpha] }), "unknown field `id`, expected `IDs`"),
+        ("DELETE", "messages", json!({ "IDs": null }), "null"),
+        ("DELETE", "messages", json!([]), "expected an object with IDs"),
+        ("DELETE", "messages", json!([alpha]), "expected an object with IDs"),
+        ("PUT", "messages", json!({ "Reed": true }), "`Reed`, expected one of `IDs`, `Read`"),
+        ("PUT", "tags", json!({ "IDs": [alpha], "Tag": ["x"] }), "`IDs` or `Tags`"),
+        ("PUT", "tags/red", json!({ "To": "x" }), "expected `Name`"),
+        ("POST", "message/latest/release", json!({ "cc": [] }), "expected `To`"),
+        ("PUT", "chaos", json!({ "recipient": { "code": 451 } }), "`ErrorCode` or `Probability`"),
+        ("POST", "faults", json!({ "rules": "" }), "expected `Rule`"),
+        ("POST", "faults", json!({}), "Rule: there is none"),
+        (
+            "POST",
+            "send",
+            json!({ "From": { "Email": "a@b.test" }, "body": "" }),
+            "unknown field `body`",
+        ),
+    ] {
+        let answer = inbox.ask(method, &format!("/api/v1/{path}"), &body.to_string());
+        assert_eq!(answer.status, 400, "{method} {path} {body}: {answer:?}");
+        assert!(answer.text().contains(words), "{method} {path} {body}: {}", answer.text());
+    }
+    assert_eq!(inbox.fetch("/api/v1/messages")["total"], 3);
+    for (method, path, body) in [
+        ("DELETE", "messages", json!({ "ids": [alpha] })),
+        ("PUT", "tags", json!({ "iDs": [beta], "tags": ["any"] })),
+        ("PUT", "chaos", json!({ "recipient": { "errorCode": 451, "probability": 0 } })),
+        ("POST", "faults", json!({ "rule": "mail times=1 reply=\"452 4.3.1 full\"" })),
+        ("POST", "send", json!({ "from": { "email": "a@b.test" }, "subject": "small" })),
+    ] {
+        let answer = inbox.ask(method, &format!("/api/v1/{path}"), &body.to_string());
+        assert_eq!(answer.status, 200, "{method} {path} {body}: {answer:?}");
+    }
+    assert_eq!(inbox.subjects("tag:any"), ["Beta two"]);
+    assert_eq!(inbox.subjects("subject:small"), ["small"]);
+    assert_eq!(inbox.fetch("/api/v1/message/latest?query=gamma")["ID"], gamma);
+    assert_eq!(inbox.fetch("/api/v1/messages")["total"], 3);
+    assert_eq!(inbox.fetch("/api/v1/chaos")["Recipient"]["ErrorCode"], 451);
+}
+
+#[test]
 fn what_is_not_there_is_404() {
     let inbox = Inbox::start(&[]);
     for path in ["", "/raw", "/headers", "/part/1", "/envelope", "/structure", "/html"] {
@@ -283,6 +327,33 @@ fn the_description_and_the_program_agree() {
             }
         }
     }
+}
+
+#[test]
+fn a_parameter_that_is_not_described_is_refused() {
+    let (inbox, _) = filled();
+    let description = inbox.fetch("/api/v1/openapi.json");
+    for (path, operations) in description["paths"].as_object().unwrap() {
+        let concrete = path.replace("{id}", "latest").replace("{file}", "latest.txt");
+        for method in operations.as_object().unwrap().keys() {
+            let method = method.to_uppercase();
+            let answer = inbox.ask(&method, &format!("{concrete}?qeury=subject:nonesuch"), "");
+            assert_eq!(answer.status, 400, "{method} {path}: {answer:?}");
+            assert!(answer.text().contains("qeury: this call has "), "{method} {path}: {answer:?}");
+        }
+    }
+    let answer = inbox.ask("GET", "/api/v1/wait?qeury=x", "");
+    assert_eq!(answer.text(), "qeury: this call has only query, timeout, since, tz");
+    for path in [
+        "/api/v1/messages?start=0&limit=1&before=1",
+        "/api/v1/message/latest/envelope?query=alpha&tz=UTC",
+        "/view/latest.html?embed=1",
+        "/api/v1/wait?query=alpha&timeout=60s&since=2020-01-01&tz=UTC",
+        "/?anything",
+    ] {
+        assert_eq!(inbox.ask("GET", path, "").status, 200, "{path}");
+    }
+    assert_eq!(inbox.fetch("/api/v1/messages")["total"], 3);
 }
 
 #[test]

@@ -33,6 +33,10 @@ fn whatever_is_wrong_costs_one_line_and_a_code_of_its_own() {
         assert_eq!(said.lines().count(), 1, "{args:?}: {said}");
         assert!(said.starts_with("inbox: ") && said.contains(words), "{args:?}: {said}");
     }
+    let output = command().env("INBOX_MAX_MESSAGE", "5").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said.lines().count()), (Some(64), 1), "{said}");
+    assert!(said.starts_with("inbox: INBOX_MAX_MESSAGE is no variable"), "{said}");
     let help = command().arg("--help").output().unwrap();
     assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("inbox wait"));
 }

@@ -60,6 +60,10 @@ fn a_wait_in_vain_tells_what_there_is() {
         assert_eq!(inbox.ask("GET", &format!("/api/v1/wait?{wrong}"), "").status, 400, "{wrong}");
     }
     assert_eq!(inbox.wait(&["is:odd"]).status.code(), Some(64));
+    let output = inbox.wait(&["form:app@example.org"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64), "{said}");
+    assert!(said.starts_with("inbox: 'form:' is no field; there are from: to: "), "{said}");
     let gone = inbox.http();
     drop(inbox);
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_inbox"));

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smtp_server::QueueId;
 
-use super::{App, LIST_MAX};
+use super::{App, LIST_MAX, keys};
 use crate::query::{Query, QueryError};
 use crate::store::{DiskError, Selection, Slot};
 
@@ -70,6 +70,10 @@ impl Parameters {
         self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// `start` and `limit`.
     pub(super) fn range(&self) -> Result<(usize, usize), Problem> {
         let number = |name: &str, default: usize| match self.find(name) {
@@ -110,7 +114,7 @@ pub(super) fn read_json<T: DeserializeOwned + Default>(body: &Bytes) -> Result<T
     if body.is_empty() {
         return Ok(T::default());
     }
-    serde_json::from_slice(body).map_err(Problem::bad)
+    keys::read(body).map_err(Problem::bad)
 }
 
 pub(super) fn json(value: &impl Serialize) -> Response {

@@ -41,14 +41,14 @@ struct Listed {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase", default, deny_unknown_fields)]
 pub(super) struct New {
     rule: String,
 }
 
 /// Mailpit's `Triggers`.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase", default, deny_unknown_fields)]
 pub(super) struct Triggers {
     sender: Trigger,
     recipient: Trigger,
@@ -56,7 +56,7 @@ pub(super) struct Triggers {
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase", default, deny_unknown_fields)]
 struct Trigger {
     error_code: u16,
     /// In percent.
@@ -65,7 +65,7 @@ struct Trigger {
 
 /// With a default of its own.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase", default, deny_unknown_fields)]
 struct AuthenticationTrigger {
     error_code: u16,
     probability: u8,
@@ -98,6 +98,11 @@ pub(super) async fn list(State(app): State<App>) -> Response {
 
 pub(super) async fn add(State(app): State<App>, body: Bytes) -> Result<Response, Problem> {
     let New { rule } = read_json(&body)?;
+    if rule.trim().is_empty() {
+        return Err(Problem::bad(
+            "Rule: there is none, such as 'rcpt nth=2 reply=\"451 4.2.1 later\"'",
+        ));
+    }
     let rule: Rule = rule.parse().map_err(Problem::bad)?;
     if app.rules.faults.rules().len() >= RULES_MAX {
         return Err(Problem::Bad(format!("there are {RULES_MAX} rules already")));

@@ -17,8 +17,7 @@ use smtp_server::UnixMillis;
 
 use super::App;
 use super::answer::{Problem, json, ok, typed};
-
-const OPENAPI: &str = include_str!("openapi.json");
+use super::described::OPENAPI;
 
 /// What does not change while the program runs.
 #[derive(Clone, Debug)]

@@ -26,7 +26,7 @@ struct List<'a> {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase", default, deny_unknown_fields)]
 pub(super) struct Marks {
     #[serde(rename = "IDs")]
     ids: Vec<String>,
@@ -35,7 +35,7 @@ pub(super) struct Marks {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Chosen {
     #[serde(rename = "IDs")]
     ids: Vec<String>,

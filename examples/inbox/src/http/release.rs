@@ -34,7 +34,7 @@ pub(crate) struct Relay {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase", default, deny_unknown_fields)]
 pub(super) struct To {
     to: Vec<String>,
 }

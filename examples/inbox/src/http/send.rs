@@ -14,7 +14,7 @@ use serde_json::json as value;
 use smtp_server::UnixMillis;
 
 use super::answer::{json, json_with};
-use super::{App, Client};
+use super::{App, Client, keys};
 use crate::message::compose::{Draft, compose};
 use crate::store::Arrival;
 
@@ -30,7 +30,7 @@ pub(super) async fn send(
 }
 
 async fn take(app: &App, client: SocketAddr, body: &Bytes) -> Result<String, String> {
-    let draft: Draft = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let draft: Draft = keys::read(body).map_err(|error| error.to_string())?;
     let at = UnixMillis::system();
     let id = app.ids.next(at);
     let (mut envelope, content) = compose(draft, id, at)?;

@@ -12,7 +12,7 @@ use super::App;
 use super::answer::{Problem, json, ok, parse_ids, read_json};
 
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase", default, deny_unknown_fields)]
 pub(super) struct Set {
     #[serde(rename = "IDs")]
     ids: Vec<String>,
@@ -20,7 +20,7 @@ pub(super) struct Set {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase", default, deny_unknown_fields)]
 pub(super) struct Name {
     name: String,
 }

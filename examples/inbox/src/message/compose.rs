@@ -19,7 +19,7 @@ use super::envelope::{EnvelopeFacts, RecipientFacts};
 
 /// What to send.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct Draft {
     from: Person,
     #[serde(default)]
@@ -45,7 +45,7 @@ pub(crate) struct Draft {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Person {
     #[serde(default)]
     name: String,
@@ -53,7 +53,7 @@ struct Person {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct File {
     /// In base64, possibly behind `data:image/png;base64,`.
     content: String,

@@ -29,8 +29,9 @@ usage: inbox [option]...
   -V, --version        the version
 
 Each option is also a variable, such as INBOX_MAX_MESSAGES or INBOX_TLS=yes; lists are parted by commas, faults by
-semicolons. Standard output has `listening smtp ADDR`, `listening http ADDR`, then `ready`. Any name and password log
-in. An address such as reject-550@example.org, defer-451@, delay-2s@ or reset@ makes the server fail for it.
+semicolons; another name that begins with INBOX_ is an error. Standard output has `listening smtp ADDR`, `listening http
+ADDR`, then `ready`. Any name and password log in. An address such as reject-550@example.org, defer-451@, delay-2s@ or
+reset@ makes the server fail for it.
 
 inbox wait asks a running inbox for the newest message that matches, or waits for the first one that comes, and prints
 it, as JSON if asked. It ends with 0 for a message and with 1 when the time is over (10s).
