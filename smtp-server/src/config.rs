@@ -105,11 +105,6 @@ impl SessionConfig {
         self.capabilities.outcome == Outcome::Each
     }
 
-    /// Whether a message without Date or Message-ID gets them: only from those who write it (RFC 6409 8).
-    pub(crate) fn completes_header(&self) -> bool {
-        self.service.is_submission()
-    }
-
     /// RFC 6531 3.1: SMTPUTF8 is nothing without 8BITMIME.
     pub(crate) fn offers_smtputf8(&self) -> bool {
         self.capabilities.smtputf8 && self.capabilities.eight_bit_mime

@@ -213,7 +213,7 @@ impl Session {
     /// What a message lacks that its writer should have given it (RFC 6409 8.2, 8.3).
     fn missing_fields(&self, message: &MessageFacts) -> Vec<HeaderField> {
         let mut fields = Vec::new();
-        if !self.config.completes_header() {
+        if !self.config.is_submission() {
             return fields;
         }
         if !message.header.has_date {
