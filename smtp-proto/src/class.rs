@@ -30,6 +30,8 @@ pub(crate) const BASE64: Class = 1 << 8;
 pub(crate) const XCHAR: Class = 1 << 9;
 /// Anything but space and the control characters of ASCII.
 pub(crate) const PRINTABLE: Class = 1 << 10;
+/// The space that parts the words of a line.
+pub(crate) const SPACE: Class = 1 << 11;
 
 static CLASSES: [Class; 256] = table();
 
@@ -38,9 +40,21 @@ pub(crate) const fn is(octet: u8, class: Class) -> bool {
     CLASSES[octet as usize] & class != 0
 }
 
-/// Whether every octet of `text` belongs to `class`.
+/// Octets of the longest run of `class` that `octets` begin with.
+pub(crate) fn run_bytes(octets: &[u8], class: Class) -> usize {
+    let mut bytes = 0;
+    while let Some(&octet) = octets.get(bytes)
+        && is(octet, class)
+    {
+        bytes += 1;
+    }
+    bytes
+}
+
+/// Whether every octet of `text` belongs to `class`, which is a single one. There is no exit in the
+/// middle, so that several octets are looked up at a time.
 pub(crate) fn all(text: &str, class: Class) -> bool {
-    text.bytes().all(|octet| is(octet, class))
+    text.bytes().fold(class, |common, octet| common & CLASSES[octet as usize]) != 0
 }
 
 /// Whether `word` is an `esmtp-keyword`.
@@ -49,14 +63,23 @@ pub(crate) fn is_keyword(word: &str) -> bool {
 }
 
 /// Whether `text`, which is free of control characters, is `word` in any case.
-///
-/// Without an exit in the middle, a word known to the compiler is compared as one number.
 pub(crate) fn is_word(text: &[u8], word: &str) -> bool {
     const CASE: u8 = b'a' ^ b'A';
     debug_assert!(word.bytes().all(|o| o.is_ascii_alphabetic() || (o ^ CASE).is_ascii_control()));
     let word = word.as_bytes();
-    let differences = |text: &[u8]| text.iter().zip(word).fold(0, |all, (a, b)| all | (a ^ b));
-    text.len() == word.len() && differences(text) & !CASE == 0
+    if text.len() != word.len() {
+        return false;
+    }
+    // Two numbers hold all letters of a short word, some of them twice; those of `word` are constants.
+    if let (Some(a), Some(b), Some(c), Some(d)) =
+        (text.first_chunk(), text.last_chunk(), word.first_chunk(), word.last_chunk())
+        && text.len() <= 8
+    {
+        let differences =
+            |a: &[u8; 4], b: &[u8; 4]| u32::from_le_bytes(*a) ^ u32::from_le_bytes(*b);
+        return (differences(a, c) | differences(b, d)) & !u32::from_le_bytes([CASE; 4]) == 0;
+    }
+    text.iter().zip(word).fold(0, |all, (a, b)| all | (a ^ b)) & !CASE == 0
 }
 
 /// Where the first control character of `text` stands: C0, DEL, or C1 in its UTF-8 form.
@@ -68,7 +91,7 @@ pub(crate) fn find_control(text: &str) -> Option<usize> {
 }
 
 /// Whether there is nothing but spaces and graphic characters of ASCII, eight octets at a time.
-fn is_printable_ascii(octets: &[u8]) -> bool {
+pub(crate) fn is_printable_ascii(octets: &[u8]) -> bool {
     let (words, rest) = octets.as_chunks::<8>();
     let suspect = words.iter().fold(0, |suspect, word| suspect | suspect_octets(*word));
     // The last eight overlap the words before them, which costs less than to look at the rest one by one.
@@ -102,6 +125,7 @@ const fn table() -> [Class; 256] {
 const fn classes_of(octet: u8) -> Class {
     let mut class = match octet {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => ATEXT | LABEL | KEYWORD | MECHANISM | BASE64,
+        b' ' => SPACE,
         b'-' => ATEXT | LABEL | KEYWORD | MECHANISM,
         b'_' => ATEXT | MECHANISM,
         b'+' | b'/' => ATEXT | BASE64,

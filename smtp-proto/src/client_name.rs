@@ -52,7 +52,7 @@ impl<'a> ClientName<'a> {
     /// Reads a word from text that is known to be free of control characters.
     pub(crate) fn read(cursor: &mut Cursor<'a>) -> Result<Self, SyntaxError> {
         let start = cursor.offset();
-        match cursor.take(class::PRINTABLE) {
+        match cursor.take_word() {
             name if (1..=CLIENT_NAME_BYTES_MAX).contains(&name.len()) => {
                 Ok(Self(Cow::Borrowed(name)))
             }

@@ -10,93 +10,99 @@ use crate::error::{SyntaxError, SyntaxErrorKind};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor<'a> {
-    text: &'a str,
-    position: usize,
-    /// Octets of the line in front of the text.
-    before: usize,
+    rest: &'a str,
+    /// Octets of the line, those in front of the position included.
+    line_bytes: usize,
 }
 
 impl<'a> Cursor<'a> {
+    /// A cursor at the beginning of `text`.
     pub(crate) const fn new(text: &'a str) -> Self {
-        Self::behind(0, text)
+        Self { rest: text, line_bytes: text.len() }
     }
 
-    /// A cursor whose offsets count the octets of the line `before` the text, too.
-    pub(crate) const fn behind(before: usize, text: &'a str) -> Self {
-        Self { text, position: 0, before }
+    /// A cursor in front of `rest`, which stands behind the first octets of its line.
+    pub(crate) const fn behind(first_bytes: usize, rest: &'a str) -> Self {
+        Self { rest, line_bytes: first_bytes + rest.len() }
     }
 
     /// Octets of the line in front of the position.
     pub(crate) const fn offset(&self) -> usize {
-        self.before + self.position
+        self.line_bytes - self.rest.len()
     }
 
-    pub(crate) fn rest(&self) -> &'a str {
-        self.text.get(self.position..).unwrap_or_default()
-    }
-
-    /// What was read since the offset `start`.
-    pub(crate) fn since(&self, start: usize) -> &'a str {
-        self.text.get(start - self.before..self.position).unwrap_or_default()
+    pub(crate) const fn rest(&self) -> &'a str {
+        self.rest
     }
 
     pub(crate) const fn is_at_end(&self) -> bool {
-        self.text.len() <= self.position
+        self.rest.is_empty()
     }
 
-    pub(crate) fn is_at_word_end(&self) -> bool {
-        matches!(self.peek(), None | Some(b' '))
+    pub(crate) const fn is_at_word_end(&self) -> bool {
+        matches!(self.rest.as_bytes(), [] | [b' ', ..])
     }
 
-    pub(crate) fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.position).copied()
+    pub(crate) const fn peek(&self) -> Option<u8> {
+        self.rest.as_bytes().first().copied()
     }
 
     /// Steps over `octet`, which is ASCII, if it comes next.
     pub(crate) fn accept(&mut self, octet: u8) -> bool {
         debug_assert!(octet.is_ascii());
         let found = self.peek() == Some(octet);
-        self.position += usize::from(found);
+        if found {
+            self.split(1);
+        }
         found
     }
 
     /// Steps over `word`, in any case, if it comes next.
     pub(crate) fn accept_word(&mut self, word: &str) -> bool {
-        let found = self
-            .text
-            .as_bytes()
-            .get(self.position..self.position + word.len())
-            .is_some_and(|next| class::is_word(next, word));
+        let next = self.rest.as_bytes().get(..word.len());
+        let found = next.is_some_and(|next| class::is_word(next, word));
         if found {
-            self.position += word.len();
+            self.split(word.len());
         }
         found
-    }
-
-    /// Steps over the longest run of octets of `class` and gives it.
-    pub(crate) fn skip(&mut self, class: Class) -> &'a [u8] {
-        let rest = self.text.as_bytes().get(self.position..).unwrap_or_default();
-        let end = rest.iter().position(|&octet| !class::is(octet, class)).unwrap_or(rest.len());
-        self.position += end;
-        rest.split_at(end).0
     }
 
     /// Takes the longest run of octets of `class`, possibly empty. Classes hold all octets of
     /// non-ASCII characters or none, so a run never ends inside a character.
     pub(crate) fn take(&mut self, class: Class) -> &'a str {
-        let start = self.offset();
-        self.skip(class);
-        self.since(start)
+        self.split(class::run_bytes(self.rest.as_bytes(), class))
+    }
+
+    /// Takes what stands before the next space, possibly nothing.
+    pub(crate) fn take_word(&mut self) -> &'a str {
+        let bytes = memchr::memchr(b' ', self.rest.as_bytes());
+        self.split(bytes.unwrap_or(self.rest.len()))
+    }
+
+    /// Takes as many octets as `scan` finds well-formed of those that come next.
+    pub(crate) fn scan(
+        &mut self,
+        scan: impl FnOnce(&[u8]) -> Result<usize, SyntaxError>,
+    ) -> Result<&'a str, SyntaxError> {
+        match scan(self.rest.as_bytes()) {
+            Ok(bytes) => Ok(self.split(bytes)),
+            Err(error) => Err(error.shifted(self.offset())),
+        }
     }
 
     /// Steps over spaces and says whether there was one.
     pub(crate) fn skip_spaces(&mut self) -> bool {
-        let start = self.position;
-        while self.accept(b' ') {}
-        self.position > start
+        !self.take(class::SPACE).is_empty()
     }
 
-    pub(crate) fn error(&self, kind: SyntaxErrorKind) -> SyntaxError {
+    pub(crate) const fn error(&self, kind: SyntaxErrorKind) -> SyntaxError {
         SyntaxError::new(kind, self.offset())
+    }
+
+    /// Takes the next octets, which end with a character.
+    fn split(&mut self, bytes: usize) -> &'a str {
+        let (taken, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, ""));
+        self.rest = rest;
+        taken
     }
 }

@@ -95,19 +95,12 @@ impl<'a> Domain<'a> {
 
     /// Reads a domain from text that is known to be free of control characters.
     pub(crate) fn read(cursor: &mut Cursor<'a>) -> Result<Self, SyntaxError> {
-        let start = cursor.offset();
-        let literal = cursor.peek() == Some(b'[');
-        if literal {
-            scan_literal(cursor)?;
+        let wire = cursor.scan(scan)?;
+        Ok(if wire.starts_with('[') {
+            Self::Literal(AddressLiteral(Cow::Borrowed(wire)))
         } else {
-            scan_name(cursor)?;
-        }
-        let wire = cursor.since(start);
-        if wire.len() > DOMAIN_BYTES_MAX {
-            return Err(SyntaxError::new(SyntaxErrorKind::DomainTooLong, start));
-        }
-        let wire = Cow::Borrowed(wire);
-        Ok(if literal { Self::Literal(AddressLiteral(wire)) } else { Self::Name(DomainName(wire)) })
+            Self::Name(DomainName(Cow::Borrowed(wire)))
+        })
     }
 }
 
@@ -248,37 +241,55 @@ impl Hash for AddressLiteral<'_> {
     }
 }
 
-fn scan_name(cursor: &mut Cursor<'_>) -> Result<(), SyntaxError> {
+/// Octets of the domain that `octets` begin with.
+fn scan(octets: &[u8]) -> Result<usize, SyntaxError> {
+    let bytes = match octets {
+        [b'[', inside @ ..] => scan_literal(inside)?,
+        _ => scan_name(octets)?,
+    };
+    if DOMAIN_BYTES_MAX < bytes {
+        return Err(SyntaxError::new(SyntaxErrorKind::DomainTooLong, 0));
+    }
+    Ok(bytes)
+}
+
+fn scan_name(octets: &[u8]) -> Result<usize, SyntaxError> {
+    let mut rest = octets;
     loop {
-        let start = cursor.offset();
-        match cursor.skip(class::LABEL) {
+        let (label, behind) = rest.split_at(class::run_bytes(rest, class::LABEL));
+        let start = octets.len() - rest.len();
+        let end = start + label.len();
+        match label {
             [] | [b'-', ..] => return Err(SyntaxError::new(SyntaxErrorKind::Domain, start)),
-            [.., b'-'] => {
-                return Err(SyntaxError::new(SyntaxErrorKind::Domain, cursor.offset() - 1));
-            }
-            // The A-label, which must fit, has more octets than the U-label has characters.
-            label
-                if LABEL_BYTES_MAX < label.len()
-                    && LABEL_BYTES_MAX < cursor.since(start).chars().count() =>
-            {
+            [.., b'-'] => return Err(SyntaxError::new(SyntaxErrorKind::Domain, end - 1)),
+            _ if LABEL_BYTES_MAX < label.len() && LABEL_BYTES_MAX < characters(label) => {
                 return Err(SyntaxError::new(SyntaxErrorKind::DomainTooLong, start));
             }
             _ => {}
         }
-        if !cursor.accept(b'.') {
-            return Ok(());
+        match behind {
+            [b'.', behind @ ..] => rest = behind,
+            _ => return Ok(end),
         }
     }
 }
 
-fn scan_literal(cursor: &mut Cursor<'_>) -> Result<(), SyntaxError> {
-    cursor.accept(b'[');
-    let start = cursor.offset();
-    let inside = cursor.take(class::DCONTENT);
-    if !is_literal(inside) {
-        return Err(SyntaxError::new(SyntaxErrorKind::Domain, start));
+/// The characters of a U-label: the A-label, which must fit, has more octets than that.
+fn characters(label: &[u8]) -> usize {
+    label.iter().filter(|&&octet| !(0x80..=0xbf).contains(&octet)).count()
+}
+
+/// As [`scan`], for what stands behind the bracket.
+fn scan_literal(octets: &[u8]) -> Result<usize, SyntaxError> {
+    let (inside, behind) = octets.split_at(class::run_bytes(octets, class::DCONTENT));
+    if !core::str::from_utf8(inside).is_ok_and(is_literal) {
+        return Err(SyntaxError::new(SyntaxErrorKind::Domain, "[".len()));
     }
-    if cursor.accept(b']') { Ok(()) } else { Err(cursor.error(SyntaxErrorKind::Domain)) }
+    let bytes = "[]".len() + inside.len();
+    match behind {
+        [b']', ..] => Ok(bytes),
+        _ => Err(SyntaxError::new(SyntaxErrorKind::Domain, bytes - 1)),
+    }
 }
 
 fn is_literal(inside: &str) -> bool {

@@ -35,12 +35,10 @@ impl<'a> LocalPart<'a> {
         if let Some(offset) = class::find_control(&wire) {
             return Err(SyntaxError::new(SyntaxErrorKind::ControlCharacter, offset));
         }
-        let mut cursor = Cursor::new(&wire);
-        scan(&mut cursor)?;
-        if !cursor.is_at_end() {
-            return Err(cursor.error(SyntaxErrorKind::LocalPart));
+        match scan(wire.as_bytes())? {
+            end if end < wire.len() => Err(SyntaxError::new(SyntaxErrorKind::LocalPart, end)),
+            _ => Ok(Self(wire)),
         }
-        Ok(Self(wire))
     }
 
     /// The local-part whose value is `value`, with the least quoting that is valid.
@@ -100,9 +98,7 @@ impl<'a> LocalPart<'a> {
 
     /// Reads a local-part from text that is known to be free of control characters.
     pub(crate) fn read(cursor: &mut Cursor<'a>) -> Result<Self, SyntaxError> {
-        let start = cursor.offset();
-        scan(cursor)?;
-        Ok(Self(Cow::Borrowed(cursor.since(start))))
+        cursor.scan(scan).map(|wire| Self(Cow::Borrowed(wire)))
     }
 }
 
@@ -132,50 +128,47 @@ impl Hash for LocalPart<'_> {
     }
 }
 
-fn scan(cursor: &mut Cursor<'_>) -> Result<(), SyntaxError> {
-    let start = cursor.offset();
-    if cursor.peek() == Some(b'"') {
-        scan_quoted(cursor)?;
-    } else {
-        scan_dot_string(cursor)?;
+/// Octets of the local-part that `octets` begin with.
+fn scan(octets: &[u8]) -> Result<usize, SyntaxError> {
+    let bytes = match octets {
+        [b'"', ..] => scan_quoted(octets)?,
+        _ => scan_dot_string(octets)?,
+    };
+    if LOCAL_PART_BYTES_MAX < bytes {
+        return Err(SyntaxError::new(SyntaxErrorKind::LocalPartTooLong, 0));
     }
-    if cursor.offset() - start > LOCAL_PART_BYTES_MAX {
-        return Err(SyntaxError::new(SyntaxErrorKind::LocalPartTooLong, start));
-    }
-    Ok(())
+    Ok(bytes)
 }
 
-fn scan_dot_string(cursor: &mut Cursor<'_>) -> Result<(), SyntaxError> {
+fn scan_dot_string(octets: &[u8]) -> Result<usize, SyntaxError> {
+    let mut rest = octets;
     loop {
-        if cursor.skip(class::ATEXT).is_empty() {
-            return Err(cursor.error(SyntaxErrorKind::LocalPart));
-        }
-        if !cursor.accept(b'.') {
-            return Ok(());
+        let (atom, behind) = rest.split_at(class::run_bytes(rest, class::ATEXT));
+        let end = octets.len() - behind.len();
+        match behind {
+            _ if atom.is_empty() => return Err(SyntaxError::new(SyntaxErrorKind::LocalPart, end)),
+            [b'.', behind @ ..] => rest = behind,
+            _ => return Ok(end),
         }
     }
 }
 
-fn scan_quoted(cursor: &mut Cursor<'_>) -> Result<(), SyntaxError> {
-    let start = cursor.offset();
-    cursor.accept(b'"');
+fn scan_quoted(octets: &[u8]) -> Result<usize, SyntaxError> {
+    let error =
+        |rest: &[u8]| Err(SyntaxError::new(SyntaxErrorKind::LocalPart, octets.len() - rest.len()));
+    let (_, mut rest) = octets.split_at(1);
     loop {
-        cursor.skip(class::QTEXT);
-        if cursor.accept(b'"') {
-            break;
-        }
-        let pair = cursor.accept(b'\\')
-            && cursor
-                .peek()
-                .is_some_and(|octet| class::is(octet, class::QUOTED_PAIR) && cursor.accept(octet));
-        if !pair {
-            return Err(cursor.error(SyntaxErrorKind::LocalPart));
+        rest = rest.split_at(class::run_bytes(rest, class::QTEXT)).1;
+        match rest {
+            [b'"', behind @ ..] => {
+                let bytes = octets.len() - behind.len();
+                return if bytes == r#""""#.len() { error(octets) } else { Ok(bytes) };
+            }
+            [b'\\', pair, behind @ ..] if class::is(*pair, class::QUOTED_PAIR) => rest = behind,
+            [b'\\', behind @ ..] => return error(behind),
+            _ => return error(rest),
         }
     }
-    if cursor.since(start).len() == r#""""#.len() {
-        return Err(SyntaxError::new(SyntaxErrorKind::LocalPart, start));
-    }
-    Ok(())
 }
 
 fn is_dot_string(value: &str) -> bool {

@@ -73,6 +73,7 @@ impl<'a> Mailbox<'a> {
         Mailbox { local_part: self.local_part.into_owned(), domain: self.domain.into_owned() }
     }
 
+    #[inline]
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, SyntaxError> {
         let local_part = LocalPart::read(cursor)?;
         if !cursor.accept(b'@') {
@@ -357,11 +358,11 @@ impl<'a> SourceRoute<'a> {
 
     /// Reads a route with the colon behind it, if the text begins with one.
     fn read(cursor: &mut Cursor<'a>) -> Result<Option<Self>, SyntaxError> {
-        let start = cursor.offset();
+        let (text, start) = (cursor.rest(), cursor.offset());
         // Every turn reads an `@`, so this ends.
         while cursor.accept(b'@') {
             Domain::read(cursor)?;
-            let route = cursor.since(start);
+            let route = text.get(..cursor.offset() - start).unwrap_or_default();
             if cursor.accept(b':') {
                 return Ok(Some(Self(Cow::Borrowed(route))));
             }
@@ -430,7 +431,7 @@ fn read_path<'a>(
         return Err(cursor.error(kind));
     }
     let missing = if bracket { 0 } else { "<>".len() };
-    if cursor.since(start).len() + missing > PATH_BYTES_MAX {
+    if cursor.offset() - start + missing > PATH_BYTES_MAX {
         return Err(SyntaxError::new(SyntaxErrorKind::PathTooLong, start));
     }
     Ok((route, mailbox))

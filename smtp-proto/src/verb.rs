@@ -53,11 +53,6 @@ impl Verb {
     /// The verb that a line begins with, whatever follows it and whether or not that is valid.
     #[must_use]
     pub fn of(line: &[u8]) -> Option<Self> {
-        Self::split(line).map(|(verb, _)| verb)
-    }
-
-    /// As [`of`](Self::of), with what follows the verb.
-    pub(crate) fn split(line: &[u8]) -> Option<(Self, &[u8])> {
         // Every command begins here, so the letters are compared as one number, not one by one.
         let (letters, behind) = line.split_first_chunk::<4>()?;
         let (verb, rest) = match upper_case(letters) {
@@ -83,7 +78,7 @@ impl Verb {
         };
         let (rest_of_line, behind) = behind.split_at_checked(rest.len())?;
         let ends = behind.first().is_none_or(|&octet| !class::is(octet, class::PRINTABLE));
-        (ends && class::is_word(rest_of_line, rest)).then_some((verb, behind))
+        (ends && class::is_word(rest_of_line, rest)).then_some(verb)
     }
 
     /// The verb as it is sent.

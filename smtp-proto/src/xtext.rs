@@ -67,6 +67,9 @@ pub(crate) fn is_of_printable_ascii(encoded: &str) -> bool {
 
 /// Whether this is xtext of UTF-8 without control characters, found out without the heap.
 pub(crate) fn is_of_printable_text(encoded: &str) -> bool {
+    if class::all(encoded, class::XCHAR) {
+        return true;
+    }
     let (mut sequence, mut held) = ([0; 4], 0);
     let mut printable = true;
     let read = for_each_octet(encoded, |octet| {

@@ -7,6 +7,8 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 
+use ascii::AsciiStr;
+
 use super::Command;
 use crate::address_syntax::AddressSyntax;
 use crate::chunk::Chunk;
@@ -25,9 +27,13 @@ use crate::xclient::XClient;
 use crate::xforward::XForward;
 
 pub(crate) fn parse<'a>(line: &'a [u8], dialect: &Dialect) -> Result<Command<'a>, SyntaxError> {
-    let Some((verb, behind)) = Verb::split(line) else { return parse_other(line, dialect) };
-    let before = line.len() - behind.len();
-    let mut cursor = Cursor::behind(before, parse_text(before, behind)?);
+    let Some(verb) = Verb::of(line) else { return parse_other(line, dialect) };
+    let line = without_white_space(line);
+    let verb_bytes = verb.as_str().len();
+    // Most commands are their verb and nothing else.
+    let argument =
+        if line.len() <= verb_bytes { None } else { parse_text(line)?.get(verb_bytes..) };
+    let mut cursor = Cursor::behind(verb_bytes, argument.unwrap_or_default());
     cursor.skip_spaces();
     parse_argument(verb, &mut cursor, dialect.address_syntax())
 }
@@ -44,23 +50,24 @@ fn parse_other<'a>(line: &'a [u8], dialect: &Dialect) -> Result<Command<'a>, Syn
         };
         return Err(SyntaxError::new(kind, 0));
     }
-    let mut cursor = Cursor::new(parse_text(0, line)?);
-    let verb = cursor.take(class::PRINTABLE);
+    let mut cursor = Cursor::new(parse_text(without_white_space(line))?);
+    let verb = cursor.take_word();
     cursor.skip_spaces();
     Ok(Command::Other { verb: Cow::Borrowed(verb), argument: Cow::Borrowed(cursor.rest()) })
 }
 
-/// The text of `octets`, without the white space at their end and free of control characters.
-fn parse_text(before: usize, octets: &[u8]) -> Result<&str, SyntaxError> {
-    let octets = without_white_space(octets);
-    if octets.is_empty() {
-        return Ok("");
+/// The text of a line that is UTF-8 and free of control characters.
+fn parse_text(line: &[u8]) -> Result<&str, SyntaxError> {
+    // Nearly every line: finding out that it is UTF-8 costs several times as much.
+    if class::is_printable_ascii(line)
+        && let Ok(text) = AsciiStr::from_ascii(line)
+    {
+        return Ok(text.as_str());
     }
-    let text = core::str::from_utf8(octets).map_err(|error| {
-        SyntaxError::new(SyntaxErrorKind::NotUtf8, before + error.valid_up_to())
-    })?;
+    let text = core::str::from_utf8(line)
+        .map_err(|error| SyntaxError::new(SyntaxErrorKind::NotUtf8, error.valid_up_to()))?;
     match class::find_control(text) {
-        Some(offset) => Err(SyntaxError::new(SyntaxErrorKind::ControlCharacter, before + offset)),
+        Some(offset) => Err(SyntaxError::new(SyntaxErrorKind::ControlCharacter, offset)),
         None => Ok(text),
     }
 }
