@@ -14,7 +14,7 @@ use crate::support::tcp::Client;
 
 const SECOND: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(10);
-/// How a ClientHello of 512 octets begins: nothing is wrong with it before the rest is there.
+/// How a `ClientHello` of 512 octets begins: nothing is wrong with it before the rest is there.
 const CLIENT_HELLO: [u8; 11] = [22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3];
 
 /// Sends `piece` every ten seconds while the content is open; how long that went on.
