@@ -1,23 +1,27 @@
 //! A whole session from any octets: no panic, bounded replies, and the same ones however the octets arrive.
 //!
 //! * **In**: two octets of configuration, then what the client sends. **Out**: nothing.
-//! * **Promises**: at most one reply per line, besides the greeting and a farewell; no question while content is open.
+//! * **Promises**: one reply per line, besides the greeting and a farewell; no question while content is open; what is
+//!   kept of the input, and said at once, is bounded.
 //! * **Limits**: the steps of a session are bounded by its input. **Panics**: on a finding.
 //! * **Spec**: RFC 5321 4.2; RFC 2920 3.2.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
-use smtp_proto::{Dialect, ForwardPath, Reply, ReplyCode, ServiceExtension, replies};
+use smtp_proto::{Dialect, ForwardPath, Reply, ReplyCode, ServiceExtension, limits, replies};
 use smtp_server::relay::Networks;
 use smtp_server::{
     Accepted, Action, BareNewline, ContentAction, CredentialAnswer, CredentialQuery,
-    DirectoryEntry, Effects, EtrnAnswer, Expansion, Identity, Now, OutOfTurn, Peer, Question,
-    Receipt, RecipientClass, Rejection, SaslExchange, SaslStep, Service, Session, SessionConfig,
-    Verdict, Verification,
+    DirectoryEntry, Effects, EtrnAnswer, Expansion, Identity, Now, OutOfTurn, Outcome, Peer,
+    Question, Receipt, RecipientClass, Rejection, SaslExchange, SaslStep, Service, Session,
+    SessionConfig, Verdict, Verification,
 };
 
 use crate::cuts::Cuts;
+
+/// Whatever a session makes of its input, no more than the longest line is kept until the rest comes.
+const UNREAD_BYTES_MAX: usize = limits::AUTH_LINE_BYTES_MAX;
 
 /// What the delivery does with each message.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +45,8 @@ pub fn session(input: &[u8]) {
         _ => Delivery::SaysOkAfter(usize::from(delivery / 4)),
     };
     let config = Arc::new(config(*settings));
-    let whole = Run::new(&config, delivery, Cuts::Whole).finish(octets);
+    let mut run = Run::new(&config, delivery, Cuts::Whole);
+    let whole = run.finish(octets);
     for cuts in [Cuts::Octets, Cuts::Seed(u64::from(*settings)), Cuts::Seed(7)] {
         let cut = Run::new(&config, delivery, cuts).finish(octets);
         assert_eq!(
@@ -51,7 +56,7 @@ pub fn session(input: &[u8]) {
             octets.escape_ascii()
         );
     }
-    check_count(&config, octets, &whole);
+    check_count(&config, octets, &whole, run.reached_end);
 }
 
 fn peer() -> Peer {
@@ -88,11 +93,18 @@ fn config(settings: u8) -> SessionConfig {
         config.limits.discarded_bytes_max = Some(40);
     }
     config.directory = settings & 64 != 0;
+    if settings & 128 != 0 {
+        // On SMTP one recipient for each message, unless the client asks for PRDR.
+        config.capabilities.outcome = Outcome::Each;
+        config.capabilities.binary_mime = true;
+    }
     config
 }
 
-/// One reply per line, the greeting, and 421 or 500 at the end; LMTP has more after the content.
-fn check_count(config: &SessionConfig, octets: &[u8], output: &[u8]) {
+/// One reply per line, the greeting, and 421 or 500 at the end; LMTP and PRDR have more after the content.
+///
+/// No line is left without one, unless it is content or part of an exchange, or the session was closed before.
+fn check_count(config: &SessionConfig, octets: &[u8], output: &[u8], reached_end: bool) {
     let mut rest = output;
     let mut count = 0;
     while let Some((reply, consumed)) = Reply::parse(rest).ok().flatten() {
@@ -102,8 +114,14 @@ fn check_count(config: &SessionConfig, octets: &[u8], output: &[u8]) {
     }
     assert!(rest.is_empty(), "{} is no reply", rest.escape_ascii());
     let lines = octets.iter().filter(|octet| **octet == b'\n').count();
-    let recipients_max = if config.service == Service::Lmtp { lines.max(1) } else { 1 };
-    assert!(count <= 2 + lines * recipients_max, "{count} replies to {lines} lines");
+    let tells_each =
+        config.service == Service::Lmtp || config.capabilities.outcome == Outcome::Each;
+    let replies_max = if tells_each { lines + 2 } else { 1 };
+    assert!(count <= 2 + lines * replies_max, "{count} replies to {lines} lines");
+    let may_hold = |verb: &[u8]| octets.windows(verb.len()).any(|o| o.eq_ignore_ascii_case(verb));
+    if reached_end && !["DATA", "BDAT", "AUTH"].iter().any(|verb| may_hold(verb.as_bytes())) {
+        assert_eq!(count, 1 + lines, "replies to {}", octets.escape_ascii());
+    }
 }
 
 struct Run<'a> {
@@ -112,6 +130,8 @@ struct Run<'a> {
     cuts: Cuts,
     rest: &'a [u8],
     output: Vec<u8>,
+    /// The session heard that the client sends no more.
+    reached_end: bool,
 }
 
 /// What a step asks for; the session is free again.
@@ -122,7 +142,8 @@ enum Step {
     End,
     Failed,
     Close,
-    Message,
+    /// With so many recipients.
+    Message(usize),
     Answered,
 }
 
@@ -146,18 +167,18 @@ impl<'a> Run<'a> {
         let mut config = SessionConfig::clone(config);
         config.ids = Arc::default();
         let session = Session::new(Arc::new(config), peer(), now());
-        Self { session, delivery, cuts, rest: &[], output: Vec::new() }
+        Self { session, delivery, cuts, rest: &[], output: Vec::new(), reached_end: false }
     }
 
-    fn finish(mut self, octets: &'a [u8]) -> Vec<u8> {
+    fn finish(&mut self, octets: &'a [u8]) -> Vec<u8> {
         self.rest = octets;
         // Each step takes a line, some content or a piece of the input, or is an answer to one.
         for _ in 0..20 * (octets.len() + 20) {
             match self.step() {
                 Step::Read => self.read(),
                 Step::Written(length) => drop(self.session.handle_written(length)),
-                Step::Message => self.deliver(),
-                Step::Close => return self.output,
+                Step::Message(recipients) => self.deliver(recipients),
+                Step::Close => return std::mem::take(&mut self.output),
                 _ => {}
             }
         }
@@ -174,7 +195,9 @@ impl<'a> Run<'a> {
                 self.output.extend_from_slice(octets);
                 return Step::Written(octets.len());
             }
-            Action::Ask(Question::Message(_)) => return Step::Message,
+            Action::Ask(Question::Message(message)) => {
+                return Step::Message(message.envelope.recipients.len());
+            }
             Action::Ask(question) => Answer::to(&question),
         };
         answer.give(&mut self.session);
@@ -183,14 +206,17 @@ impl<'a> Run<'a> {
 
     fn read(&mut self) {
         if self.rest.is_empty() {
+            self.reached_end = true;
             return self.session.handle_eof();
         }
         let (piece, after) = self.cuts.split(self.rest);
-        self.session.input().extend_from_slice(piece);
+        let input = self.session.input();
+        assert!(input.len() < UNREAD_BYTES_MAX, "{} octets wait for more", input.len());
+        input.extend_from_slice(piece);
         self.rest = after;
     }
 
-    fn deliver(&mut self) {
+    fn deliver(&mut self, recipients: usize) {
         let mut taken = 0;
         let result = loop {
             match self.delivery {
@@ -207,11 +233,21 @@ impl<'a> Run<'a> {
                 Step::Read => self.read(),
                 Step::Written(length) => drop(self.session.handle_written(length)),
                 Step::Chunk(length) => taken += length,
-                Step::End => break Ok(Receipt::from(Accepted::with_text("Taken"))),
+                Step::End => break Ok(self.receipt(recipients)),
                 _ => break Err(Rejection::local_error()),
             }
         };
         let _ = self.session.answer_message(result);
+    }
+
+    /// For each recipient, if the delivery does that: every other one gets the message.
+    fn receipt(&self, recipients: usize) -> Receipt {
+        let accepted = || Accepted::with_text("Taken");
+        if self.session.config().capabilities.outcome == Outcome::Whole {
+            return accepted().into();
+        }
+        let result = |at| if at % 2 == 0 { Ok(accepted()) } else { Err(Rejection::local_error()) };
+        Receipt::Each((0..recipients).map(result).collect())
     }
 
     fn content(&mut self) -> Step {
@@ -221,6 +257,7 @@ impl<'a> Run<'a> {
             ContentAction::End => Step::End,
             ContentAction::Failed(_) => Step::Failed,
             ContentAction::Write(octets) => {
+                assert!(octets.len() <= 64 * 1024, "{} octets at once", octets.len());
                 self.output.extend_from_slice(octets);
                 Step::Written(octets.len())
             }

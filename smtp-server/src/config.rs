@@ -137,7 +137,8 @@ pub struct Limits {
     /// Octets of a message as transferred, SIZE of RFC 1870; at least 64 Ki by RFC 5321 4.5.3.1.7.
     /// Default 10,240,000.
     pub message_bytes_max: Option<u64>,
-    /// Recipients of a transaction; at least 100 by RFC 5321 4.5.3.1.8. Default 1000.
+    /// Recipients of a transaction; at least 100 by RFC 5321 4.5.3.1.8. Those behind them get `452 4.5.3`; after 1000
+    /// of these in a transaction each counts as an error. Default 1000.
     pub recipients_max: Option<usize>,
     /// Replies 4xx and 5xx before the connection is closed. No RFC minimum. Default 20.
     pub errors_max: Option<u32>,

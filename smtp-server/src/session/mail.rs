@@ -19,6 +19,10 @@ use super::{Session, prdr, qualified};
 use crate::envelope::{Envelope, Recipient, RecipientClass};
 use crate::verdict::{Effects, Rejection, Verdict};
 
+/// Recipients over the limit that a transaction may name before each counts as an error; Postfix's
+/// `smtpd_recipient_overshoot_limit` is the same.
+const EXCESS_RECIPIENTS_MAX: u32 = 1000;
+
 impl Session {
     pub(super) fn mail(
         &mut self,
@@ -38,7 +42,12 @@ impl Session {
             // RFC 4954 5: the word of a client that is not trusted is worth AUTH=<>.
             envelope.params.auth = Some(AuthParam::Unknown);
         }
-        State::Asked(Asked::Sender(Box::new(Transaction { envelope, refused: 0, asked: None })))
+        State::Asked(Asked::Sender(Box::new(Transaction {
+            envelope,
+            refused: 0,
+            excess: 0,
+            asked: None,
+        })))
     }
 
     fn judge_mail(
@@ -116,6 +125,9 @@ impl Session {
                 return State::Command(other);
             }
         };
+        if let Some(reply) = self.reply_to_excess(&transaction) {
+            return self.refuse_excess(&reply, transaction);
+        }
         // RFC 5321 4.1.1.3: nothing is decided by a source route, so nobody behind this sees one.
         let to = to.without_route();
         if let Err(reply) = self.judge_rcpt(&to, &params, &transaction) {
@@ -126,21 +138,34 @@ impl Session {
         State::Asked(Asked::Recipient(transaction))
     }
 
+    /// What is said to a recipient whom the transaction has no room for.
+    fn reply_to_excess(&self, transaction: &Transaction) -> Option<Reply> {
+        let recipients = transaction.envelope.recipients.len();
+        if self.config.limits.recipients_max.is_some_and(|max| max <= recipients) {
+            return Some(replies::TOO_MANY_RECIPIENTS);
+        }
+        // Without PRDR a mixed result could not be told.
+        let takes_one = self.offers_prdr() && !self.agreed_on_prdr(&transaction.envelope);
+        (takes_one && 0 < recipients).then_some(replies::ONE_RECIPIENT_PER_TRANSACTION)
+    }
+
+    /// It is sent again with the next message (RFC 5321 4.5.3.1.10), so it is no error of the client: the
+    /// connection would end, and with it what the transaction has.
+    fn refuse_excess(&mut self, reply: &Reply, mut transaction: Box<Transaction>) -> State {
+        transaction.excess = transaction.excess.saturating_add(1);
+        if EXCESS_RECIPIENTS_MAX < transaction.excess {
+            self.guard.count_error();
+        }
+        self.output.push_held(reply);
+        State::Command(Mail::Open(transaction))
+    }
+
     fn judge_rcpt(
         &self,
         to: &ForwardPath<'_>,
         params: &RcptParams<'_>,
         transaction: &Transaction,
     ) -> Result<(), Reply> {
-        let recipients = transaction.envelope.recipients.len();
-        if self.config.limits.recipients_max.is_some_and(|max| max <= recipients) {
-            return Err(replies::TOO_MANY_RECIPIENTS);
-        }
-        // Without PRDR a mixed result could not be told.
-        let takes_one = self.offers_prdr() && !self.agreed_on_prdr(&transaction.envelope);
-        if takes_one && 0 < recipients {
-            return Err(replies::ONE_RECIPIENT_PER_TRANSACTION);
-        }
         let dialect = &self.config.dialect;
         let unknown = |one: &Parameter<'_>| !dialect.takes_rcpt_parameter(one.keyword());
         let unsupported = |keyword| !self.takes_parameters_of(keyword);

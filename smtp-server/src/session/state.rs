@@ -59,6 +59,8 @@ pub(super) struct Transaction {
     pub(super) envelope: Envelope,
     /// Recipients that were asked for and refused.
     pub(super) refused: u32,
+    /// Recipients that came after the last one there was room for.
+    pub(super) excess: u32,
     /// The recipient about whom a question is open. It stands here, since the state is moved often.
     pub(super) asked: Option<AskedRecipient>,
 }

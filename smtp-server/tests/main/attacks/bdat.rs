@@ -255,6 +255,16 @@ fn d07_chunks_that_meet_anywhere_make_the_same_message() {
     }
 }
 
+/// A CR waits for its LF in the next chunk; behind the last one there is none.
+#[test]
+fn d07_a_cr_at_the_end_is_bare_if_no_chunk_follows() {
+    let refused = ["250 2.0.0", "550 5.5.2", "250 2.0.0"];
+    took_nothing(&check("BDAT 3 LAST\r\nab\rNOOP\r\n", &refused[1..], false));
+    took_nothing(&check("BDAT 3\r\nab\rBDAT 0 LAST\r\nNOOP\r\n", &refused, false));
+    let whole = check("BDAT 3\r\nab\rBDAT 1 LAST\r\n\nNOOP\r\n", &["250 2.0.0"; 3], false);
+    took_only(&whole, "ab\\r\\n");
+}
+
 #[test]
 fn d08_between_chunks_the_envelope_stays_as_it_is() {
     let commands = [

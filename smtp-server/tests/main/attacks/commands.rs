@@ -278,3 +278,21 @@ fn c20_a_thousand_recipients_and_one_more() {
     }
     assert_eq!(delivery.log().len(), 2);
 }
+
+/// What is refused for the limit alone is sent again with the next message, so it is no error, but not for ever.
+// rows: 5321-4.5.3.1.8-b
+#[test]
+fn c20_recipients_over_the_limit_do_not_cost_those_under_it() {
+    for (recipients, is_taken) in [(2000, true), (2019, true), (2020, false), (100_000, false)] {
+        let (setup, delivery) = Setup::accepting();
+        let recipients = "RCPT TO:<kim@local.test>\r\n".repeat(recipients);
+        let octets = format!("EHLO a\r\nMAIL FROM:<>\r\n{recipients}BDAT 0 LAST\r\n");
+        let run = pure::run(&setup, &[Turn::send(octets)], Cuts::None);
+        let got = codes(&run.output[1]);
+        assert_eq!(got[2..1002], vec!["250 2.1.5"; 1000]);
+        let (last, refused) = got[1002..].split_last().unwrap();
+        assert!(refused.len() <= 1020 && refused.iter().all(|code| code == "452 4.5.3"));
+        assert_eq!(last, if is_taken { "250 2.0.0" } else { "421 4.7.0" });
+        assert_eq!((run.closed, delivery.log().len()), (!is_taken, usize::from(is_taken)));
+    }
+}

@@ -3,12 +3,14 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use smtp_server::relay::Networks;
 use smtp_server::sasl::Passwords;
 use smtp_server::{
-    Accepted, AccessControl, Body, Delivery, Effects, Envelope, Receipt, Recipient, Rejection,
-    SessionInfo, Stage, StageKind, TlsInfo, Verdict,
+    Accepted, AccessControl, Body, ChannelBindings, Delivery, Effects, Envelope, Receipt,
+    Recipient, Rejection, SessionInfo, Stage, StageKind, TlsInfo, Verdict,
 };
 
+use crate::support::by_hand::ByHand;
 use crate::support::hooks::{Account, OneUser};
 use crate::support::pure::{self, Cuts, Turn};
 use crate::support::setup::Setup;
@@ -116,6 +118,34 @@ fn only_the_client_stage_survives_tls() {
     pure::run(&setup, &turns, Cuts::None);
     let expected = ["[Some(1), None, Some(4), Some(5), Some(6), Some(5)] None"];
     assert_eq!(*noting.0.lock().unwrap(), expected);
+}
+
+/// What was found out of the one that speaks is not said of the one that it speaks for.
+#[test]
+fn nothing_survives_xclient() {
+    let (mut setup, noting) = setup();
+    setup.xclient_clients = Networks::new(["127.0.0.1"]).unwrap();
+    let turns = ["EHLO a\r\n", "XCLIENT ADDR=192.0.2.9\r\n", "EHLO a\r\n", MESSAGE];
+    pure::run(&setup, &turns.map(Turn::send), Cuts::None);
+    let expected = ["[Some(3), None, Some(5), Some(6), Some(7), Some(5)] None"];
+    assert_eq!(*noting.0.lock().unwrap(), expected);
+
+    let mut hand = ByHand::new(&setup);
+    let mut tls = TlsInfo::new("TLSv1.3", "test", None);
+    let bindings = ChannelBindings { exporter: Some([7; 32]), server_end_point: None };
+    tls.channel_bindings = Some(Box::new(bindings));
+    hand.session.handle_tls(tls);
+    let bindings =
+        |hand: &ByHand| hand.session.info().tls.as_ref().unwrap().channel_bindings.clone();
+    let name = |hand: &ByHand| hand.session.info().reverse_name.as_ref().map(ToString::to_string);
+    hand.run();
+    assert!(bindings(&hand).is_some());
+    hand.send("XCLIENT NAME=c.example ADDR=192.0.2.9\r\n");
+    assert!(bindings(&hand).is_none());
+    assert_eq!(name(&hand).as_deref(), Some("c.example"));
+    // Who has another address has another name.
+    hand.send("XCLIENT ADDR=192.0.2.8\r\n");
+    assert_eq!(name(&hand), None);
 }
 
 #[test]

@@ -260,6 +260,22 @@ fn a_client_that_reads_nothing_is_left() {
     assert_eq!(setup.events.starting_with("Closed").len(), 1);
 }
 
+/// The time for a write begins with it, however long ago the client was waited for before.
+#[test]
+fn each_write_has_a_time_of_its_own() {
+    let (mut setup, _) = Setup::accepting();
+    setup.timeouts.write = 10 * SECOND;
+    paused(async {
+        // Room for less than a reply.
+        let (mut client, _serving) = connected(&setup, 64);
+        client.reply().await;
+        for _ in 0..3 {
+            assert!(client.ask("EHLO client.test\r\n").await.starts_with("250-"));
+            tokio::time::sleep(60 * SECOND).await;
+        }
+    });
+}
+
 /// The time for a command begins after the handshake, however long that took.
 #[test]
 fn a_slow_handshake_takes_nothing_from_the_next_command() {

@@ -110,6 +110,28 @@ fn between_two_chunks_the_time_of_a_command_counts() {
     assert_eq!(hand.content().1, Content::Failed(BodyError::Slow));
 }
 
+/// Pauses between chunks are part of the time that a message has.
+#[test]
+fn a_message_in_chunks_lasts_no_longer_than_another() {
+    let (setup, _) = Setup::accepting();
+    let mut hand = hand();
+    hand.send("EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<k@local.test>\r\nBDAT 1\r\nx");
+    let mut lasted = Duration::ZERO;
+    let end = loop {
+        match hand.content().1 {
+            Content::Chunk(_) => {}
+            Content::Read => {
+                assert!(lasted < setup.timeouts.content_total);
+                hand.wait(4 * MINUTE);
+                lasted += 4 * MINUTE;
+                hand.session.input().extend_from_slice(b"BDAT 1\r\nx");
+            }
+            end => break end,
+        }
+    };
+    assert_eq!((end, lasted), (Content::Failed(BodyError::Slow), setup.timeouts.content_total));
+}
+
 /// The clocks of the client stand still while a hook is asked.
 #[test]
 fn a_question_has_no_deadline_of_the_session() {
