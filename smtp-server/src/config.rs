@@ -140,10 +140,11 @@ pub struct Limits {
     /// Recipients of a transaction; at least 100 by RFC 5321 4.5.3.1.8. Those behind them get `452 4.5.3`; after 1000
     /// of these in a transaction each counts as an error. Default 1000.
     pub recipients_max: Option<usize>,
-    /// Replies 4xx and 5xx before the connection is closed. No RFC minimum. Default 20.
+    /// Replies 4xx and 5xx without an accepted message between them before the connection is closed. No RFC minimum.
+    /// Default 20.
     pub errors_max: Option<u32>,
     /// Commands without progress (NOOP, RSET, EHLO, VRFY, a further BDAT of 0 octets that is not the last) before
-    /// each counts as an error. No RFC minimum. Default 100.
+    /// each counts as an error; an accepted message begins anew. No RFC minimum. Default 100.
     pub idle_commands_max: Option<u32>,
     /// Octets swallowed after a refusal, so that the stream stays in sync, before the connection is
     /// closed. No RFC minimum. Default 100 MiB.

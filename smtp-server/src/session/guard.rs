@@ -1,7 +1,7 @@
 //! How long a session may go nowhere.
 //!
 //! * **In**: errors and commands without progress. **Out**: when it is enough.
-//! * **Promises**: a message that was accepted wipes the slate of idle commands, not of errors.
+//! * **Promises**: both are counted from the last message that was accepted.
 //! * **Limits**: [`Limits::errors_max`], [`Limits::idle_commands_max`]. **Panics**: never.
 //! * **Spec**: RFC 5321 4.3.2 (421), 7.8.
 
@@ -36,7 +36,10 @@ impl Guard {
         }
     }
 
+    /// Whoever delivers may stay, as Postfix has it: the connection of a relay carries mail for many recipients, of
+    /// whom some are unknown.
     pub(super) fn message_accepted(&mut self) {
+        self.errors = 0;
         self.idle_commands = 0;
     }
 
