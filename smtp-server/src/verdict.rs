@@ -297,6 +297,19 @@ impl Effects {
         session.is_empty() && transaction.is_empty() && asks_nothing && deferral.is_none()
     }
 
+    /// Adds what a later hook's verdict leaves.
+    ///
+    /// # Errors
+    /// The [`Rejection`] of `Reject`.
+    pub fn add(&mut self, verdict: Verdict) -> Result<(), Rejection> {
+        match verdict {
+            Verdict::Accept => {}
+            Verdict::AcceptWith(later) => self.merge(*later),
+            Verdict::Reject(rejection) => return Err(rejection),
+        }
+        Ok(())
+    }
+
     /// Adds the effects of a later hook.
     pub fn merge(&mut self, mut later: Self) {
         if later.is_empty() {

@@ -82,11 +82,10 @@ impl Session {
             State::Asked(Asked::Sender(transaction)) => transaction,
             other => return self.state = other,
         };
-        match verdict.into_result() {
-            Ok(effects) => {
-                let asked = transaction.envelope.params.mt_priority;
-                self.lower_priority(&mut transaction.envelope);
-                self.keep_effects(effects, &mut transaction);
+        let asked = transaction.envelope.params.mt_priority;
+        self.lower_priority(&mut transaction.envelope);
+        match self.keep_verdict(verdict, &mut transaction) {
+            Ok(()) => {
                 let reply = match transaction.envelope.params.mt_priority {
                     Some(given) if asked.is_some_and(|asked| asked != given) => {
                         replies::sender_ok_with_priority(given)
@@ -203,7 +202,21 @@ impl Session {
         State::Command(Mail::Open(transaction))
     }
 
-    pub(super) fn keep_effects(&mut self, mut effects: Effects, transaction: &mut Transaction) {
+    /// Keeps what an accepting verdict left.
+    pub(super) fn keep_verdict(
+        &mut self,
+        verdict: Verdict,
+        transaction: &mut Transaction,
+    ) -> Result<(), Rejection> {
+        match verdict {
+            Verdict::Accept => {}
+            Verdict::AcceptWith(effects) => self.keep_effects(*effects, transaction),
+            Verdict::Reject(rejection) => return Err(rejection),
+        }
+        Ok(())
+    }
+
+    fn keep_effects(&mut self, mut effects: Effects, transaction: &mut Transaction) {
         if effects.is_empty() {
             return;
         }

@@ -84,9 +84,8 @@ impl Session {
                 return None;
             }
         };
-        let (rejection, failure) = match verdict.into_result() {
-            Ok(effects) => {
-                self.keep_effects(effects, &mut transaction);
+        let (rejection, failure) = match self.keep_verdict(verdict, &mut transaction) {
+            Ok(()) => {
                 if self.config.capabilities.honours(&transaction.envelope.handling) {
                     self.state = self.open_content(*transaction, framing);
                     return None;
