@@ -267,8 +267,8 @@ impl Session {
 
     /// What is known about the session; a later change does not touch the snapshot.
     #[must_use]
-    pub fn info(&self) -> Arc<SessionInfo> {
-        self.info.clone()
+    pub fn info(&self) -> &Arc<SessionInfo> {
+        &self.info
     }
 
     /// The envelope of the open mail transaction, while commands are awaited.
