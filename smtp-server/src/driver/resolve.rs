@@ -49,7 +49,7 @@ pub(super) enum Answer {
     Client(Verdict),
     Hello(Verdict, Vec<&'static str>),
     Sender(Verdict),
-    Recipient(Result<(RecipientClass, Effects), Rejection>),
+    Recipient(Result<(RecipientClass, Option<Box<Effects>>), Rejection>),
     Data(Verdict),
     Command(Reply),
     Etrn(EtrnAnswer),
@@ -138,7 +138,7 @@ impl Hooks {
         envelope: &Envelope,
         info: &SessionInfo,
         now: UnixMillis,
-    ) -> Result<(RecipientClass, Effects), Rejection> {
+    ) -> Result<(RecipientClass, Option<Box<Effects>>), Rejection> {
         let mut effects = Effects::default();
         if self.evaluate_at == EvaluateAt::Recipient {
             // Boxed, or every connection had room for it.
@@ -170,7 +170,7 @@ impl Hooks {
         // The delivery is the last one who could refuse.
         match effects.deferral.take() {
             Some(deferral) => Err(*deferral),
-            None => Ok((recipient.class, effects)),
+            None => Ok((recipient.class, effects.boxed())),
         }
     }
 

@@ -157,8 +157,11 @@ impl Session {
     }
 
     /// Answers [`Question::Recipient`](super::Question::Recipient): the class that the relay policy gave,
-    /// or the first refusal.
-    pub fn answer_recipient(&mut self, decision: Result<(RecipientClass, Effects), Rejection>) {
+    /// with what access control left if it left anything, or the first refusal.
+    pub fn answer_recipient(
+        &mut self,
+        decision: Result<(RecipientClass, Option<Box<Effects>>), Rejection>,
+    ) {
         let mut transaction = match self.take_state() {
             State::Asked(Asked::Recipient(transaction)) => transaction,
             other => return self.state = other,
@@ -172,7 +175,9 @@ impl Session {
         });
         match decision {
             Ok((class, effects)) => {
-                self.keep_effects(effects, &mut transaction);
+                if let Some(effects) = effects {
+                    self.keep_effects(*effects, &mut transaction);
+                }
                 let envelope = &mut transaction.envelope;
                 envelope.queue_id.get_or_insert_with(|| self.config.ids.next(self.now.wall));
                 envelope.recipients.push(Recipient { path, params, class });
@@ -217,9 +222,6 @@ impl Session {
     }
 
     fn keep_effects(&mut self, mut effects: Effects, transaction: &mut Transaction) {
-        if effects.is_empty() {
-            return;
-        }
         self.keep_session_effects(&mut effects);
         transaction.envelope.extensions.merge(effects.transaction);
         transaction.envelope.handling.merge(effects.handling);

@@ -217,7 +217,7 @@ enum Answer {
     Client(Verdict),
     Hello(Verdict),
     Sender(Verdict),
-    Recipient(Result<(RecipientClass, Effects), Rejection>),
+    Recipient(Result<(RecipientClass, Option<Box<Effects>>), Rejection>),
     Data(Verdict),
     Command(Reply),
     Etrn(EtrnAnswer),
@@ -364,7 +364,7 @@ fn decide(
     params: &RcptParams<'static>,
     envelope: &Envelope,
     info: &SessionInfo,
-) -> Result<(RecipientClass, Effects), Rejection> {
+) -> Result<(RecipientClass, Option<Box<Effects>>), Rejection> {
     let now = start().wall;
     let mut effects = Effects::default();
     if setup.evaluate_at == EvaluateAt::Recipient {
@@ -383,5 +383,5 @@ fn decide(
     effects.merge(check(setup, stage, info).into_result()?);
     let recipient = Recipient { path: to.clone(), params: params.clone(), class };
     effects.merge(block_on(setup.delivery.verify(&recipient, info)).into_result()?);
-    Ok((recipient.class, effects))
+    Ok((recipient.class, effects.boxed()))
 }
