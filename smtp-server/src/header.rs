@@ -83,11 +83,11 @@ fn value_is_one_field(value: &str) -> bool {
     });
     let mut ends = memchr::memchr2_iter(b'\r', b'\n', octets);
     while let Some(at) = ends.next() {
-        // The fold's line feed is the next end.
-        let is_fold = matches!(octets.get(at..at + 3), Some([b'\r', b'\n', b' ' | b'\t']));
-        if !is_fold || ends.next().is_none() {
+        if !matches!(octets.get(at..at + 3), Some([b'\r', b'\n', b' ' | b'\t'])) {
             return false;
         }
+        // The fold's own line feed.
+        ends.next();
     }
     !is_refused
 }

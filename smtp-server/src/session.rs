@@ -265,7 +265,7 @@ impl Session {
         }
     }
 
-    /// What is known about the session; a later change does not touch the snapshot.
+    /// What is known about the session; a later change does not touch a clone of it.
     #[must_use]
     pub fn info(&self) -> &Arc<SessionInfo> {
         &self.info

@@ -32,6 +32,7 @@ use crate::verdict::{Effects, Rejection, RelayDecision, Verdict};
 #[derive(Clone)]
 pub(crate) struct Hooks {
     pub(crate) relay: Arc<dyn RelayPolicy>,
+    /// Called by `as_ref`, or each call went through the hook that an `Arc` is by itself, which boxes a future more.
     pub(crate) delivery: Arc<dyn Delivery>,
     pub(crate) access: Option<Arc<dyn AccessControl>>,
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
