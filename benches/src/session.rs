@@ -11,8 +11,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use smtp_server::{
-    Accepted, Action, ContentAction, Effects, Now, Peer, Question, Receipt, RecipientClass,
-    Service, Session, SessionConfig, Verdict,
+    Accepted, Action, ContentAction, Now, Peer, Question, Receipt, RecipientClass, Service,
+    Session, SessionConfig, Verdict,
 };
 
 use crate::{base64_lines, with_end_of_data};
@@ -104,7 +104,7 @@ impl HandDriven {
             Action::Ask(Question::Hello(_)) => session.answer_hello(Verdict::Accept, Vec::new()),
             Action::Ask(Question::Sender(_)) => session.answer_sender(Verdict::Accept),
             Action::Ask(Question::Recipient { .. }) => {
-                session.answer_recipient(Ok((RecipientClass::Local, Effects::default())));
+                session.answer_recipient(Ok((RecipientClass::Local, None)));
             }
             Action::Ask(Question::Data(_)) => {
                 session.answer_data(Verdict::Accept);

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use smtp_server::proto::{EnhancedCode, ForwardPath};
 use smtp_server::{
-    Accepted, Action, ContentAction, Effects, Now, Peer, Question, Receipt, RecipientClass,
-    Rejection, Service, Session, SessionConfig, Verdict,
+    Accepted, Action, ContentAction, Now, Peer, Question, Receipt, RecipientClass, Rejection,
+    Service, Session, SessionConfig, Verdict,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -57,7 +57,7 @@ fn serve(mut stream: TcpStream, config: Arc<SessionConfig>) -> io::Result<()> {
             Action::Ask(Question::Sender(_)) => session.answer_sender(Verdict::Accept),
             Action::Ask(Question::Recipient { to, .. }) => {
                 let decision = classify(to);
-                session.answer_recipient(decision);
+                session.answer_recipient(decision.map(|class| (class, None)));
             }
             Action::Ask(Question::Data(_)) => {
                 session.answer_data(Verdict::Accept);
@@ -79,11 +79,11 @@ fn serve(mut stream: TcpStream, config: Arc<SessionConfig>) -> io::Result<()> {
 }
 
 /// The relay policy: our domain is ours, and nothing else is.
-fn classify(to: &ForwardPath<'_>) -> Result<(RecipientClass, Effects), Rejection> {
+fn classify(to: &ForwardPath<'_>) -> Result<RecipientClass, Rejection> {
     let is_ours =
         to.domain().is_none_or(|domain| domain.as_str().eq_ignore_ascii_case("example.org"));
     if is_ours {
-        Ok((RecipientClass::Local, Effects::default()))
+        Ok(RecipientClass::Local)
     } else {
         Err(Rejection::permanent(EnhancedCode::new(5, 7, 1), "Relay access denied"))
     }

@@ -13,9 +13,9 @@ use smtp_proto::{Dialect, ForwardPath, Reply, ReplyCode, ServiceExtension, limit
 use smtp_server::relay::Networks;
 use smtp_server::{
     Accepted, Action, BareNewline, ContentAction, CredentialAnswer, CredentialQuery,
-    DirectoryEntry, Effects, EtrnAnswer, Expansion, Identity, Now, OutOfTurn, Outcome, Peer,
-    Question, Receipt, RecipientClass, Rejection, SaslExchange, SaslStep, Service, Session,
-    SessionConfig, Verdict, Verification,
+    DirectoryEntry, EtrnAnswer, Expansion, Identity, Now, OutOfTurn, Outcome, Peer, Question,
+    Receipt, RecipientClass, Rejection, SaslExchange, SaslStep, Service, Session, SessionConfig,
+    Verdict, Verification,
 };
 
 use crate::cuts::Cuts;
@@ -295,7 +295,7 @@ impl Answer {
             Self::Hello => session.answer_hello(Verdict::Accept, vec!["PLAIN", "LOGIN"]),
             Self::Sender => session.answer_sender(Verdict::Accept),
             Self::Recipient(true) => {
-                session.answer_recipient(Ok((RecipientClass::Local, Effects::default())));
+                session.answer_recipient(Ok((RecipientClass::Local, None)));
             }
             Self::Recipient(false) => {
                 let denied = Rejection::from_reply(replies::RELAY_DENIED);

@@ -20,6 +20,7 @@ mod resolve;
 mod shutdown;
 #[cfg(feature = "tls")]
 mod tls;
+mod waker;
 mod wire;
 
 use std::future::{Future, poll_fn};
@@ -88,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     pub(crate) async fn run(&mut self) {
         let mut farewell = Farewell::new(self);
         farewell.reason = self.converse().await;
-        farewell.info = self.session.info();
+        farewell.info = self.session.info().clone();
         farewell.commands = *self.session.commands();
     }
 
@@ -99,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         {
             return reason;
         }
-        self.emit(&Event::Connected, &self.session.info());
+        self.emit(&Event::Connected, self.session.info());
         let reason = self.serve().await;
         if let Some(reply) = self.session.take_unwritten_reply() {
             self.report_final_reply(&reply, false);
@@ -112,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         #[cfg(feature = "testing")]
         Box::pin(self.meet_connect()).await;
         let mut now = now();
-        let mut info = self.session.info();
+        let mut info = self.session.info().clone();
         loop {
             match self.session.poll(now) {
                 Action::Read => {
@@ -141,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     now = wire::now();
                 }
                 Action::Ask(Question::Client(facts)) if facts.peer != info.peer => {
-                    let former = std::mem::replace(&mut info, self.session.info()).peer;
+                    let former = std::mem::replace(&mut info, self.session.info().clone()).peer;
                     self.readmit(&former, &info);
                 }
                 Action::Ask(question) => {
@@ -154,14 +155,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                         self.note_early_talk(&info).await;
                     }
                     self.answer(answer, recipients, &info);
-                    info = self.session.info();
+                    if !Arc::ptr_eq(&info, self.session.info()) {
+                        info = self.session.info().clone();
+                    }
                     now = if waited { wire::now() } else { now };
                 }
                 Action::StartTls => {
                     if let Err(reason) = Box::pin(self.start_tls()).await {
                         return reason;
                     }
-                    info = self.session.info();
+                    info = self.session.info().clone();
                     now = wire::now();
                 }
                 Action::Close(reason) => {
@@ -247,7 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             reply: &last.reply,
             bytes: last.bytes,
         };
-        self.emit(&event, &self.session.info());
+        self.emit(&event, self.session.info());
     }
 
     fn emit(&self, event: &Event<'_>, info: &SessionInfo) {
@@ -288,7 +291,7 @@ impl Farewell {
     fn new<S>(connection: &Connection<S>) -> Self {
         Self {
             hooks: connection.context.hooks.clone(),
-            info: connection.session.info(),
+            info: connection.session.info().clone(),
             reason: CloseReason::Cut,
             begun: now().monotonic,
             commands: CommandCounts::default(),

@@ -166,21 +166,24 @@ impl Handling {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QueueId(pub u64);
 
+impl QueueId {
+    /// As it is printed. By hand, since it is written twice for each message and the general way costs as much
+    /// as the rest of such a line.
+    pub(crate) fn digits(self, room: &mut [u8; 16]) -> &str {
+        let length = (u64::BITS - self.0.leading_zeros()).div_ceil(4).max(1) as usize;
+        let digits = room.get_mut(16 - length..).unwrap_or_default();
+        let mut rest = self.0;
+        for digit in digits.iter_mut().rev() {
+            *digit = b"0123456789ABCDEF"[(rest & 0xf) as usize];
+            rest >>= 4;
+        }
+        std::str::from_utf8(digits).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for QueueId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // By hand, since it is written twice for each message and the general way costs as much as the
-        // rest of such a line.
-        let mut digits = [b'0'; 16];
-        let mut length = 0;
-        for (index, digit) in digits.iter_mut().rev().enumerate() {
-            let value = (self.0 >> (4 * index)) as usize & 0xf;
-            *digit = b"0123456789ABCDEF"[value];
-            if value != 0 || index == 0 {
-                length = index + 1;
-            }
-        }
-        let written = digits.get(16 - length..).unwrap_or_default();
-        f.write_str(std::str::from_utf8(written).unwrap_or_default())
+        f.write_str(self.digits(&mut [0; 16]))
     }
 }
 

@@ -81,9 +81,13 @@ fn value_is_one_field(value: &str) -> bool {
         let is_allowed = (octet == b'\t') | (octet == b'\r') | (octet == b'\n');
         is_refused | ((octet < b' ') & !is_allowed) | (octet == 0x7f)
     });
-    let folds = memchr::memchr_iter(b'\r', octets)
-        .filter(|at| matches!(octets.get(at + 1..at + 3), Some([b'\n', b' ' | b'\t'])))
-        .count();
-    let is_folded = [b'\r', b'\n'].map(|end| memchr::memchr_iter(end, octets).count() == folds);
-    !is_refused && is_folded == [true; 2]
+    let mut ends = memchr::memchr2_iter(b'\r', b'\n', octets);
+    while let Some(at) = ends.next() {
+        if !matches!(octets.get(at..at + 3), Some([b'\r', b'\n', b' ' | b'\t'])) {
+            return false;
+        }
+        // The fold's own line feed.
+        ends.next();
+    }
+    !is_refused
 }

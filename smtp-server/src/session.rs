@@ -265,10 +265,10 @@ impl Session {
         }
     }
 
-    /// What is known about the session; a later change does not touch the snapshot.
+    /// What is known about the session; a later change does not touch a clone of it.
     #[must_use]
-    pub fn info(&self) -> Arc<SessionInfo> {
-        self.info.clone()
+    pub fn info(&self) -> &Arc<SessionInfo> {
+        &self.info
     }
 
     /// The envelope of the open mail transaction, while commands are awaited.

@@ -34,17 +34,19 @@ pub fn received(info: &SessionInfo, envelope: &Envelope, now: UnixMillis) -> Hea
     for text in ["\r\n\tby ", &info.server_name, " with ", protocol(info, envelope)] {
         value.push_str(text);
     }
-    // Writing to a string cannot fail.
     if let Some(queue_id) = envelope.queue_id {
-        let _ = write!(value, " id {queue_id}");
+        value.push_str(" id ");
+        value.push_str(queue_id.digits(&mut [0; 16]));
     }
+    // Writing to a string cannot fail.
     if let [recipient] = envelope.recipients.as_slice() {
         let _ = write!(value, "\r\n\tfor {}", recipient.path);
     }
     if let Some(cipher) = info.tls.as_ref().map(|tls| &tls.cipher).filter(|name| is_word(name)) {
         let _ = write!(value, "\r\n\ttls {cipher}");
     }
-    let _ = write!(value, ";\r\n\t{}", date(now));
+    value.push_str(";\r\n\t");
+    value.push_str(&date(now));
     HeaderField::trusted("Received", value)
 }
 

@@ -154,7 +154,7 @@ impl Verdict {
     /// `Accept` with effects, or plain `Accept` if there are none.
     #[must_use]
     pub fn with(effects: Effects) -> Self {
-        if effects.is_empty() { Self::Accept } else { Self::AcceptWith(Box::new(effects)) }
+        effects.boxed().map_or(Self::Accept, Self::AcceptWith)
     }
 
     /// The effects, or the refusal.
@@ -295,6 +295,25 @@ impl Effects {
         let Self { session, transaction, handling, mt_priority, notes, deferral } = self;
         let asks_nothing = handling.is_empty() && mt_priority.is_none() && notes.is_empty();
         session.is_empty() && transaction.is_empty() && asks_nothing && deferral.is_none()
+    }
+
+    /// These effects as a session takes them, which is told of nothing where nothing would change.
+    #[must_use]
+    pub fn boxed(self) -> Option<Box<Self>> {
+        if self.is_empty() { None } else { Some(Box::new(self)) }
+    }
+
+    /// Adds what a later hook's verdict leaves.
+    ///
+    /// # Errors
+    /// The [`Rejection`] of `Reject`.
+    pub fn add(&mut self, verdict: Verdict) -> Result<(), Rejection> {
+        match verdict {
+            Verdict::Accept => {}
+            Verdict::AcceptWith(later) => self.merge(*later),
+            Verdict::Reject(rejection) => return Err(rejection),
+        }
+        Ok(())
     }
 
     /// Adds the effects of a later hook.

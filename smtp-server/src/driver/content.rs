@@ -123,7 +123,7 @@ async fn hand_over(
             body.drain().await?;
             return Ok(Receipt::from(Accepted::new()));
         }
-        hooks.delivery.deliver(message.envelope, body, info).await
+        hooks.delivery.as_ref().deliver(message.envelope, body, info).await
     });
     hook_clock::call(&hooks.timeouts, turn, delivery).await
 }

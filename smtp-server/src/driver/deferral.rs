@@ -21,9 +21,11 @@ struct OfSender(Box<Rejection>);
 
 /// Keeps the deferral of an early stage for the recipients.
 pub(super) fn keep(verdict: Verdict, stage: StageKind, info: &SessionInfo) -> Verdict {
-    let mut effects = match verdict.into_result() {
-        Ok(effects) => effects,
-        Err(rejection) => return Verdict::Reject(rejection),
+    let before = info.extensions.find::<OfSession>();
+    let mut effects = match verdict {
+        Verdict::AcceptWith(effects) => *effects,
+        Verdict::Accept if before.is_some() => Effects::default(),
+        verdict => return verdict,
     };
     let deferral = effects.deferral.take();
     if stage == StageKind::Sender {
@@ -32,7 +34,6 @@ pub(super) fn keep(verdict: Verdict, stage: StageKind, info: &SessionInfo) -> Ve
         }
         return Verdict::with(effects);
     }
-    let before = info.extensions.find::<OfSession>();
     if before.is_some() || deferral.is_some() {
         let client = before.and_then(|before| before.client.clone());
         effects.session.insert(match stage {

@@ -75,7 +75,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             self.pause(time).await;
             return true;
         }
-        self.emit(&Event::TlsFailed { error: "a fault on purpose" }, &self.session.info());
+        self.emit(&Event::TlsFailed { error: "a fault on purpose" }, self.session.info());
         match fault {
             Fault::FailHandshake => self.answer_handshake(&HANDSHAKE_FAILURE).await,
             Fault::Garbage(octets) => self.answer_handshake(&octets).await,

@@ -32,6 +32,7 @@ use crate::verdict::{Effects, Rejection, RelayDecision, Verdict};
 #[derive(Clone)]
 pub(crate) struct Hooks {
     pub(crate) relay: Arc<dyn RelayPolicy>,
+    /// Called by `as_ref`, or each call went through the hook that an `Arc` is by itself, which boxes a future more.
     pub(crate) delivery: Arc<dyn Delivery>,
     pub(crate) access: Option<Arc<dyn AccessControl>>,
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
@@ -49,7 +50,7 @@ pub(super) enum Answer {
     Client(Verdict),
     Hello(Verdict, Vec<&'static str>),
     Sender(Verdict),
-    Recipient(Result<(RecipientClass, Effects), Rejection>),
+    Recipient(Result<(RecipientClass, Option<Box<Effects>>), Rejection>),
     Data(Verdict),
     Command(Reply),
     Etrn(EtrnAnswer),
@@ -138,11 +139,11 @@ impl Hooks {
         envelope: &Envelope,
         info: &SessionInfo,
         now: UnixMillis,
-    ) -> Result<(RecipientClass, Effects), Rejection> {
+    ) -> Result<(RecipientClass, Option<Box<Effects>>), Rejection> {
         let mut effects = Effects::default();
         if self.evaluate_at == EvaluateAt::Recipient {
             // Boxed, or every connection had room for it.
-            effects.merge(Box::pin(self.check_deferred(envelope, info, now)).await?);
+            Box::pin(self.check_deferred(&mut effects, envelope, info, now)).await?;
         }
         let relay = async { self.relay.decide(to, envelope, info).await };
         let decision = self.call(HookKind::Relay, info, relay).await?;
@@ -157,37 +158,37 @@ impl Hooks {
             RelayDecision::Defer(rejection) => return Err(rejection),
         };
         let stage = Stage::Recipient { now, to, envelope };
-        effects.merge(self.check(stage, info).await.into_result()?);
+        effects.add(self.check(stage, info).await)?;
         if let Some(rejection) = deferral::due(&mut effects, envelope, info) {
             info.note(|| "nothing refuses, so what was deferred counts".to_owned());
             return Err(rejection);
         }
         let recipient = Recipient { path: to.clone(), params: params.clone(), class };
-        let verify = async { self.delivery.verify(&recipient, info).await };
+        let verify = async { self.delivery.as_ref().verify(&recipient, info).await };
         let verdict = self.call(HookKind::Verify, info, verify).await?;
         info.note(|| format!("delivery: {}", verdict_words(&verdict)));
-        effects.merge(verdict.into_result()?);
+        effects.add(verdict)?;
         // The delivery is the last one who could refuse.
         match effects.deferral.take() {
             Some(deferral) => Err(*deferral),
-            None => Ok((recipient.class, effects)),
+            None => Ok((recipient.class, effects.boxed())),
         }
     }
 
     /// Client, hello and sender, when they are evaluated at RCPT as Postfix does.
     async fn check_deferred(
         &self,
+        effects: &mut Effects,
         envelope: &Envelope,
         info: &SessionInfo,
         now: UnixMillis,
-    ) -> Result<Effects, Rejection> {
+    ) -> Result<(), Rejection> {
         let check = |stage| self.check_at(stage, info, true);
-        let mut effects = check(Stage::Client { now }).await.into_result()?;
+        effects.add(check(Stage::Client { now }).await)?;
         if let Some(hello) = &info.hello {
-            effects.merge(check(Stage::Hello { now, hello }).await.into_result()?);
+            effects.add(check(Stage::Hello { now, hello }).await)?;
         }
-        effects.merge(check(Stage::Sender { now, envelope }).await.into_result()?);
-        Ok(effects)
+        effects.add(check(Stage::Sender { now, envelope }).await)
     }
 
     /// Client, hello or sender at its own stage, unless RCPT is their place.
@@ -264,7 +265,7 @@ impl Hooks {
             Verdict::Reject(rejection) if rejection.is_permanent() => EtrnAnswer::NotAllowed,
             Verdict::Reject(_) => EtrnAnswer::Unable,
             _ => {
-                let etrn = async { self.delivery.etrn(argument, info).await };
+                let etrn = async { self.delivery.as_ref().etrn(argument, info).await };
                 let answer = self.call(HookKind::Etrn, info, etrn).await;
                 answer.unwrap_or(EtrnAnswer::Unable)
             }

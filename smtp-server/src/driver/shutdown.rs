@@ -6,27 +6,38 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::sync::watch;
 
-pub(crate) struct Shutdown(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
+use super::waker::KnownWaker;
+
+pub(crate) struct Shutdown {
+    signal: watch::Receiver<bool>,
+    /// `None` once it came.
+    coming: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    waker: KnownWaker,
+}
 
 impl Shutdown {
-    pub(crate) fn new(mut signal: watch::Receiver<bool>) -> Self {
-        Self(Some(Box::pin(async move {
+    pub(crate) fn new(signal: watch::Receiver<bool>) -> Self {
+        let mut down = signal.clone();
+        let coming = Box::pin(async move {
             // A server that is gone without a word ends its connections, too.
-            let _ = signal.wait_for(|down| *down).await;
-        })))
+            let _ = down.wait_for(|down| *down).await;
+        });
+        Self { signal, coming: Some(coming), waker: KnownWaker::default() }
     }
 
     /// Ready once, when the signal came.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(signal) = &mut self.0 else { return Poll::Pending };
-        let came = signal.as_mut().poll(cx);
-        if came.is_ready() {
-            self.0 = None;
+        let Some(coming) = &mut self.coming else { return Poll::Pending };
+        if self.waker.is(cx) && matches!(self.signal.has_changed(), Ok(false)) {
+            return Poll::Pending;
         }
-        came
+        self.waker.learn(cx);
+        ready!(coming.as_mut().poll(cx));
+        self.coming = None;
+        Poll::Ready(())
     }
 }

@@ -53,12 +53,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             Ok(stream) => {
                 self.session.handle_tls(facts(&stream, &recording));
                 self.wire.put_stream(Stream::Tls(Box::new(stream)));
-                self.emit(&Event::TlsStarted, &self.session.info());
+                self.emit(&Event::TlsStarted, self.session.info());
                 Ok(())
             }
             Err(error) => {
                 let error = error.to_string();
-                self.emit(&Event::TlsFailed { error: &error }, &self.session.info());
+                self.emit(&Event::TlsFailed { error: &error }, self.session.info());
                 Err(CloseReason::TlsFailed)
             }
         }

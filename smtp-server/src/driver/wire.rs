@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Sleep;
 
 use super::buffers::CONTENT_BUFFER_BYTES;
+use super::waker::KnownWaker;
 use crate::session::Session;
 use crate::time::{Now, UnixMillis};
 
@@ -224,6 +225,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
 #[derive(Default)]
 struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
+    waker: KnownWaker,
     write_deadline: Option<Instant>,
 }
 
@@ -234,7 +236,10 @@ impl Timer {
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if deadline < sleep.deadline() {
             sleep.as_mut().reset(deadline);
+        } else if self.waker.is(cx) && !sleep.is_elapsed() {
+            return Poll::Pending;
         }
+        self.waker.learn(cx);
         ready!(sleep.as_mut().poll(cx));
         if sleep.deadline() < deadline {
             sleep.as_mut().reset(deadline);

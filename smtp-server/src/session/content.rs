@@ -289,13 +289,13 @@ impl Session {
     /// gets 451, and what the delivery did wrong is returned.
     pub fn answer_message(&mut self, result: Delivered) -> Option<HookFailure> {
         let content = match self.take_state() {
-            State::Content(content) => *content,
+            State::Content(content) => content,
             other => {
                 self.state = other;
                 return None;
             }
         };
-        let Content { framing, progress, next_command, message, pace, .. } = content;
+        let Content { framing, progress, next_command, message, pace, .. } = *content;
         let early = result.is_ok().then_some(HookFailure::AcknowledgedEarly);
         match progress {
             Progress::Ended { told: true } => return self.answer_heard(result, &message),

@@ -209,7 +209,7 @@ impl Session {
 pub(super) fn accepted_reply(accepted: &Accepted, queue_id: Option<QueueId>) -> Reply {
     let text = match (accepted.text(), queue_id) {
         (Some(text), _) => text.to_owned(),
-        (None, Some(queue_id)) => format!("Ok: queued as {queue_id}"),
+        (None, Some(queue_id)) => ["Ok: queued as ", queue_id.digits(&mut [0; 16])].concat(),
         (None, None) => "Ok".to_owned(),
     };
     Reply::new(ReplyCode::OK, Some(EnhancedCode::new(2, 0, 0)), text)

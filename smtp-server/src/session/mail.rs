@@ -91,11 +91,10 @@ impl Session {
             State::Asked(Asked::Sender(transaction)) => transaction,
             other => return self.state = other,
         };
-        match verdict.into_result() {
-            Ok(effects) => {
-                let asked = transaction.envelope.params.mt_priority;
-                self.lower_priority(&mut transaction.envelope);
-                self.keep_effects(effects, &mut transaction);
+        let asked = transaction.envelope.params.mt_priority;
+        self.lower_priority(&mut transaction.envelope);
+        match self.keep_verdict(verdict, &mut transaction) {
+            Ok(()) => {
                 let reply = match transaction.envelope.params.mt_priority {
                     Some(given) if asked.is_some_and(|asked| asked != given) => {
                         replies::sender_ok_with_priority(given)
@@ -183,8 +182,11 @@ impl Session {
     }
 
     /// Answers [`Question::Recipient`](super::Question::Recipient): the class that the relay policy gave,
-    /// or the first refusal.
-    pub fn answer_recipient(&mut self, decision: Result<(RecipientClass, Effects), Rejection>) {
+    /// with what access control left if it left anything, or the first refusal.
+    pub fn answer_recipient(
+        &mut self,
+        decision: Result<(RecipientClass, Option<Box<Effects>>), Rejection>,
+    ) {
         let mut transaction = match self.take_state() {
             State::Asked(Asked::Recipient(transaction)) => transaction,
             other => return self.state = other,
@@ -198,7 +200,9 @@ impl Session {
         });
         match decision {
             Ok((class, effects)) => {
-                self.keep_effects(effects, &mut transaction);
+                if let Some(effects) = effects {
+                    self.keep_effects(*effects, &mut transaction);
+                }
                 let envelope = &mut transaction.envelope;
                 envelope.queue_id.get_or_insert_with(|| self.config.ids.next(self.now.wall));
                 envelope.recipients.push(Recipient { path, params, class });
@@ -228,10 +232,21 @@ impl Session {
         State::Command(Mail::Open(transaction))
     }
 
-    pub(super) fn keep_effects(&mut self, mut effects: Effects, transaction: &mut Transaction) {
-        if effects.is_empty() {
-            return;
+    /// Keeps what an accepting verdict left.
+    pub(super) fn keep_verdict(
+        &mut self,
+        verdict: Verdict,
+        transaction: &mut Transaction,
+    ) -> Result<(), Rejection> {
+        match verdict {
+            Verdict::Accept => {}
+            Verdict::AcceptWith(effects) => self.keep_effects(*effects, transaction),
+            Verdict::Reject(rejection) => return Err(rejection),
         }
+        Ok(())
+    }
+
+    fn keep_effects(&mut self, mut effects: Effects, transaction: &mut Transaction) {
         self.keep_session_effects(&mut effects);
         transaction.envelope.extensions.merge(effects.transaction);
         transaction.envelope.handling.merge(effects.handling);

@@ -84,11 +84,10 @@ impl Session {
                 return None;
             }
         };
-        let (rejection, failure) = match verdict.into_result() {
-            Ok(effects) => {
-                self.keep_effects(effects, &mut transaction);
+        let (rejection, failure) = match self.keep_verdict(verdict, &mut transaction) {
+            Ok(()) => {
                 if self.config.capabilities.honours(&transaction.envelope.handling) {
-                    self.state = self.open_content(*transaction, framing);
+                    self.state = self.open_content(transaction, framing);
                     return None;
                 }
                 let rejection = Rejection::stock(replies::CONFIGURATION_ERROR);
@@ -125,19 +124,19 @@ impl Session {
         if self.config.is_lmtp() { envelope.recipients.len() } else { 1 }
     }
 
-    fn open_content(&mut self, transaction: Transaction, framing: Framing) -> State {
+    fn open_content(&mut self, transaction: Box<Transaction>, framing: Framing) -> State {
         if framing.is_data() {
             self.output.push(&replies::START_MAIL_INPUT);
         }
-        let envelope = transaction.envelope;
+        let envelope = &transaction.envelope;
         let mut fields = envelope.handling.prepend.clone();
-        fields.push(trace::received(&self.info, &envelope, self.now.wall));
-        let replies = self.replies_expected(&envelope);
-        let prdr = self.prdr_recipients(&envelope);
+        fields.push(trace::received(&self.info, envelope, self.now.wall));
+        let replies = self.replies_expected(envelope);
+        let prdr = self.prdr_recipients(envelope);
         let facts = MessageFacts::new(replies, prdr, envelope.queue_id);
         let pace = Pace::new(&self.config, self.now.monotonic);
         State::Asked(Asked::Message {
-            message: Box::new(Message { envelope, fields }),
+            message: Box::new(Message { envelope: transaction.envelope, fields }),
             content: Box::new(Content::new(framing, facts, pace)),
         })
     }

@@ -20,7 +20,7 @@ impl Watch {
         if self.transcripts.is_none() && self.faults.is_none() {
             return session;
         }
-        let begin = |transcripts: &Transcripts| transcripts.begin(&session.info(), now().monotonic);
+        let begin = |transcripts: &Transcripts| transcripts.begin(session.info(), now().monotonic);
         let transcript = self.transcripts.as_ref().map(begin);
         let script = self.faults.as_ref().map(|faults| Script::new(faults, transcript.clone()));
         session.with_tap(Tap::new(transcript, script))

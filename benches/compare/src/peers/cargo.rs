@@ -18,15 +18,15 @@ use crate::process::Errand;
 /// A first build compiles C code of a TLS library, on whatever machine this is.
 const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
 
-/// Our sink: `given`, or built from the main workspace.
+/// Our sink: `given`, or `examples/sink` as this package builds it.
 ///
 /// # Errors
-/// [`PrepareError`] if there is no such file, or the example does not build.
+/// [`PrepareError`] if there is no such file, or it does not build.
 pub(crate) fn sink(places: &Places, given: Option<&Path>) -> Result<PathBuf, PrepareError> {
     match given {
         // Absolute, or a bare name would be looked up on `PATH`.
         Some(path) => path.canonicalize().map_err(|_| PrepareError::Missing(path.to_owned())),
-        None => build(places, &places.main, "--example", "sink"),
+        None => own(places, "sink"),
     }
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn mta_data(places: &Places, peer: Peer) -> PathBuf {
 }
 
 fn mta(places: &Places, data: &Path, parameters: &[String]) -> Result<Launch, PrepareError> {
-    let program = build(places, &places.main, "--bin", "mta")?;
+    let program = build(places, &places.main, "mta")?;
     let words = ["--smtp", "127.0.0.1:0", "--submission", "off", "--submissions", "off", "--data"];
     let mut arguments: Vec<OsString> = words.map(OsString::from).to_vec();
     arguments.push(data.into());
@@ -71,17 +71,12 @@ fn mta(places: &Places, data: &Path, parameters: &[String]) -> Result<Launch, Pr
 /// # Errors
 /// [`PrepareError`] if it does not build.
 pub(crate) fn own(places: &Places, name: &'static str) -> Result<PathBuf, PrepareError> {
-    build(places, &places.package, "--bin", name)
+    build(places, &places.package, name)
 }
 
-fn build(
-    places: &Places,
-    workspace: &Path,
-    kind: &str,
-    name: &'static str,
-) -> Result<PathBuf, PrepareError> {
+fn build(places: &Places, workspace: &Path, name: &'static str) -> Result<PathBuf, PrepareError> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(workspace).args(["build", "--release", kind, name]);
+    command.current_dir(workspace).args(["build", "--release", "--bin", name]);
     command.arg("--message-format=json-render-diagnostics");
     let log = places.log(&format!("build-{name}"));
     let finished = Errand { name: "cargo build", command, log, limit: BUILD_LIMIT }.run()?;

@@ -153,7 +153,7 @@ fn a_snapshot_does_not_change() {
     let (setup, _) = Setup::accepting();
     let config = Arc::new(setup.session_config());
     let mut session = smtp_server::Session::new(config, setup.peer(), pure::start());
-    let before = session.info();
+    let before = session.info().clone();
     session.handle_tls(TlsInfo::new("TLSv1.3", "test", None));
     assert!(before.tls.is_none() && session.info().tls.is_some());
 }

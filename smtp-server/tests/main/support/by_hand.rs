@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use smtp_server::session::FinalReply;
 use smtp_server::{
-    Action, BodyError, CloseReason, ContentAction, Effects, Now, Peer, Question, RecipientClass,
-    Session, SessionConfig, Verdict,
+    Action, BodyError, CloseReason, ContentAction, Now, Peer, Question, RecipientClass, Session,
+    SessionConfig, Verdict,
 };
 
 use super::pure::start;
@@ -101,7 +101,7 @@ impl ByHand {
             Kind::Hello => session.answer_hello(Verdict::Accept, Vec::new()),
             Kind::Sender => session.answer_sender(Verdict::Accept),
             Kind::Recipient => {
-                session.answer_recipient(Ok((RecipientClass::Local, Effects::default())));
+                session.answer_recipient(Ok((RecipientClass::Local, None)));
             }
             Kind::Data => {
                 session.answer_data(Verdict::Accept);

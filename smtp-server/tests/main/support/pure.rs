@@ -217,7 +217,7 @@ enum Answer {
     Client(Verdict),
     Hello(Verdict),
     Sender(Verdict),
-    Recipient(Result<(RecipientClass, Effects), Rejection>),
+    Recipient(Result<(RecipientClass, Option<Box<Effects>>), Rejection>),
     Data(Verdict),
     Command(Reply),
     Etrn(EtrnAnswer),
@@ -248,7 +248,7 @@ impl Driver<'_> {
     }
 
     fn next(&mut self) -> Next {
-        let info = self.link.session.info();
+        let info = self.link.session.info().clone();
         let now = self.link.now;
         match self.link.session.poll(now) {
             Action::Read => Next::Read,
@@ -267,7 +267,7 @@ impl Driver<'_> {
             Answer::Hello(verdict) => {
                 let info = session.info();
                 let offered = self.setup.authenticator.as_ref();
-                let mechanisms = offered.map(|hook| hook.mechanisms(&info)).unwrap_or_default();
+                let mechanisms = offered.map(|hook| hook.mechanisms(info)).unwrap_or_default();
                 session.answer_hello(verdict, mechanisms);
             }
             Answer::Sender(verdict) => session.answer_sender(verdict),
@@ -284,7 +284,7 @@ impl Driver<'_> {
             Answer::Verification(verification) => session.answer_verification(verification),
             Answer::Expansion(expansion) => session.answer_expansion(expansion),
             Answer::Mechanism(mechanism) => {
-                let info = session.info();
+                let info = session.info().clone();
                 let exchange = self.setup.authenticator.as_ref();
                 session.answer_mechanism(exchange.and_then(|hook| hook.start(mechanism, &info)));
             }
@@ -294,7 +294,7 @@ impl Driver<'_> {
 
     fn deliver(&mut self, message: Message) {
         let Message { envelope, fields } = message;
-        let info = self.link.session.info();
+        let info = self.link.session.info().clone();
         let delivery = self.setup.delivery.clone();
         let mut body = Body::new(&mut self.link, fields);
         let delivered = catch_unwind(AssertUnwindSafe(|| {
@@ -364,7 +364,7 @@ fn decide(
     params: &RcptParams<'static>,
     envelope: &Envelope,
     info: &SessionInfo,
-) -> Result<(RecipientClass, Effects), Rejection> {
+) -> Result<(RecipientClass, Option<Box<Effects>>), Rejection> {
     let now = start().wall;
     let mut effects = Effects::default();
     if setup.evaluate_at == EvaluateAt::Recipient {
@@ -383,5 +383,5 @@ fn decide(
     effects.merge(check(setup, stage, info).into_result()?);
     let recipient = Recipient { path: to.clone(), params: params.clone(), class };
     effects.merge(block_on(setup.delivery.verify(&recipient, info)).into_result()?);
-    Ok((recipient.class, effects))
+    Ok((recipient.class, effects.boxed()))
 }
