@@ -65,7 +65,8 @@ fn serve(mut stream: TcpStream, config: Arc<SessionConfig>) -> io::Result<()> {
             // This configuration offers no AUTH, ETRN, STARTTLS or service extension and has no directory, so none
             // can come up.
             Action::Ask(
-                Question::Mechanism(_)
+                Question::Tls(_)
+                | Question::Mechanism(_)
                 | Question::Credentials { .. }
                 | Question::Command { .. }
                 | Question::Etrn(_)

@@ -269,6 +269,7 @@ fn right(class: &RecipientClass) -> &'static str {
 fn stage_name(stage: StageKind) -> &'static str {
     match stage {
         StageKind::Client => "client",
+        StageKind::Tls => "tls",
         StageKind::Hello => "helo",
         StageKind::Sender => "sender",
         StageKind::Recipient => "recipient",

@@ -93,7 +93,7 @@ pub(crate) use tap::Tap;
 
 use guard::Guard;
 use output::Output;
-use state::{Asked, Mail, State};
+use state::{Asked, State};
 use xclient::Claims;
 
 /// What a silent client's session keeps of its input buffer.
@@ -158,6 +158,9 @@ pub enum Question<'a> {
     /// May this client have a session? Asked again after XCLIENT, about the client that these facts name:
     /// a snapshot that was taken before is about another one. [`Session::answer_client`]
     Client(&'a SessionInfo),
+    /// Is the TLS session good enough? Asked after each handshake: after that of STARTTLS, and, where TLS begins with the
+    /// connection, before `Client`. [`Session::answer_tls`]
+    Tls(&'a SessionInfo),
     /// May it call itself so, and what is it offered? [`Session::answer_hello`]
     Hello(&'a Hello),
     /// May it send as this? [`Session::answer_sender`]
@@ -374,8 +377,10 @@ impl Session {
         info.identity = None;
         info.mechanism = None;
         info.extensions = client_extensions;
-        if matches!(self.state, State::Upgrading) {
-            self.state = State::Command(Mail::None);
+        match self.state {
+            State::Upgrading => self.state = State::Asked(Asked::Tls { greeted: true }),
+            State::Asked(Asked::Client) => self.state = State::Asked(Asked::Tls { greeted: false }),
+            _ => {}
         }
     }
 

@@ -150,6 +150,7 @@ fn place(
     let hello = info.hello.as_ref();
     match stage {
         StageKind::Client => ("CONNECT", Client(info).to_string()),
+        StageKind::Tls => ("STARTTLS", Client(info).to_string()),
         StageKind::Hello => {
             let command = match hello {
                 _ if info.service == Service::Lmtp => "LHLO",

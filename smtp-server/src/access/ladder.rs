@@ -82,7 +82,10 @@ impl Ladder {
             Stage::Etrn { argument, .. } => {
                 self.add_domain(folded_name(argument.as_str()), &mut keys);
             }
-            Stage::Data { .. } | Stage::EndOfData { .. } | Stage::Vrfy { .. } => {}
+            Stage::Tls { .. }
+            | Stage::Data { .. }
+            | Stage::EndOfData { .. }
+            | Stage::Vrfy { .. } => {}
         }
         keys
     }

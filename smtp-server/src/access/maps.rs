@@ -275,7 +275,9 @@ fn whole_keys(stage: &Stage<'_>, info: &SessionInfo) -> Vec<String> {
             vec![to.mailbox().map_or_else(|| "postmaster".to_owned(), unquoted)]
         }
         Stage::Etrn { argument, .. } => vec![argument.as_str().to_owned()],
-        Stage::Data { .. } | Stage::EndOfData { .. } | Stage::Vrfy { .. } => Vec::new(),
+        Stage::Tls { .. } | Stage::Data { .. } | Stage::EndOfData { .. } | Stage::Vrfy { .. } => {
+            Vec::new()
+        }
     }
 }
 

@@ -254,6 +254,7 @@ fn instance(envelope: &Envelope, info: &SessionInfo) -> String {
 fn protocol_state(stage: &Stage<'_>, info: &SessionInfo) -> &'static str {
     match stage {
         Stage::Client { .. } => "CONNECT",
+        Stage::Tls { .. } => "STARTTLS",
         Stage::Hello { .. } if info.service == Service::Lmtp => "LHLO",
         Stage::Hello { hello, .. } => {
             if hello.extended {

@@ -90,7 +90,10 @@ impl Rhsbl {
             Stage::Sender { envelope, .. } => envelope.reverse_path.domain().cloned(),
             Stage::Recipient { to, .. } => to.domain().cloned(),
             Stage::Etrn { argument, .. } => Domain::parse(argument.as_str()).ok(),
-            Stage::Data { .. } | Stage::EndOfData { .. } | Stage::Vrfy { .. } => None,
+            Stage::Tls { .. }
+            | Stage::Data { .. }
+            | Stage::EndOfData { .. }
+            | Stage::Vrfy { .. } => None,
         };
         domain.map(Domain::into_owned)
     }

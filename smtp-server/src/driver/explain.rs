@@ -30,6 +30,10 @@ impl Hooks {
         now: UnixMillis,
     ) -> Result<RecipientClass, Rejection> {
         let Explain { mut info, from, to } = explain;
+        if info.tls.is_some() {
+            let effects = effects_of(self.resolve(Question::Tls(&info), &info, now).await)?;
+            info.extensions.merge(effects.session);
+        }
         let effects = effects_of(self.resolve(Question::Client(&info), &info, now).await)?;
         info.extensions.merge(effects.session);
         if let Some(hello) = &info.hello {
@@ -52,9 +56,10 @@ impl Hooks {
 /// What an answer before RCPT leaves behind.
 fn effects_of(answer: Answer) -> Result<Effects, Rejection> {
     match answer {
-        Answer::Client(verdict) | Answer::Hello(verdict, _) | Answer::Sender(verdict) => {
-            verdict.into_result()
-        }
+        Answer::Client(verdict)
+        | Answer::Tls(verdict)
+        | Answer::Hello(verdict, _)
+        | Answer::Sender(verdict) => verdict.into_result(),
         _ => Ok(Effects::default()),
     }
 }

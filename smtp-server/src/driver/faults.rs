@@ -61,7 +61,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let Some(script) = self.session.script() else { return };
         match script.at(&Occurrence::connect(), now().monotonic) {
             None => {}
-            Some(Fault::Answer(rejection)) => self.session.answer_client(rejection.into()),
+            Some(Fault::Answer(rejection)) => {
+                // Whichever of the two is asked first; the other one no longer is.
+                self.session.answer_tls(rejection.clone().into());
+                self.session.answer_client(rejection.into());
+            }
             Some(fault) => self.carry_out(fault).await,
         }
     }

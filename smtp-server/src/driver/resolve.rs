@@ -48,6 +48,7 @@ pub(crate) struct Hooks {
 /// What goes back into the session.
 pub(super) enum Answer {
     Client(Verdict),
+    Tls(Verdict),
     Hello(Verdict, Vec<&'static str>),
     Sender(Verdict),
     Recipient(Result<(RecipientClass, Option<Box<Effects>>), Rejection>),
@@ -74,6 +75,7 @@ impl Answer {
             }
             Self::Etrn(answer) => session.answer_etrn(answer),
             Self::Client(verdict) => session.answer_client(verdict),
+            Self::Tls(verdict) => session.answer_tls(verdict),
             Self::Hello(verdict, mechanisms) => session.answer_hello(verdict, mechanisms),
             Self::Sender(verdict) => session.answer_sender(verdict),
             Self::Recipient(decision) => session.answer_recipient(decision),
@@ -98,6 +100,7 @@ impl Hooks {
             Question::Client(info) => {
                 Answer::Client(self.check_early(Stage::Client { now }, info).await)
             }
+            Question::Tls(info) => Answer::Tls(self.check(Stage::Tls { now }, info).await),
             Question::Hello(hello) => {
                 let verdict = self.check_early(Stage::Hello { now, hello }, info).await;
                 Answer::Hello(verdict, self.mechanisms(info))

@@ -36,6 +36,14 @@ pub enum Stage<'a> {
         /// When.
         now: UnixMillis,
     },
+    /// A TLS handshake is done, and what was said before it is forgotten; where TLS begins with the connection, this
+    /// comes before `Client`. [`SessionInfo::tls`] says what was agreed on.
+    ///
+    /// A permanent refusal is 554 to all but QUIT (RFC 3207 4.1), a transient one 421, which closes.
+    Tls {
+        /// When.
+        now: UnixMillis,
+    },
     /// It introduced itself.
     Hello {
         /// When.
@@ -101,6 +109,7 @@ impl Stage<'_> {
     pub fn kind(&self) -> StageKind {
         match self {
             Self::Client { .. } => StageKind::Client,
+            Self::Tls { .. } => StageKind::Tls,
             Self::Hello { .. } => StageKind::Hello,
             Self::Sender { .. } => StageKind::Sender,
             Self::Recipient { .. } => StageKind::Recipient,
@@ -128,6 +137,7 @@ impl Stage<'_> {
     pub fn now(&self) -> UnixMillis {
         match self {
             Self::Client { now }
+            | Self::Tls { now }
             | Self::Hello { now, .. }
             | Self::Sender { now, .. }
             | Self::Recipient { now, .. }
@@ -145,6 +155,8 @@ impl Stage<'_> {
 pub enum StageKind {
     /// A client connected.
     Client,
+    /// The end of a TLS handshake.
+    Tls,
     /// EHLO, HELO or LHLO.
     Hello,
     /// MAIL.

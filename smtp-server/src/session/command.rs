@@ -166,7 +166,7 @@ impl Session {
         }
     }
 
-    /// After a greeting that refuses service QUIT ends the session, and all else is refused (RFC 5321 3.1).
+    /// Where service was refused QUIT ends the session, and all else is refused (RFC 5321 3.1, RFC 3207 4.1).
     fn answer_without_service(&mut self, line: &[u8], answer: Reply, is_last: bool) -> State {
         match Command::parse(line) {
             Ok(command @ (Command::Quit | Command::Bdat(_))) => {

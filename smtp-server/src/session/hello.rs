@@ -54,6 +54,26 @@ impl Session {
         }
     }
 
+    /// Answers [`Question::Tls`](super::Question::Tls): goes on, or refuses service, as
+    /// [`answer_client`](Self::answer_client) does, but that nothing greets after STARTTLS: a permanent refusal is the
+    /// answer to each command but QUIT (RFC 3207 4.1).
+    pub fn answer_tls(&mut self, verdict: Verdict) {
+        let State::Asked(Asked::Tls { greeted }) = self.state else { return };
+        match verdict.into_result() {
+            Ok(mut effects) => {
+                self.keep_session_effects(&mut effects);
+                self.state =
+                    if greeted { State::Command(Mail::None) } else { State::Asked(Asked::Client) };
+            }
+            Err(rejection) if greeted && rejection.is_permanent() => {
+                let text = rejection.reply().text().to_owned();
+                let answer = Reply::new(ReplyCode::TRANSACTION_FAILED, None, text);
+                self.state = State::Command(Mail::NoService(answer));
+            }
+            Err(rejection) => self.refuse_service(rejection.reply()),
+        }
+    }
+
     /// The greeting carries no enhanced code: EHLO has not offered them yet.
     fn refuse_service(&mut self, refusal: &Reply) {
         let text = refusal.text().to_owned();

@@ -51,7 +51,8 @@ pub(super) enum Mail {
     },
     /// A chunk was refused: further ones are swallowed until RSET or MAIL.
     Refused,
-    /// The greeting refused service: there is never one, and this is the answer to all but QUIT.
+    /// Service was refused in the greeting, or after the handshake: there is never one, and this is the answer to all
+    /// but QUIT.
     NoService(Reply),
 }
 
@@ -79,6 +80,10 @@ impl Transaction {
 
 pub(super) enum Asked {
     Client,
+    Tls {
+        /// It was begun by STARTTLS.
+        greeted: bool,
+    },
     Hello {
         hello: Hello,
         /// It was said with EHLO or LHLO, whatever the facts say of the client spoken for.
@@ -136,6 +141,7 @@ impl State {
         let Self::Asked(asked) = self else { return None };
         Some(match asked {
             Asked::Client => Question::Client(info),
+            Asked::Tls { .. } => Question::Tls(info),
             Asked::Hello { hello, .. } => Question::Hello(hello),
             Asked::Sender(transaction) => Question::Sender(&transaction.envelope),
             Asked::Recipient(transaction) => {

@@ -106,6 +106,7 @@ impl<'a> Facts<'a> {
     fn subject(&self, about: StageKind) -> String {
         let (whom, what) = match about {
             StageKind::Client => (self.client(), "Client host"),
+            StageKind::Tls => (self.client(), "TLS session"),
             StageKind::Hello => {
                 let name = self.hello().map(|hello| hello.name.as_str().to_owned());
                 (name.unwrap_or_default(), "Helo command")

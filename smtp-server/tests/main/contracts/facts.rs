@@ -116,7 +116,8 @@ fn only_the_client_stage_survives_tls() {
         Turn::send(MESSAGE),
     ];
     pure::run(&setup, &turns, Cuts::None);
-    let expected = ["[Some(1), None, Some(4), Some(5), Some(6), Some(5)] None"];
+    // The third was at the handshake.
+    let expected = ["[Some(1), None, Some(5), Some(6), Some(7), Some(5)] None"];
     assert_eq!(*noting.0.lock().unwrap(), expected);
 }
 

@@ -12,7 +12,7 @@ use smtp_server::delivery::Memory;
 use smtp_server::relay::{CertificateHolders, LocalDomains, Networks};
 use smtp_server::{
     AccessControl, Certificates, ClientCertificates, ConfigError, RelayPolicyExt, ServiceConfig,
-    SessionInfo, Stage, StageKind, TlsConfig, TlsConfigError, TlsInfo, Verdict,
+    SessionInfo, Stage, TlsConfig, TlsConfigError, TlsInfo, Verdict,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -20,22 +20,23 @@ use tokio::net::TcpStream;
 use super::runtime;
 use crate::support::client_hello::ClientHello;
 use crate::support::hooks::rejection;
+use crate::support::pure::{self, Cuts, Turn};
 use crate::support::setup::Setup;
 use crate::support::tcp::{Client, Running};
 use crate::support::tls::{self, Authority, Pair};
 
-/// Notes what is known of TLS when the client says EHLO, and refuses TLS 1.2.
-#[derive(Clone, Default)]
-struct Noting(Arc<Mutex<Vec<TlsInfo>>>);
+/// Notes what each handshake brought, and refuses one version of the protocol.
+#[derive(Clone)]
+struct Noting(Arc<Mutex<Vec<TlsInfo>>>, &'static str);
 
 #[async_trait]
 impl AccessControl for Noting {
     async fn check(&self, stage: Stage<'_>, info: &SessionInfo) -> Verdict {
-        let (StageKind::Hello, Some(tls)) = (stage.kind(), &info.tls) else {
+        let (Stage::Tls { .. }, Some(tls)) = (stage, &info.tls) else {
             return Verdict::Accept;
         };
         self.0.lock().unwrap().push(tls.clone());
-        if tls.protocol == "TLSv1.2" {
+        if tls.protocol == self.1 {
             return Verdict::Reject(rejection("554 Refused for lack of security"));
         }
         Verdict::Accept
@@ -183,7 +184,7 @@ fn a_client_certificate_becomes_a_fact_if_its_authority_is_trusted() {
     for (wanted, served_without) in
         [(ClientCertificates::Optional, true), (ClientCertificates::Required, false)]
     {
-        let noting = Noting::default();
+        let noting = Noting(Arc::default(), "TLSv1.2");
         let (mut setup, _) = Setup::accepting();
         setup.access = Some(Arc::new(noting.clone()));
         runtime().block_on(async {
@@ -276,23 +277,19 @@ fn clients_are_asked_for_a_certificate_only_if_that_was_set_up() {
     }
 }
 
-/// Only EHLO is answered with 554: what follows meets 503, since there was no EHLO. QUIT works.
 #[test]
 fn a_policy_may_refuse_a_handshake_that_is_not_good_enough() {
-    let noting = Noting::default();
+    let noting = Noting(Arc::default(), "TLSv1.2");
     let (mut setup, _) = Setup::accepting();
     setup.access = Some(Arc::new(noting.clone()));
     runtime().block_on(async {
         let running = running(&setup, tls::server()).await;
         let weak = Arc::new(tls::client(&[&rustls::version::TLS12]));
         let mut client = connect(&weak, running.address).await.unwrap();
-        client.reply().await;
-        for (command, expected) in [
-            ("EHLO client.test\r\n", "554 Refused for lack of security"),
-            ("MAIL FROM:<a@client.test>\r\n", "503 5.5.1"),
-            ("HELO client.test\r\n", "554 Refused for lack of security"),
-            ("QUIT\r\n", "221 "),
-        ] {
+        assert_eq!(client.reply().await, "554 mx.test Refused for lack of security\r\n");
+        for (command, expected) in
+            [("EHLO client.test\r\n", "503 "), ("NOOP\r\n", "503 "), ("QUIT\r\n", "221 ")]
+        {
             let reply = client.ask(command).await;
             assert!(reply.starts_with(expected), "{command}{reply}");
         }
@@ -306,11 +303,39 @@ fn a_policy_may_refuse_a_handshake_that_is_not_good_enough() {
         names.collect::<Vec<_>>(),
         [
             ("TLSv1.2", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"),
-            ("TLSv1.2", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"),
             ("TLSv1.3", "TLS_AES_256_GCM_SHA384"),
         ]
     );
     assert!(seen.iter().all(|info| info.server_name.as_deref() == Some("mx.test")));
+}
+
+// rows: 3207-4.1-b
+#[test]
+fn after_a_handshake_that_is_not_good_enough_all_but_quit_is_refused() {
+    for (refused, reply) in [("TLSv1.3", "554 Refused for lack of security\r\n"), ("TLSv1.2", "")] {
+        let (mut setup, _) = Setup::accepting();
+        setup.tls = true;
+        setup.access = Some(Arc::new(Noting(Arc::default(), refused)));
+        let turns = [
+            Turn::send("EHLO client.test\r\n"),
+            Turn::send("STARTTLS\r\n"),
+            Turn::Tls,
+            Turn::send("EHLO client.test\r\n"),
+            Turn::send("MAIL FROM:<a@client.test>\r\n"),
+            Turn::send("NOOP\r\n"),
+            Turn::send("QUIT\r\n"),
+        ];
+        let run = pure::run(&setup, &turns, Cuts::None);
+        let [.., ehlo, mail, noop, quit] = run.output.as_slice() else { panic!("{run:?}") };
+        for (command, output) in [("EHLO", ehlo), ("MAIL", mail), ("NOOP", noop)] {
+            let output = String::from_utf8_lossy(output);
+            match reply {
+                "" => assert!(output.starts_with("250"), "{command}: {output}"),
+                reply => assert_eq!(output, reply, "{command}"),
+            }
+        }
+        assert!(quit.starts_with(b"221 "));
+    }
 }
 
 // rows: 8314-4.3-a, 5321-4.4-m, 5321-4.4-n, 5321-4.4-o

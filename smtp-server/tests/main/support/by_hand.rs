@@ -98,6 +98,7 @@ impl ByHand {
         let session = &mut self.session;
         match kind {
             Kind::Client => session.answer_client(Verdict::Accept),
+            Kind::Tls => session.answer_tls(Verdict::Accept),
             Kind::Hello => session.answer_hello(Verdict::Accept, Vec::new()),
             Kind::Sender => session.answer_sender(Verdict::Accept),
             Kind::Recipient => {
@@ -142,6 +143,7 @@ impl ByHand {
 
 enum Kind {
     Client,
+    Tls,
     Hello,
     Sender,
     Recipient,
@@ -153,6 +155,7 @@ impl Kind {
     fn of(question: &Question<'_>) -> Self {
         match question {
             Question::Client(_) => Self::Client,
+            Question::Tls(_) => Self::Tls,
             Question::Hello(_) => Self::Hello,
             Question::Sender(_) => Self::Sender,
             Question::Recipient { .. } => Self::Recipient,

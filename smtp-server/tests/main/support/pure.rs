@@ -215,6 +215,7 @@ enum Next {
 
 enum Answer {
     Client(Verdict),
+    Tls(Verdict),
     Hello(Verdict),
     Sender(Verdict),
     Recipient(Result<(RecipientClass, Option<Box<Effects>>), Rejection>),
@@ -264,6 +265,7 @@ impl Driver<'_> {
         let session = &mut self.link.session;
         match answer {
             Answer::Client(verdict) => session.answer_client(verdict),
+            Answer::Tls(verdict) => session.answer_tls(verdict),
             Answer::Hello(verdict) => {
                 let info = session.info();
                 let offered = self.setup.authenticator.as_ref();
@@ -325,6 +327,7 @@ fn resolve(setup: &Setup, question: &Question<'_>, info: &SessionInfo, now: Now)
     let early = |stage| early_by(stage, info);
     match question {
         Question::Client(info) => Answer::Client(early_by(Stage::Client { now }, info)),
+        Question::Tls(info) => Answer::Tls(check(setup, Stage::Tls { now }, info)),
         Question::Hello(hello) => Answer::Hello(early(Stage::Hello { now, hello })),
         Question::Sender(envelope) => Answer::Sender(early(Stage::Sender { now, envelope })),
         Question::Recipient { to, params, envelope } => {
