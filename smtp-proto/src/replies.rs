@@ -32,6 +32,18 @@ pub fn sender_ok_with_priority(priority: MtPriority) -> Reply {
 }
 /// RCPT accepted.
 pub const RECIPIENT_OK: Reply = stock(ReplyCode::OK, (2, 1, 5), "Recipient ok");
+/// A chunk that is not the last one was taken.
+#[must_use]
+pub fn chunk_ok(octets: u64) -> Reply {
+    let text = format!("{octets} octets received");
+    Reply::new(ReplyCode::OK, Some(EnhancedCode::new(2, 0, 0)), text)
+}
+/// The message was taken, and reports call it by this name.
+#[must_use]
+pub fn queued_as(queue_id: &str) -> Reply {
+    let text = ["Ok: queued as ", queue_id].concat();
+    Reply::new(ReplyCode::OK, Some(EnhancedCode::new(2, 0, 0)), text)
+}
 /// DATA accepted: the content may come.
 pub const START_MAIL_INPUT: Reply =
     Reply::fixed(ReplyCode::START_MAIL_INPUT, None, "End data with <CR><LF>.<CR><LF>");

@@ -8,7 +8,7 @@
 //! * **Spec**: RFC 5321 4.1.1.4, 4.5.2; RFC 3030 2; RFC 2033 4.2.
 
 use bytes::{Buf, Bytes};
-use smtp_proto::{Chunk, ClientName, Command, EnhancedCode, Reply, ReplyCode, Verb, replies};
+use smtp_proto::{Chunk, ClientName, Command, Reply, Verb, replies};
 
 use super::Session;
 use super::drain::{Draining, MessageFacts};
@@ -227,9 +227,7 @@ impl Session {
     }
 
     fn acknowledge_chunk(&mut self, content: &mut Content) -> Step {
-        let text = format!("{} octets received", content.framing.acknowledge());
-        let code = EnhancedCode::new(2, 0, 0);
-        self.output.push_held(&Reply::new(ReplyCode::OK, Some(code), text));
+        self.output.push_held(&replies::chunk_ok(content.framing.acknowledge()));
         Step::Again
     }
 

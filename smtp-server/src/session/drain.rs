@@ -7,7 +7,7 @@
 //! * **Panics**: never. **Spec**: RFC 5321 4.1.1.4, 4.5.3.1.9 (552 after the data); RFC 3030 2; RFC 2033 4.2.
 
 use bytes::Buf;
-use smtp_proto::{Decoded, EnhancedCode, Flaws, Reply, ReplyCode, replies};
+use smtp_proto::{Decoded, Flaws, Reply, replies};
 
 use super::framing::Framing;
 use super::pace::Pace;
@@ -207,10 +207,9 @@ impl Session {
 }
 
 pub(super) fn accepted_reply(accepted: &Accepted, queue_id: Option<QueueId>) -> Reply {
-    let text = match (accepted.text(), queue_id) {
-        (Some(text), _) => text.to_owned(),
-        (None, Some(queue_id)) => ["Ok: queued as ", queue_id.digits(&mut [0; 16])].concat(),
-        (None, None) => "Ok".to_owned(),
-    };
-    Reply::new(ReplyCode::OK, Some(EnhancedCode::new(2, 0, 0)), text)
+    match (accepted.text(), queue_id) {
+        (Some(text), _) => Reply::new(replies::OK.code(), replies::OK.enhanced(), text.to_owned()),
+        (None, Some(queue_id)) => replies::queued_as(queue_id.digits(&mut [0; 16])),
+        (None, None) => replies::OK,
+    }
 }

@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rustls::{ClientConfig, HandshakeKind, SupportedProtocolVersion};
+use rustls::pki_types::ServerName;
+use rustls::{
+    ClientConfig, ClientConnection, HandshakeKind, ServerConfig, SupportedProtocolVersion,
+};
 use smtp_server::sasl::Passwords;
 use smtp_server::{ServiceConfig, TlsConfig};
 use tokio::io::AsyncReadExt;
@@ -163,15 +166,9 @@ fn b11_no_session_outlives_its_configuration() {
 /// Nor where an embedder brought tickets that any holder of their key could take.
 #[test]
 fn b11_tickets_of_a_foreign_configuration_are_not_used() {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let versions: [&'static SupportedProtocolVersion; 2] =
         [&rustls::version::TLS12, &rustls::version::TLS13];
-    let mut foreign = rustls::ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&versions)
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![tls::own().der.clone()], tls::own().private_key())
-        .unwrap();
+    let mut foreign = foreign_config(&versions);
     foreign.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().unwrap();
     let foreign = TlsConfig::from(foreign);
     for version in versions {
@@ -190,6 +187,38 @@ fn b11_tickets_of_a_foreign_configuration_are_not_used() {
             running.stop().await;
         });
     }
+}
+
+/// What is sent with the first flight can be sent again by anyone, so no session allows it.
+#[test]
+fn b11_early_data_is_never_taken() {
+    let mut foreign = foreign_config(&[&rustls::version::TLS13]);
+    foreign.max_early_data_size = 16 * 1024;
+    runtime().block_on(async {
+        let (setup, _) = Setup::accepting();
+        let service = ServiceConfig::submissions().require_auth(false).tls(foreign.into());
+        let running = Running::with(setup.server(), service).await;
+        let mut client = tls::client(&[&rustls::version::TLS13]);
+        client.enable_early_data = true;
+        let client = Arc::new(client);
+        assert_eq!(handshake(&client, running.address).await, HandshakeKind::Full);
+        let name = ServerName::try_from("mx.test").unwrap();
+        let mut resuming = ClientConnection::new(client.clone(), name).unwrap();
+        assert!(resuming.early_data().is_none(), "the session does not allow it");
+        assert_eq!(handshake(&client, running.address).await, HandshakeKind::Resumed);
+        running.stop().await;
+    });
+}
+
+/// As an embedder may bring it.
+fn foreign_config(versions: &[&'static SupportedProtocolVersion]) -> ServerConfig {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![tls::own().der.clone()], tls::own().private_key())
+        .unwrap()
 }
 
 /// How a handshake was done. The greeting is read, since tickets come with it.
