@@ -24,7 +24,7 @@ mod waker;
 mod wire;
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
@@ -129,8 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                         continue;
                     }
                     let timeout = self.context.hooks.timeouts.write;
-                    let (written, waited) =
-                        noting_wait(pin!(self.wire.write(bytes, timeout))).await;
+                    let (written, waited) = noting_wait(|| self.wire.write(bytes, timeout)).await;
                     let Ok(written) = written else { return CloseReason::Disconnected };
                     now = if waited { wire::now() } else { now };
                     if let Some(reply) = self.session.handle_written(written) {
@@ -150,7 +149,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     let precedes_greeting = matches!(question, Question::Client(_));
                     let hooks = &self.context.hooks;
                     let (answer, waited) =
-                        noting_wait(pin!(hooks.resolve(question, &info, now.wall))).await;
+                        noting_wait(|| hooks.resolve(question, &info, now.wall)).await;
                     if precedes_greeting {
                         self.note_early_talk(&info).await;
                     }
@@ -266,8 +265,10 @@ fn recipients(question: &Question<'_>) -> usize {
     }
 }
 
-/// A future's output, and whether it had to wait.
-async fn noting_wait<T>(mut future: Pin<&mut impl Future<Output = T>>) -> (T, bool) {
+/// A future's output, and whether it had to wait. It is made here, so that what the caller awaits at other times can
+/// take its room.
+async fn noting_wait<F: Future>(make: impl FnOnce() -> F) -> (F::Output, bool) {
+    let mut future = pin!(make());
     let mut waited = false;
     let output = poll_fn(|cx| {
         let polled = future.as_mut().poll(cx);

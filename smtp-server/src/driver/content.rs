@@ -99,7 +99,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         // Boxed, or every connection had room for it.
         let delivered = Box::pin(async {
             let mut plain = Body::new(&mut source, Vec::new());
-            let mut checked = plain.filtered(Box::new(check));
+            let mut checked = plain.filtered(check);
             let mut body = Body::new(&mut checked, fields);
             hand_over(hooks, &turn, message, &mut body, info).await
         });

@@ -52,14 +52,14 @@ impl EndOfData {
         envelope: &Envelope,
         info: &Arc<SessionInfo>,
         #[cfg(feature = "testing")] script: Option<Script>,
-    ) -> Option<Self> {
+    ) -> Option<Box<Self>> {
         let is_checked = hooks.access_at(StageKind::EndOfData).is_some();
         #[cfg(feature = "testing")]
         let is_checked = is_checked || script.is_some();
         if !is_checked {
             return None;
         }
-        Some(Self {
+        Some(Box::new(Self {
             hooks: hooks.clone(),
             info: info.clone(),
             envelope: envelope.clone(),
@@ -67,7 +67,7 @@ impl EndOfData {
             ruling: Ruling::default(),
             #[cfg(feature = "testing")]
             script,
-        })
+        }))
     }
 
     pub(super) fn ruling(&self) -> Ruling {

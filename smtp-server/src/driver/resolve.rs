@@ -90,6 +90,7 @@ impl Answer {
 }
 
 impl Hooks {
+    /// Asks whoever knows. What needs most room for it is boxed, or every connection, also an idle one, had that room.
     pub(super) async fn resolve(
         &self,
         question: Question<'_>,
@@ -109,7 +110,7 @@ impl Hooks {
                 Answer::Sender(self.check_early(Stage::Sender { now, envelope }, info).await)
             }
             Question::Recipient { to, params, envelope } => {
-                let decision = self.decide(to, params, envelope, info, now).await;
+                let decision = Box::pin(self.decide(to, params, envelope, info, now)).await;
                 if let Err(rejection) = &decision {
                     self.emit(&Event::RecipientRefused { to, rejection, envelope }, info);
                 }
@@ -121,7 +122,9 @@ impl Hooks {
             Question::Command { verb, argument, envelope } => {
                 Answer::Command(self.command(verb, argument, envelope, info).await)
             }
-            Question::Etrn(argument) => Answer::Etrn(self.etrn(argument, info, now).await),
+            Question::Etrn(argument) => {
+                Answer::Etrn(Box::pin(self.etrn(argument, info, now)).await)
+            }
             Question::Verification(query) => {
                 Answer::Verification(self.verify(query, info, now).await)
             }
@@ -145,8 +148,7 @@ impl Hooks {
     ) -> Result<(RecipientClass, Option<Box<Effects>>), Rejection> {
         let mut effects = Effects::default();
         if self.evaluate_at == EvaluateAt::Recipient {
-            // Boxed, or every connection had room for it.
-            Box::pin(self.check_deferred(&mut effects, envelope, info, now)).await?;
+            self.check_deferred(&mut effects, envelope, info, now).await?;
         }
         let relay = async { self.relay.decide(to, envelope, info).await };
         let decision = self.call(HookKind::Relay, info, relay).await?;
