@@ -4,6 +4,7 @@
 //! `cargo run --release --example sink -- 127.0.0.1:2525`
 
 use std::error::Error;
+use std::io::{self, Write};
 
 use smtp_server::delivery::Discard;
 use smtp_server::proto::ForwardPath;
@@ -41,9 +42,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .limits(limits)
         .build()?;
     let listener = TcpListener::bind(&address).await?;
-    println!("listening smtp {}", listener.local_addr()?);
+    writeln!(io::stdout(), "listening smtp {}", listener.local_addr()?)?;
     server.listen(listener, ServiceConfig::smtp())?;
-    println!("ready");
+    writeln!(io::stdout(), "ready")?;
     server.run(async { tokio::signal::ctrl_c().await.unwrap_or_default() }).await?;
     Ok(())
 }
