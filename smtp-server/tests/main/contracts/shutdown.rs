@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use smtp_server::ShutdownReport;
+use smtp_server::{CloseReason, ShutdownReport};
 use tokio::net::TcpStream;
 
 use super::{at_content, runtime, until};
+use crate::support::by_hand::{ByHand, Stop};
 use crate::support::octets::codes;
 use crate::support::setup::Setup;
 use crate::support::tcp::{Client, Running};
@@ -59,6 +60,22 @@ fn a_message_in_flight_is_finished() {
         });
         assert_eq!(delivery.log(), ["<a@client.test> <kim@local.test> hi\\r\\n"]);
     }
+}
+
+/// The client hears why before it hears that the server goes.
+#[test]
+fn refused_content_is_read_to_its_end() {
+    let (setup, _) = Setup::accepting();
+    let mut hand = ByHand::new(&setup);
+    hand.run();
+    hand.send("EHLO a\r\nMAIL FROM:<>\r\n");
+    let (written, stop) = hand.send("BDAT 4 LAST\r\nab");
+    assert!(matches!(stop, Stop::Read), "{written}: the chunk is refused, and its rest awaited");
+    hand.session.handle_shutdown();
+    assert_eq!(hand.run().0, "", "it still is");
+    let (written, stop) = hand.send("cd");
+    assert_eq!(codes(written.as_bytes()), ["503 5.5.1", "421 4.3.2"]);
+    assert!(matches!(stop, Stop::Close(CloseReason::ShuttingDown)));
 }
 
 #[test]
