@@ -73,7 +73,6 @@ impl<'a> Mailbox<'a> {
         Mailbox { local_part: self.local_part.into_owned(), domain: self.domain.into_owned() }
     }
 
-    #[inline]
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, SyntaxError> {
         let local_part = LocalPart::read(cursor)?;
         if !cursor.accept(b'@') {

@@ -136,8 +136,7 @@ const UNIMPLEMENTED: [&str; 5] = ["TURN", "ATRN", "SEND", "SOML", "SAML"];
 
 /// The octets in front of the first space or control character.
 pub(crate) fn first_word(line: &[u8]) -> &[u8] {
-    let end = line.iter().position(|&octet| !class::is(octet, class::PRINTABLE));
-    line.get(..end.unwrap_or(line.len())).unwrap_or_default()
+    line.split_at(class::run_bytes(line, class::PRINTABLE)).0
 }
 
 /// Whether the word is a verb that this crate knows only by name.
