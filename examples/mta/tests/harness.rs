@@ -45,6 +45,8 @@ pub(crate) struct Ended {
     pub(crate) stdout: Vec<String>,
     /// All that it wrote to its standard error.
     pub(crate) stderr: String,
+    /// With its data directory `data`.
+    pub(crate) directory: TempDir,
 }
 
 impl Mta {
@@ -136,16 +138,16 @@ impl Mta {
         run_queue(&self.data(), args, input)
     }
 
-    /// Waits until the queue has nothing to do now: what is left is held, or was tried and waits. Without a process that
-    /// answers there is nothing to wait for.
+    /// Waits until the queue has nothing to do now: what is left is held, or was tried and waits.
     #[expect(clippy::disallowed_methods, reason = "another process is waited for by the clock")]
     pub(crate) fn settle(&self) {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
             match is_settled(&self.data()) {
+                Ok(true) => return,
                 Ok(false) => {}
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
-                Ok(true) | Err(_) => return,
+                Err(error) => panic!("mta is asked for its queue: {error}"),
             }
         }
         panic!("the queue has still something to do");
@@ -187,7 +189,8 @@ impl Mta {
         let status = self.process.0.wait().expect("the process ends");
         let mut stdout = std::mem::take(&mut self.stdout);
         stdout.extend(self.rest_of_stdout.iter());
-        Ended { code: status.code(), stdout, stderr: self.whole_log() }
+        let stderr = self.whole_log();
+        Ended { code: status.code(), stdout, stderr, directory: self.directory }
     }
 
     /// Reads on until nobody can write to it any more.
