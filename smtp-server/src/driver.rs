@@ -115,6 +115,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let mut now = now();
         let mut info = self.session.info().clone();
         loop {
+            // What a client's line changes is told to it before anything is asked, but for XCLIENT: its question brings
+            // the new facts, and these are the former ones.
+            if !Arc::ptr_eq(&info, self.session.info()) {
+                info = self.session.info().clone();
+            }
             match self.session.poll(now) {
                 Action::Read => {
                     self.read().await;
@@ -154,16 +159,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                         self.note_early_talk(&info).await;
                     }
                     self.answer(answer, recipients, &info);
-                    if !Arc::ptr_eq(&info, self.session.info()) {
-                        info = self.session.info().clone();
-                    }
                     now = if waited { wire::now() } else { now };
                 }
                 Action::StartTls => {
                     if let Err(reason) = Box::pin(self.start_tls()).await {
                         return reason;
                     }
-                    info = self.session.info().clone();
                     now = wire::now();
                 }
                 Action::Close(reason) => {

@@ -9,9 +9,9 @@ use smtp_server::sasl::{
     AuthenticatorExt, CertificateIdentities, External, Passwords, Tokens, from_fn,
 };
 use smtp_server::{
-    AuthRefusal, Authenticator, ClientCertificate, ClientCertificates, CredentialAnswer,
-    CredentialQuery, CredentialStore, Identity, LookupError, SaslExchange, ServiceConfig,
-    SessionInfo, TokenVerifier,
+    AccessControl, AuthRefusal, Authenticator, ClientCertificate, ClientCertificates,
+    CredentialAnswer, CredentialQuery, CredentialStore, Identity, LookupError, Rejection,
+    SaslExchange, ServiceConfig, SessionInfo, Stage, StageKind, TokenVerifier, Verdict,
 };
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
@@ -86,6 +86,36 @@ fn cram_md5_begins_with_a_challenge_that_is_new_each_time() {
             assert!(reply.starts_with(expected), "{user} {password}: {reply}");
             challenges.push(sent);
         }
+        running.stop().await;
+    });
+}
+
+/// Lets nobody send who did not log in.
+struct OnlyUsers;
+
+#[async_trait]
+impl AccessControl for OnlyUsers {
+    async fn check(&self, stage: Stage<'_>, info: &SessionInfo) -> Verdict {
+        match (stage.kind(), &info.identity) {
+            (StageKind::Sender, None) => Verdict::Reject(Rejection::relay_denied()),
+            _ => Verdict::Accept,
+        }
+    }
+}
+
+/// SCRAM ends with a line of the client, not with an answer of ours.
+#[test]
+fn the_first_hook_behind_scram_knows_who_logged_in() {
+    let users = scram_users(&[("kim", "secret")]);
+    let mut setup = setup(Passwords::new(users));
+    setup.access = Some(Arc::new(OnlyUsers));
+    runtime().block_on(async {
+        let running = Running::start(&setup).await;
+        let mut client = greeted(&running).await;
+        assert!(client.ask("MAIL FROM:<kim@a.test>\r\n").await.starts_with("554 5.7.1 "));
+        let scram = Scram { user: "kim", password: "secret", flag: "n", channel: b"" };
+        assert!(scram.run(&mut client, "SCRAM-SHA-256").await.starts_with("235 "));
+        assert!(client.ask("MAIL FROM:<kim@a.test>\r\n").await.starts_with("250 "));
         running.stop().await;
     });
 }
