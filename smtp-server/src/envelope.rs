@@ -7,6 +7,7 @@
 //! * **Spec**: RFC 5321 2.3.1, 3.3.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +26,8 @@ pub struct Envelope {
     pub reverse_path: ReversePath<'static>,
     /// The parameters of MAIL.
     pub params: MailParams<'static>,
-    /// The accepted recipients, in the client's order.
+    /// The accepted recipients, in the client's order. For a delivery each is there once, however often it was
+    /// named with the same parameters, unless each time has a reply of its own (LMTP, PRDR).
     pub recipients: Vec<Recipient>,
     /// Set when the first recipient is accepted, so always there for a delivery.
     pub queue_id: Option<QueueId>,
@@ -54,6 +56,18 @@ impl Envelope {
             handling: Handling::default(),
             extensions: Extensions::default(),
         }
+    }
+
+    /// Leaves the first of those recipients that are the same, with the same parameters.
+    pub(crate) fn drop_repeated_recipients(&mut self) {
+        if self.recipients.len() < 2 {
+            return;
+        }
+        let mut seen = HashSet::with_capacity(self.recipients.len());
+        let recipients = self.recipients.iter();
+        let is_new: Vec<_> = recipients.map(|one| seen.insert((&one.path, &one.params))).collect();
+        let mut is_new = is_new.into_iter();
+        self.recipients.retain(|_| is_new.next().unwrap_or(true));
     }
 }
 

@@ -6,6 +6,7 @@
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
 
 use bytes::{BufMut, BytesMut};
 
@@ -80,6 +81,14 @@ impl<'a> Parameter<'a> {
 impl<'b> PartialEq<Parameter<'b>> for Parameter<'_> {
     fn eq(&self, other: &Parameter<'b>) -> bool {
         self.keyword.eq_ignore_ascii_case(&other.keyword) && self.value == other.value
+    }
+}
+
+impl Hash for Parameter<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let keyword = self.keyword.bytes();
+        keyword.for_each(|octet| state.write_u8(octet.to_ascii_lowercase()));
+        self.value.hash(state);
     }
 }
 

@@ -17,7 +17,7 @@ use crate::cursor::Cursor;
 use crate::error::{SyntaxError, SyntaxErrorKind};
 
 /// The parameters of RCPT.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct RcptParams<'a> {
     /// `NOTIFY`: what to report to the sender (RFC 3461 4.1).

@@ -158,7 +158,11 @@ impl Session {
     /// With a recipient there is; without one the reply is 554 if some were refused, but 503 on LMTP (RFC 2033 4.2).
     fn ready_for_content(&self, mail: Mail) -> Result<Box<Transaction>, (Reply, Mail)> {
         match mail {
-            Mail::Open(transaction) if !transaction.envelope.recipients.is_empty() => {
+            Mail::Open(mut transaction) if !transaction.envelope.recipients.is_empty() => {
+                let envelope = &mut transaction.envelope;
+                if !self.config.is_lmtp() && !self.agreed_on_prdr(envelope) {
+                    envelope.drop_repeated_recipients();
+                }
                 Ok(transaction)
             }
             Mail::Open(transaction) if 0 < transaction.refused && !self.config.is_lmtp() => {
