@@ -254,7 +254,11 @@ impl Session {
 
     pub(super) fn handle_between_chunks(&mut self, command: Command<'_>, content: &mut Content) {
         let mut hello = |verb, name: ClientName<'_>| {
-            content.abort(AbortedBy::Hello, NextCommand::Hello(verb, name.into_owned()));
+            if self.is_hello_of_service(verb) {
+                content.abort(AbortedBy::Hello, NextCommand::Hello(verb, name.into_owned()));
+            } else {
+                self.refuse_hello();
+            }
         };
         match command {
             Command::Ehlo(name) => hello(Verb::Ehlo, name),

@@ -2,7 +2,8 @@
 //!
 //! * **In**: the client's name; verdicts. **Out**: what is offered.
 //! * **Promises**: EHLO offers exactly what is honoured: limits that are enforced, mechanisms of the
-//!   authenticator, capabilities of the delivery, extensions of the embedder. A refused EHLO changes nothing.
+//!   authenticator, capabilities of the delivery, extensions of the embedder. A refused EHLO changes nothing, except
+//!   that one between chunks ended its message before access control was asked.
 //! * **Limits**: none of its own. **Panics**: never.
 //! * **Spec**: RFC 5321 3.1, 3.2, 4.1.1.1, 4.1.4; RFC 2033 4.1; RFC 3207 4; RFC 9422.
 
@@ -94,14 +95,23 @@ impl Session {
     }
 
     pub(super) fn hello(&mut self, verb: Verb, name: ClientName<'_>, mail: Mail) -> State {
-        if self.config.is_lmtp() != (verb == Verb::Lhlo) {
-            self.refuse(&replies::WRONG_HELLO.without_enhanced_code());
+        if !self.is_hello_of_service(verb) {
+            self.refuse_hello();
             return State::Command(mail);
         }
         self.guard.count_idle_command();
         let extended = verb != Verb::Helo;
         let hello = self.claims.hello(Hello { name: name.into_owned(), extended });
         State::Asked(Asked::Hello { hello, extended, mail })
+    }
+
+    pub(super) fn is_hello_of_service(&self, verb: Verb) -> bool {
+        self.config.is_lmtp() == (verb == Verb::Lhlo)
+    }
+
+    /// Refuses the hello of another service.
+    pub(super) fn refuse_hello(&mut self) {
+        self.refuse(&replies::WRONG_HELLO.without_enhanced_code());
     }
 
     /// Answers [`Question::Hello`](super::Question::Hello) with a verdict and the SASL mechanisms to offer.
@@ -222,11 +232,7 @@ impl Session {
     /// Refuses on behalf of a hook and goes on with `mail`, or closes if the hook says so.
     pub(super) fn refuse_with(&mut self, rejection: &Rejection, mail: Mail) {
         self.refuse(rejection.reply());
-        self.state = if rejection.closes() {
-            State::Closing(CloseReason::Refused)
-        } else {
-            State::Command(mail)
-        };
+        self.state = State::after(rejection, mail);
     }
 }
 

@@ -106,7 +106,8 @@ impl Session {
             }
             Err(rejection) => {
                 self.forwarded = transaction.envelope.forwarded.take();
-                self.refuse_with(&rejection, Mail::None);
+                self.refuse_held(rejection.reply());
+                self.state = State::after(&rejection, Mail::None);
             }
         }
     }

@@ -18,7 +18,7 @@ impl Session {
         let capabilities = &self.config.capabilities;
         match keyword {
             "SIZE" => true,
-            "AUTH" => self.config.auth.offered,
+            "AUTH" => self.offers_auth() || self.info.identity.is_some(),
             "8BITMIME" => capabilities.eight_bit_mime,
             "SMTPUTF8" => self.config.offers_smtputf8(),
             "BINARYMIME" => capabilities.binary_mime,

@@ -136,6 +136,11 @@ impl Mail {
 }
 
 impl State {
+    /// What follows the refusal of a hook.
+    pub(super) fn after(rejection: &Rejection, mail: Mail) -> Self {
+        if rejection.closes() { Self::Closing(CloseReason::Refused) } else { Self::Command(mail) }
+    }
+
     /// The open question, unless it is the one that moves the message out.
     pub(super) fn question<'a>(&'a self, info: &'a SessionInfo) -> Option<Question<'a>> {
         let Self::Asked(asked) = self else { return None };

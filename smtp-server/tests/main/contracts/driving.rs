@@ -1,9 +1,12 @@
 //! What whoever drives a session by hand may rely on.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use smtp_server::proto::replies;
 use smtp_server::{
-    Accepted, Action, BodyError, CloseReason, ContentAction, HookFailure, Question, Rejection,
-    Verdict,
+    Accepted, AccessControl, Action, BodyError, CloseReason, ContentAction, HookFailure, Question,
+    Rejection, SessionInfo, Stage, StageKind, Verdict,
 };
 
 use crate::support::by_hand::{ByHand, Content, Stop};
@@ -65,6 +68,30 @@ fn the_replies_of_a_group_leave_in_one_write() {
         assert_eq!(all[..4], ["250 2.0.0", "250 2.1.0", "250 2.1.5", "554 5.7.1"]);
         // The greeting, the reply to EHLO, the group.
         assert_eq!(run.writes.len(), 3, "{last}");
+    }
+}
+
+/// A sender whom access control refuses ends no group either.
+// rows: 2920-3.2-b
+#[test]
+fn the_replies_of_a_group_leave_in_one_write_behind_a_refused_sender() {
+    let (mut setup, _) = Setup::accepting();
+    setup.access = Some(Arc::new(NoSender));
+    let group = "RSET\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<kim@local.test>\r\nDATA\r\n";
+    let run = pure::run(&setup, &[Turn::send("EHLO a\r\n"), Turn::send(group)], Cuts::None);
+    let expected = ["250 2.0.0", "554 5.7.1", "503 5.5.1", "503 5.5.1"];
+    assert_eq!((codes(&run.output[2]), run.writes.len()), (expected.map(String::from).to_vec(), 3));
+}
+
+struct NoSender;
+
+#[async_trait]
+impl AccessControl for NoSender {
+    async fn check(&self, stage: Stage<'_>, _: &SessionInfo) -> Verdict {
+        match stage.kind() {
+            StageKind::Sender => Verdict::Reject(Rejection::relay_denied()),
+            _ => Verdict::Accept,
+        }
     }
 }
 
