@@ -17,6 +17,9 @@ use super::state::{Mail, State};
 use crate::config::{BareNewline, OutOfTurn};
 use crate::hooks::CloseReason;
 
+/// The first octet of a TLS client (RFC 8446 5.1), and of no command.
+const TLS_HANDSHAKE: u8 = 0x16;
+
 /// What the input buffer begins with.
 pub(super) enum Start {
     /// Not a whole line yet.
@@ -29,6 +32,8 @@ pub(super) enum Start {
     Endless,
     /// A line feed that ends nothing.
     BareLineFeed,
+    /// A TLS client's hello, in which no line has to end.
+    TlsHello,
 }
 
 impl Session {
@@ -50,6 +55,7 @@ impl Session {
             Start::TooLong => self.line_too_long(),
             Start::Endless => self.close_with(&replies::LINE_TOO_LONG, CloseReason::Refused),
             Start::BareLineFeed => self.close_with(&replies::BARE_LINE_FEED, CloseReason::Refused),
+            Start::TlsHello => self.close_with(&replies::NOT_SMTP, CloseReason::Refused),
             Start::Line { bytes, consumed } => {
                 let mut input = std::mem::take(&mut self.input);
                 let is_last = input.len() == consumed;
@@ -74,6 +80,7 @@ impl Session {
             Start::BareLineFeed => {
                 content.close_with(replies::BARE_LINE_FEED, CloseReason::Refused);
             }
+            Start::TlsHello => content.close_with(replies::NOT_SMTP, CloseReason::Refused),
             Start::Line { bytes, consumed } => {
                 let mut input = std::mem::take(&mut self.input);
                 let is_last = input.len() == consumed;
@@ -89,6 +96,9 @@ impl Session {
     }
 
     fn start_of_input(&mut self, bytes_max: usize) -> Start {
+        if self.is_at_line_start() && self.input.first() == Some(&TLS_HANDSHAKE) {
+            return Start::TlsHello;
+        }
         match self.lines.decode(&self.input, bytes_max) {
             Line::Incomplete => Start::Incomplete,
             // How many octets follow it is not known, so the stream cannot be kept in sync.
@@ -114,9 +124,14 @@ impl Session {
         }
     }
 
-    /// Whether the over-long line, of which nothing was thrown away yet, is a BDAT.
+    /// Whether the over-long line is a BDAT.
     fn begins_chunk(&self) -> bool {
-        self.discarded_line_bytes == 0 && Verb::of(&self.input) == Some(Verb::Bdat)
+        self.is_at_line_start() && Verb::of(&self.input) == Some(Verb::Bdat)
+    }
+
+    /// Whether nothing of the line was thrown away yet.
+    fn is_at_line_start(&self) -> bool {
+        self.discarded_line_bytes == 0
     }
 
     /// Throws octets of an over-long line away. False once they are too many.

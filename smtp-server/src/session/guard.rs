@@ -56,8 +56,8 @@ impl Guard {
     }
 }
 
-/// Whether a line that is no command comes from something that speaks another protocol: a browser, a
-/// proxy or a TLS client that was tricked into sending here what its user typed.
+/// Whether a line that is no command comes from something that speaks another protocol: a browser or a
+/// proxy that was tricked into sending here what its user typed.
 pub(super) fn is_foreign_protocol(line: &[u8]) -> bool {
     const METHODS: [&[u8]; 9] =
         [b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"];
@@ -65,5 +65,5 @@ pub(super) fn is_foreign_protocol(line: &[u8]) -> bool {
     let looks_like_header = 1 < word.len()
         && word.ends_with(b":")
         && word[..word.len() - 1].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
-    METHODS.contains(&word) || looks_like_header || matches!(line.first(), Some(b'{' | 0x16))
+    METHODS.contains(&word) || looks_like_header || line.starts_with(b"{")
 }

@@ -188,6 +188,7 @@ impl Session {
             Start::TooLong => transcript.lost_line("a line that is too long", now),
             Start::Endless => transcript.lost_line("a line without an end", now),
             Start::BareLineFeed => transcript.lost_line("a bare line feed", now),
+            Start::TlsHello => transcript.lost_line("the hello of a TLS client", now),
         }
     }
 

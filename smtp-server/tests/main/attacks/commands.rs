@@ -33,6 +33,20 @@ fn c03_another_protocol_is_told_so_and_closed() {
         let (got, closed) = told(&format!("{line}\r\n\r\nEHLO a\r\nMAIL FROM:<a@b.test>\r\n"));
         assert_eq!((got, closed), (vec!["221 2.7.0".to_owned()], true), "{line}");
     }
+    // No line has to end in what TLS sends, nor at CRLF.
+    for record in [
+        "\x16",
+        "\x16\x03\n",
+        "NOOP\r\n\x16",
+        "MAIL FROM:<>\r\nRCPT TO:<kim@local.test>\r\nBDAT 0\r\n\x16",
+    ] {
+        let (got, closed) = told(&format!("EHLO a\r\n{record}"));
+        assert_eq!(
+            (got.last().map(String::as_str), closed),
+            (Some("221 2.7.0"), true),
+            "{record:?}"
+        );
+    }
 }
 
 /// A browser that was told to post a form to our port: the first line ends it, whatever the form holds.
@@ -269,12 +283,14 @@ fn c20_a_thousand_recipients_and_one_more() {
     let (setup, delivery) = Setup::accepting();
     let same = "RCPT TO:<kim@local.test>\r\n".repeat(1001);
     let different = (0..1001).map(|n| format!("RCPT TO:<k{n}@local.test>\r\n")).collect::<String>();
-    for recipients in [same, different] {
+    for (recipients, kept) in [(same, 1), (different, 1000)] {
         let octets = format!("EHLO a\r\nMAIL FROM:<>\r\n{recipients}BDAT 0 LAST\r\n");
         let run = pure::run(&setup, &[Turn::send(octets)], Cuts::None);
         let got = codes(&run.output[1]);
         assert_eq!(got[2..1002], vec!["250 2.1.5"; 1000]);
         assert_eq!(got[1002..], ["452 4.5.3", "250 2.0.0"]);
+        let last = delivery.log().pop().unwrap();
+        assert_eq!(last.matches("@local.test>").count(), kept);
     }
     assert_eq!(delivery.log().len(), 2);
 }

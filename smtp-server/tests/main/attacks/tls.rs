@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::runtime;
+use crate::support::client_hello::ClientHello;
 use crate::support::hooks::{OneUser, Scripted};
 use crate::support::octets::codes;
 use crate::support::pure::{self, Cuts, Turn};
@@ -201,7 +202,7 @@ fn b14_clear_text_on_465_and_a_client_hello_on_25_are_closed() {
         let running = Running::start(&setup).await;
         let mut client = Client::direct(running.address).await;
         client.reply().await;
-        client.write(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n").await;
+        client.write(&ClientHello::naming(b"mx.test").encode()).await;
         assert_eq!(codes(&client.rest().await), ["221 2.7.0"]);
         let silent = client.within(Duration::from_millis(10)).await;
         assert!(silent.is_empty());

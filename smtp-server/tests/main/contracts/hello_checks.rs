@@ -15,6 +15,7 @@ fn all() -> HelloChecks {
     HelloChecks::default().invalid().unqualified().own_name()
 }
 
+// rows: 5321-4.1.3-b
 #[test]
 fn impossible_names_are_refused() {
     let rows = [
@@ -24,6 +25,7 @@ fn impossible_names_are_refused() {
         ("[192.0.2.9]", "-"),
         ("[10.1.2.3]", "-"),
         ("[IPv6:2001:db8::1]", "-"),
+        ("[ipv6:2001:db8::1]", "-"),
         ("localhost", "504 5.5.2"),
         ("-.test", "501 5.5.2"),
         ("a..test", "501 5.5.2"),

@@ -80,7 +80,6 @@ fn with_tells_the_protocol_and_what_protected_it() {
     }
 }
 
-// rows: 6531-3.7.3-a
 /// What the DNS says stands apart from what the client says of itself.
 #[test]
 fn a_name_stands_before_the_address_if_somebody_looked() {
@@ -106,6 +105,7 @@ fn a_name_stands_before_the_address_if_somebody_looked() {
     }
 }
 
+// rows: 6531-3.7.3-a
 #[test]
 fn only_a_message_in_utf8_has_utf8_in_its_trace() {
     let way = |parameter| Way {
@@ -147,7 +147,7 @@ fn one_field_is_put_on_top_and_the_content_stays() {
     }
 }
 
-// rows: 5321-4.4-e, 5321-4.4-f, 5322-3.3-a
+// rows: 5321-4.4-f, 5322-3.3-a
 #[test]
 fn dates_have_four_digits_a_numeric_zone_and_the_right_day() {
     for (seconds, text) in [

@@ -35,7 +35,7 @@ impl ClientHello {
     }
 
     /// In one record.
-    fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut extensions = [
             // supported_groups: x25519, secp256r1
             extension(10, &[0, 4, 0, 0x1d, 0, 0x17]),
