@@ -3,11 +3,13 @@
 //! * **In**: events of sessions and of the queue; `tracing` records of this program. **Out**: lines on standard error.
 //! * **Promises**: the program goes on when nobody reads them. Who logs does not write: a thread does, whatever has come
 //!   in [`PAUSE`] at once, and at the end what is left. **Limits**: `RUST_LOG`, else `info`, for the records; [`LINES_MAX`]
-//!   lines wait, then whoever logs does. **Panics**: never.
+//!   lines wait, then whoever logs does; [`LAST_LINES_MAX`] at the end. **Panics**: never.
 //! * **Spec**: Postfix's log behind a date as RFC 3164 4.1.2 has it, in UTC; the directives of tracing-subscriber's
 //!   `EnvFilter`.
 
+use std::convert::Infallible;
 use std::io::{self, BufWriter, Stderr, Write};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
@@ -34,6 +36,8 @@ const LINES_MAX: usize = 4096;
 /// Between two calls that write.
 const PAUSE: Duration = Duration::from_millis(5);
 const BUFFER_BYTES: usize = 64 * 1024;
+/// How long the end waits for whoever reads standard error.
+const LAST_LINES_MAX: Duration = Duration::from_secs(10);
 
 /// What takes the lines once the log is started; there is but one standard error, too.
 static LINES: OnceLock<NonBlocking> = OnceLock::new();
@@ -106,18 +110,35 @@ impl QueueObserver for LogObserver {
     }
 }
 
-/// Starts the log, which ends with what this returns.
-pub(crate) fn start() -> Result<WorkerGuard, Failure> {
+/// The thread that writes the lines.
+pub(crate) struct Writer {
+    guard: WorkerGuard,
+    ended: Receiver<Infallible>,
+}
+
+impl Writer {
+    /// Ends it once all lines are written, or after [`LAST_LINES_MAX`].
+    pub(crate) fn end(self) {
+        // The guard itself waits no longer than a second.
+        drop(self.guard);
+        let _ = self.ended.recv_timeout(LAST_LINES_MAX);
+    }
+}
+
+/// Starts the log.
+pub(crate) fn start() -> Result<Writer, Failure> {
     let directives = std::env::var(VARIABLE).unwrap_or_default();
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .parse(directives)
         .map_err(|error| Failure::usage(format!("the variable {VARIABLE} is wrong: {error}")))?;
+    let (end, ended) = channel();
+    let standard_error = BufWriter::with_capacity(BUFFER_BYTES, io::stderr());
     let (lines, guard) = NonBlockingBuilder::default()
         .lossy(false)
         .buffered_lines_limit(LINES_MAX)
         .thread_name("log")
-        .finish(Unhurried(BufWriter::with_capacity(BUFFER_BYTES, io::stderr())));
+        .finish(Unhurried { standard_error, _end: end });
     let lines = LINES.get_or_init(|| lines).clone();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -127,7 +148,7 @@ pub(crate) fn start() -> Result<WorkerGuard, Failure> {
         .log_internal_errors(false)
         .try_init()
         .map_err(|error| Failure::configuration(format!("cannot start the log: {error}")))?;
-    Ok(guard)
+    Ok(Writer { guard, ended })
 }
 
 /// As a whole, so that lines of several threads do not mix.
@@ -139,16 +160,20 @@ fn write_line(line: &[u8]) {
 }
 
 /// Standard error, which after a call that writes rests a while, so that the next one has more to write.
-struct Unhurried(BufWriter<Stderr>);
+struct Unhurried {
+    standard_error: BufWriter<Stderr>,
+    /// Dropped with the thread, which says that it has ended.
+    _end: Sender<Infallible>,
+}
 
 impl Write for Unhurried {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.write(octets)
+        self.standard_error.write(octets)
     }
 
     /// The thread calls this when nothing more waits.
     fn flush(&mut self) -> io::Result<()> {
-        let written = self.0.flush();
+        let written = self.standard_error.flush();
         thread::sleep(PAUSE);
         written
     }

@@ -94,14 +94,14 @@ fn serve(options: Options) -> Result<(), Failure> {
     match end {
         End::InPhases(ShutdownReport { finished, cut }) => {
             runtime.shutdown_timeout(LAST_WRITES_MAX);
-            drop(log);
+            log.end();
             say(&format!(
                 "ended: {finished} open connections finished, {cut} were cut at the deadline"
             ));
         }
         End::AtOnce => {
             runtime.shutdown_background();
-            drop(log);
+            log.end();
             say("ended at once, as a second signal asked");
         }
     }

@@ -73,6 +73,7 @@ fn other_domains_are_for_those_who_may_relay() {
             let reply = client.deliver(to, "relayed");
             assert!(reply.starts_with(expected), "{args:?} {to}: {reply}");
         }
+        mta.settle();
         assert!(!mta.data().join("Maildir").exists(), "nothing is delivered here");
     }
 }
@@ -121,6 +122,7 @@ fn discard_keeps_nothing_and_error_refuses() {
     let mta = Mta::start(&["-o", "local_transport=discard:"]);
     let reply = Client::hello(mta.smtp()).deliver("<kim@localhost>", "gone");
     assert!(reply.starts_with("250 2.0.0 "), "{reply}");
+    mta.settle();
     assert!(!mta.data().join("Maildir").exists());
     for (value, expected) in [
         ("error:no mail here", "550 5.1.1 no mail here"),

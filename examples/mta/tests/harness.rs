@@ -8,12 +8,13 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -21,6 +22,9 @@ use tempfile::TempDir;
 
 /// How long a test waits for anything before it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Looks again after this time.
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// A running `mta`.
 pub(crate) struct Mta {
@@ -79,14 +83,13 @@ impl Mta {
         self
     }
 
-    /// The same with nobody at the other end of its standard output and standard error, once it is ready.
+    /// The same with nobody at the other end of its standard error, once it is ready.
     pub(crate) fn start_unheard(args: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let data = directory.path().join("data");
         let mut mta = Self::spawn(directory, mta(&data), args);
         mta.wait_until_ready(args);
         drop(mta.process.0.stderr.take());
-        mta.rest_of_stdout = channel().1;
         mta
     }
 
@@ -139,18 +142,13 @@ impl Mta {
     }
 
     /// Waits until the queue has nothing to do now: what is left is held, or was tried and waits.
-    #[expect(clippy::disallowed_methods, reason = "another process is waited for by the clock")]
+    #[track_caller]
     pub(crate) fn settle(&self) {
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
-            match is_settled(&self.data()) {
-                Ok(true) => return,
-                Ok(false) => {}
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
-                Err(error) => panic!("mta is asked for its queue: {error}"),
-            }
-        }
-        panic!("the queue has still something to do");
+        wait_until("the queue has nothing to do", || match is_settled(&self.data()) {
+            Ok(is_settled) => is_settled,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
+            Err(error) => panic!("mta is asked for its queue: {error}"),
+        });
     }
 
     /// The messages in an account's Maildir, in order of arrival, once the queue has [settled](Self::settle).
@@ -339,8 +337,46 @@ pub(crate) fn messages_in(maildir: &Path) -> Vec<Vec<u8>> {
     let Ok(entries) = fs::read_dir(maildir.join("new")) else { return Vec::new() };
     let mut paths: Vec<PathBuf> =
         entries.map(|entry| entry.expect("a directory entry").path()).collect();
-    paths.sort();
+    paths.sort_by_cached_key(|path| numbers_in(text_of_name(path)));
     paths.iter().map(|path| fs::read(path).expect("a message")).collect()
+}
+
+fn text_of_name(path: &Path) -> &str {
+    path.file_name().and_then(OsStr::to_str).expect("a name of ASCII")
+}
+
+/// The seconds, the microseconds and so on: names of Maildirs have them without leading zeros.
+fn numbers_in(name: &str) -> Vec<u64> {
+    let words = name.split(|character: char| !character.is_ascii_digit());
+    words.filter_map(|word| word.parse().ok()).collect()
+}
+
+/// Asks until it is so.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let tries_max = PATIENCE.as_millis() / PAUSE.as_millis();
+    let came = (0..tries_max).any(|_| {
+        let came = is_so();
+        if !came {
+            std::thread::park_timeout(PAUSE);
+        }
+        came
+    });
+    assert!(came, "{what}: not in time");
+}
+
+/// An address of this machine that is given to nobody else: what listens there on any port may go and nobody takes its
+/// place, and a port that was free is free a moment later.
+pub(crate) fn own_ip() -> Ipv4Addr {
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    const FIRST: Ipv4Addr = Ipv4Addr::new(127, 1, 0, 1);
+    Ipv4Addr::from_bits(FIRST.to_bits() + GIVEN.fetch_add(1, Ordering::Relaxed))
+}
+
+/// An [address of its own](own_ip), and a port that is free there.
+pub(crate) fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((own_ip(), 0)).expect("a loopback address");
+    listener.local_addr().expect("an address")
 }
 
 /// The lines that come out of a pipe, as they come.

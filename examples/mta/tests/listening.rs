@@ -67,6 +67,8 @@ fn all_else_goes_to_standard_error() {
     let mta = Mta::start(&[]);
     let reply = Client::hello(mta.smtp()).deliver("<kim@localhost>", "logged");
     assert!(reply.starts_with("250 2.0.0 "), "{reply}");
+    // The queue tells of a message when it begins with it.
+    mta.settle();
     let ended = mta.terminate();
     assert_eq!(ended.stdout.len(), 5, "{:?}", ended.stdout);
     for part in
@@ -91,12 +93,18 @@ fn what_is_kept_can_be_read_by_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let mta = Mta::start(&[]);
     Client::hello(mta.smtp()).deliver("<kim@localhost>", "private");
-    let mut paths = vec![mta.data()];
-    let mut seen = 0;
+    assert_eq!(mta.messages("localhost", "kim").len(), 1);
+    // Nothing is renamed any more.
+    let ended = mta.terminate();
+    let mut paths = vec![ended.directory.path().join("data")];
+    let (mut seen, mut messages) = (0, 0);
     while let Some(path) = paths.pop() {
         let mode = fs::metadata(&path).expect("a file").permissions().mode();
         assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
         seen += 1;
+        messages += usize::from(
+            path.is_file() && path.parent().is_some_and(|new| new.ends_with("kim/new")),
+        );
         if path.is_dir() {
             paths.extend(
                 fs::read_dir(&path)
@@ -105,7 +113,7 @@ fn what_is_kept_can_be_read_by_its_owner_alone() {
             );
         }
     }
-    assert!(10 <= seen, "{seen}");
+    assert!(10 <= seen && messages == 1, "{seen} {messages}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! * **In**: the servers that `scripts/install-peers` brings, [`bodies::all`], the `mta` program. **Out**: what each of them keeps.
 //! * **Promises**: a server that is missing fails its tests and names the script that installs it; servers are not set up: they
 //!   run in directories of their own, and end with the value.
-//! * **Limits**: [`PATIENCE`] for each thing waited for. **Panics**: on any difference.
+//! * **Limits**: [`PATIENCE`](crate::harness::PATIENCE) for each thing waited for. **Panics**: on any difference.
 //! * **Spec**: RFC 5321, RFC 2033, RFC 3030, RFC 7505.
 
 mod aiosmtpd;
@@ -16,25 +16,18 @@ mod root_directory;
 mod smtp_sink;
 
 use std::fs::Permissions;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command};
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::clients::{bodies, difference, mail_send, with_final_line_ending};
-use crate::harness::{Mta, PATIENCE};
+use crate::harness::{Mta, wait_until};
 
 /// Where the messages go.
 const DOMAIN: &str = "example.test";
-
-/// Not where the other tests listen, so that no other service takes the port that was free a moment ago.
-const NEXT_HOP_IP: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
-
-/// Looks again after this time.
-const PAUSE: Duration = Duration::from_millis(25);
 
 /// Sends every body by way of an `mta` with these options; `received` are the files that the next hop keeps by now,
 /// `below` is what it writes under each message.
@@ -91,24 +84,6 @@ fn header(row: usize) -> Vec<u8> {
 fn open_directory() -> TempDir {
     let open = Permissions::from_mode(0o755);
     tempfile::Builder::new().permissions(open).tempdir().expect("a directory")
-}
-
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((NEXT_HOP_IP, 0)).expect("a loopback address");
-    listener.local_addr().expect("an address")
-}
-
-#[track_caller]
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let tries_max = PATIENCE.as_millis() / PAUSE.as_millis();
-    let came = (0..tries_max).any(|_| {
-        let came = is_so();
-        if !came {
-            std::thread::park_timeout(PAUSE);
-        }
-        came
-    });
-    assert!(came, "{what}: not in time");
 }
 
 /// A running server: timeout(1), which ends it with all its children.

@@ -1,20 +1,21 @@
 //! SIGTERM and SIGINT: what happens to whom.
 
 use std::net::TcpStream;
-use std::time::Duration;
 
 use rustix::process::Signal;
 
 use crate::client::Client;
-use crate::harness::Mta;
+use crate::harness::{Mta, own_ip, wait_until};
 
-/// An address at which no other test listens, so that nobody takes over a port that was closed.
-const ALONE: &str = "127.0.77.1:0";
+/// One whose port nobody takes over when it is closed.
+fn start_alone() -> Mta {
+    Mta::start(&["--smtp", &format!("{}:0", own_ip())])
+}
 
 #[test]
 fn idle_clients_get_421_and_the_port_closes() {
     for signal in [Signal::TERM, Signal::INT] {
-        let mta = Mta::start(&["--smtp", ALONE]);
+        let mta = start_alone();
         let address = mta.smtp();
         let mut greeted = Client::connect(address);
         let mut in_transaction = Client::hello(address);
@@ -35,7 +36,7 @@ fn idle_clients_get_421_and_the_port_closes() {
 
 #[test]
 fn a_message_in_flight_finishes() {
-    let mta = Mta::start(&["--smtp", ALONE]);
+    let mta = start_alone();
     let address = mta.smtp();
     let mut sender = Client::hello(address);
     sender.ask("MAIL FROM:<>");
@@ -47,11 +48,7 @@ fn a_message_in_flight_finishes() {
     let told = idle.reply();
     assert!(told.starts_with("421 "), "{told}");
     // The listener may close a moment after that.
-    let closed = (0..1000).any(|_| {
-        std::thread::sleep(Duration::from_millis(10));
-        TcpStream::connect(address).is_err()
-    });
-    assert!(closed, "nobody is accepted any more");
+    wait_until("nobody is accepted any more", || TcpStream::connect(address).is_err());
     let reply = sender.ask(", second half\r\n.");
     assert!(reply.starts_with("250 2.0.0 "), "{reply}");
     let farewell = sender.reply();

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::sasl::{PASSWORD, Service};
 use super::{text, tool};
-use crate::harness::Mta;
+use crate::harness::{Mta, wait_until};
 
 #[test]
 fn users_of_dovecot_log_in_with_its_mechanisms() {
@@ -104,17 +104,7 @@ impl Process {
 
     /// Until its socket is there; whoever connects then is served.
     fn wait(&self) {
-        const TRIES_MAX: u32 = 400;
-        let pause = std::time::Duration::from_millis(25);
-        let is_there = (0..TRIES_MAX).any(|_| {
-            let connected = UnixStream::connect(self.socket()).is_ok();
-            if !connected {
-                std::thread::park_timeout(pause);
-            }
-            connected
-        });
-        let log = fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
-        assert!(is_there, "Dovecot did not start:\n{log}");
+        wait_until("Dovecot listens", || UnixStream::connect(self.socket()).is_ok());
     }
 }
 
@@ -125,6 +115,8 @@ impl Drop for Process {
         let ended = Command::new("kill").arg(pid).status();
         assert!(ended.is_ok_and(|ended| ended.success()));
         let _ = self.process.wait();
+        // The master does not wait for all of them.
+        wait_until("Dovecot is gone", || UnixStream::connect(self.socket()).is_err());
     }
 }
 

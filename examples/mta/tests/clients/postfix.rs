@@ -7,7 +7,7 @@
 //! * **Spec**: postconf(5), master(5), master(8).
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::fs::chown;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -20,10 +20,7 @@ use super::relay::CERTIFICATE;
 use super::site::{HOST, Site};
 use super::{DOMAIN, Way, bodies, difference, mail_send, relay, text, tool};
 use crate::client::Client;
-use crate::harness::{Mta, PATIENCE, lines};
-
-/// Not where the other tests listen, so that no other service takes the port that was free a moment ago.
-const POSTFIX_IP: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+use crate::harness::{Mta, PATIENCE, free_address, lines};
 
 /// The user daemon, on every Debian: Postfix's own is not there, as nothing was set up.
 pub(crate) const DAEMON: u32 = 1;
@@ -259,11 +256,6 @@ impl Drop for Postfix {
         // The last of its processes closes the log.
         while self.log.recv_timeout(PATIENCE).is_ok() {}
     }
-}
-
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((POSTFIX_IP, 0)).expect("a loopback address");
-    listener.local_addr().expect("an address")
 }
 
 fn configure(directory: &Path, program: &Path, address: SocketAddr, relaying: &str) {

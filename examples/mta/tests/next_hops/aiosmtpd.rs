@@ -6,9 +6,9 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use super::{Process, every_body_arrives, free_address, open_directory};
+use super::{Process, every_body_arrives, open_directory};
 use crate::clients::{difference, text, tool};
-use crate::harness::messages_in;
+use crate::harness::{free_address, messages_in};
 
 #[test]
 fn every_body_arrives_at_aiosmtpd() {

@@ -13,9 +13,9 @@ use std::fs;
 
 use zone::{NameServer, Zone};
 
-use super::{NEXT_HOP_IP, open_directory};
+use super::open_directory;
 use crate::clients::{mail_send, text};
-use crate::harness::Mta;
+use crate::harness::{Mta, own_ip};
 use crate::sink::{Sink, content};
 
 /// The domain, what becomes of its mail, and why.
@@ -25,7 +25,7 @@ const ROWS: [(&str, &str, &str); 11] = [
     ("second.test", "sent", "relay=mx.test[127.0.0.1]:"),
     ("alias.test", "sent", "relay=mx.test[127.0.0.1]:"),
     ("one-fails.test", "sent", "relay=mx.test[127.0.0.1]:"),
-    ("refused.test", "deferred", "(connect to nobody.test[127.0.0.3]:"),
+    ("refused.test", "deferred", "(connect to nobody.test[127.1."),
     ("fails.test", "deferred", "dsn=4.4.3"),
     ("null.test", "bounced", "dsn=5.1.10"),
     ("loop.test", "bounced", "dsn=5.4.6"),
@@ -36,7 +36,7 @@ const ROWS: [(&str, &str, &str); 11] = [
 fn zone() -> Zone {
     Zone::default()
         .address("mx.test", "127.0.0.1")
-        .address("nobody.test", &NEXT_HOP_IP.to_string())
+        .address("nobody.test", &own_ip().to_string())
         .address("address.test", "127.0.0.1")
         .exchange("exchanger.test", 10, "mx.test")
         .exchange("second.test", 10, "nobody.test")

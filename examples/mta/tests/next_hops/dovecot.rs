@@ -6,8 +6,8 @@
 use std::fs;
 
 use super::root_directory::{MAIL, RootDirectory};
-use super::{Process, every_body_arrives, free_address};
-use crate::harness::messages_in;
+use super::{Process, every_body_arrives};
+use crate::harness::{free_address, messages_in};
 
 const PACKAGES: [&str; 2] = ["dovecot-core", "dovecot-lmtpd"];
 

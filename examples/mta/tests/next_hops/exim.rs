@@ -10,9 +10,9 @@ use std::process::Stdio;
 
 use rustix::process::{getgid, getuid};
 
-use super::{Process, every_body_arrives, free_address, open_directory};
+use super::{Process, every_body_arrives, open_directory};
 use crate::clients::{text, tool};
-use crate::harness::messages_in;
+use crate::harness::{free_address, messages_in};
 
 /// The user that Debian's Exim becomes, and whom it finds under that name if it is started as root: daemon.
 const EXIM: &str = "Debian-exim";

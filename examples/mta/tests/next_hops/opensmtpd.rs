@@ -7,8 +7,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use super::root_directory::RootDirectory;
-use super::{Process, every_body_arrives, free_address};
-use crate::harness::messages_in;
+use super::{Process, every_body_arrives};
+use crate::harness::{free_address, messages_in};
 
 /// Its programs, and the shell that it starts the last one with.
 const PROGRAMS: [&str; 3] = ["/usr/sbin/smtpd", "/usr/libexec/opensmtpd/mail.maildir", "/bin/sh"];
