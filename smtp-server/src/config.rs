@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use smtp_proto::Dialect;
+use smtp_proto::limits::COMMAND_LINE_BYTES_MAX;
 
 use crate::envelope::IdSource;
 use crate::hooks::{Capabilities, Outcome};
@@ -134,6 +135,10 @@ impl SessionConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
+    /// Octets of a command line with its CRLF, to which parameters of MAIL and RCPT, SMTPUTF8 of VRFY and EXPN, and
+    /// credentials of AUTH may add what their RFCs say, offered or not; at least 512 by RFC 5321 4.5.3.1.4. A longer one
+    /// gets `500 5.5.2`. From 64 to 65,536; default 512.
+    pub command_line_bytes_max: usize,
     /// Octets of a message as transferred, SIZE of RFC 1870; at least 64 Ki by RFC 5321 4.5.3.1.7.
     /// Default 10,240,000.
     pub message_bytes_max: Option<u64>,
@@ -179,6 +184,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            command_line_bytes_max: COMMAND_LINE_BYTES_MAX,
             message_bytes_max: Some(10_240_000),
             recipients_max: Some(1000),
             errors_max: Some(20),
@@ -224,8 +230,9 @@ pub struct Timeouts {
     pub write: Duration,
     /// For a TLS handshake. No RFC minimum. Default 30 seconds.
     pub handshake: Duration,
-    /// For one call of a hook, not counting the time a delivery waits for the client; the client waits
-    /// 5 minutes for most replies (RFC 5321 4.5.3.2.1 to 4.5.3.2.3). Default 60 seconds.
+    /// For one call of a hook, and for all calls about one recipient together, not counting the time a delivery waits
+    /// for the client; the client waits 5 minutes for most replies (RFC 5321 4.5.3.2.1 to 4.5.3.2.3), of a submission
+    /// server 2 are hoped for (RFC 6409 5.3). Default 60 seconds.
     pub hook: Duration,
     /// For a delivery to make a message durable after its last octet (the client waits 10 minutes,
     /// RFC 5321 4.5.3.2.6). Default 5 minutes.

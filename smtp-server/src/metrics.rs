@@ -290,5 +290,6 @@ fn hook_name(hook: HookKind) -> &'static str {
         HookKind::Delivery => "delivery",
         HookKind::Extension => "extension",
         HookKind::Directory => "directory",
+        HookKind::Recipient => "recipient",
     }
 }

@@ -41,6 +41,9 @@ fn check_limits(limits: &Limits) -> Result<(), ConfigError> {
     let rate = limits.content_bytes_per_second_min.unwrap_or(1);
     let rule = "more than 1,000,000 octets a second would refuse most clients";
     in_range("content_bytes_per_second_min", rate <= BYTES_PER_SECOND_MIN_MAX, rule)?;
+    let line_bytes = 64..=64 << 10;
+    let rule = "a command line has 64 to 65,536 octets";
+    in_range("command_line_bytes_max", line_bytes.contains(&limits.command_line_bytes_max), rule)?;
     let (ipv4, ipv6) = (limits.ipv4_network_prefix_bits, limits.ipv6_network_prefix_bits);
     in_range("ipv4_network_prefix_bits", (1..=32).contains(&ipv4), "a prefix has 1 to 32 bits")?;
     in_range("ipv6_network_prefix_bits", (1..=128).contains(&ipv6), "a prefix has 1 to 128 bits")

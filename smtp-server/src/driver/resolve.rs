@@ -3,7 +3,7 @@
 //! * **In**: a [`Question`] and the session's facts. **Out**: an [`Answer`].
 //! * **Promises**: the only file that names the hooks and their order. Only the relay policy's word
 //!   becomes a [`RecipientClass`]; whatever is asked after it can refuse, never grant.
-//! * **Limits**: each call has the hook timeout. **Panics**: caught per call.
+//! * **Limits**: each call has the hook timeout, and so have those about a recipient together. **Panics**: caught per call.
 //! * **Spec**: RFC 5321 3.3, 3.6; Postfix `SMTPD_ACCESS_README` for the order of the lists.
 
 use std::future::Future;
@@ -110,7 +110,12 @@ impl Hooks {
                 Answer::Sender(self.check_early(Stage::Sender { now, envelope }, info).await)
             }
             Question::Recipient { to, params, envelope } => {
-                let decision = Box::pin(self.decide(to, params, envelope, info, now)).await;
+                // Each of six calls may take nearly its time, and the client does not wait so long.
+                let decision = Box::pin(async {
+                    let together = pin!(self.decide(to, params, envelope, info, now));
+                    self.call(HookKind::Recipient, info, together).await?
+                });
+                let decision = decision.await;
                 if let Err(rejection) = &decision {
                     self.emit(&Event::RecipientRefused { to, rejection, envelope }, info);
                 }

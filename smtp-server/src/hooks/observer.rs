@@ -179,6 +179,8 @@ pub enum HookKind {
     Extension,
     /// [`Directory`](super::Directory).
     Directory,
+    /// All that were asked about one recipient, of which none took too long by itself.
+    Recipient,
 }
 
 /// How a hook misbehaved.

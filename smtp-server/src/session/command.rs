@@ -2,7 +2,7 @@
 //!
 //! * **In**: the input buffer. **Out**: one handled line, or the wish for more octets.
 //! * **Promises**: a line is judged only when it is complete; an over-long one costs no memory.
-//! * **Limits**: RFC 5321 4.5.3.1.4 and what extensions add. **Panics**: never.
+//! * **Limits**: [`Limits::command_line_bytes_max`](crate::config::Limits::command_line_bytes_max) and what extensions add. **Panics**: never.
 //! * **Spec**: RFC 5321 4.1.1, 4.2.4; RFC 2920 3.2.
 
 use bytes::{Buf, BytesMut};
@@ -43,7 +43,7 @@ impl Session {
         let bytes_max = if in_exchange {
             limits::AUTH_RESPONSE_BYTES_MAX
         } else {
-            limits::command_line_bytes_max(&self.input)
+            self.command_line_bytes_max()
         };
         let start = self.start_of_input(bytes_max);
         #[cfg(feature = "testing")]
@@ -69,7 +69,7 @@ impl Session {
 
     /// A command between two chunks of one message: only those that end or continue it act.
     pub(super) fn read_line_between_chunks(&mut self, content: &mut Content) -> bool {
-        let bytes_max = limits::command_line_bytes_max(&self.input);
+        let bytes_max = self.command_line_bytes_max();
         let start = self.start_of_input(bytes_max);
         #[cfg(feature = "testing")]
         self.hear(&start);
@@ -93,6 +93,12 @@ impl Session {
             content.close_with(replies::TOO_MANY_ERRORS, CloseReason::TooManyErrors);
         }
         true
+    }
+
+    /// Of the line that the input begins with.
+    fn command_line_bytes_max(&self) -> usize {
+        let added = limits::command_line_bytes_max(&self.input) - limits::COMMAND_LINE_BYTES_MAX;
+        self.config.limits.command_line_bytes_max.saturating_add(added)
     }
 
     fn start_of_input(&mut self, bytes_max: usize) -> Start {

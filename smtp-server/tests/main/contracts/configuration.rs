@@ -55,9 +55,15 @@ fn limits_of_zero_are_refused_and_none_is_no_limit() {
 }
 
 #[test]
-fn prefixes_and_rates_have_a_range() {
+fn lines_prefixes_and_rates_have_a_range() {
     type Set = fn(&mut Limits, u32);
-    let limits: [(&str, Set, &[u32], &[u32]); 3] = [
+    let limits: [(&str, Set, &[u32], &[u32]); 4] = [
+        (
+            "command_line_bytes_max",
+            |all, to| all.command_line_bytes_max = to as usize,
+            &[0, 63, 65_537],
+            &[64, 65_536],
+        ),
         (
             "ipv4_network_prefix_bits",
             |all, to| all.ipv4_network_prefix_bits = u8::try_from(to).unwrap(),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use smtp_server::proto::ForwardPath;
 use smtp_server::{
-    Accepted, AccessControl, Body, Delivery, Envelope, Receipt, Rejection, RelayDecision,
-    RelayPolicy, SessionInfo, Stage, StageKind, Verdict,
+    Accepted, AccessControl, Body, Delivery, Envelope, EvaluateAt, Receipt, Rejection,
+    RelayDecision, RelayPolicy, SessionInfo, Stage, StageKind, Verdict,
 };
 
 use super::{at_content, connected, paused};
@@ -221,6 +221,37 @@ fn a_hung_hook_costs_one_reply() {
     setup.relay = Arc::new(Hanging(StageKind::Client));
     assert_eq!(told(&setup, &commands[..4])[3], "451 4.3.0");
     assert_eq!(setup.events.starting_with("HookFailed"), ["HookFailed Relay TimedOut"]);
+}
+
+/// Takes nearly its time at each stage.
+struct Slow;
+
+#[async_trait]
+impl AccessControl for Slow {
+    async fn check(&self, _: Stage<'_>, _: &SessionInfo) -> Verdict {
+        tokio::time::sleep(50 * SECOND).await;
+        Verdict::Accept
+    }
+}
+
+// rows: 6409-5.3-a
+#[test]
+fn hooks_that_are_slow_about_one_recipient_share_their_time() {
+    let (mut setup, _) = Setup::accepting();
+    setup.access = Some(Arc::new(Slow));
+    setup.evaluate_at = EvaluateAt::Recipient;
+    let took = paused(async {
+        let (mut client, _serving) = connected(&setup, 4096);
+        client.reply().await;
+        client.ask("EHLO a\r\n").await;
+        client.ask("MAIL FROM:<>\r\n").await;
+        let begun = clock();
+        client.write(b"RCPT TO:<k@local.test>\r\n").await;
+        assert!(patient(&mut client).await.starts_with("451 4.3.0 "));
+        clock() - begun
+    });
+    assert!(near(took, setup.timeouts.hook), "{took:?}");
+    assert_eq!(setup.events.starting_with("HookFailed"), ["HookFailed Recipient TimedOut"]);
 }
 
 /// The same limits as in `timeouts`, as the driver keeps them.

@@ -146,6 +146,7 @@ fn apply(setup: &mut Setup, key: &str, value: &str) -> Result<(), String> {
         ("bare-newline", "normalize") => setup.bare_newline = BareNewline::Normalize,
         ("address-syntax", "strict") => setup.address_syntax = AddressSyntax::Strict,
         ("address-syntax", "tolerant") => setup.address_syntax = AddressSyntax::Tolerant,
+        ("line", _) => setup.limits.command_line_bytes_max = number()? as usize,
         ("size", "none") => setup.limits.message_bytes_max = None,
         ("size", _) => setup.limits.message_bytes_max = Some(number()?.into()),
         ("recipients", _) => setup.limits.recipients_max = Some(number()? as usize),
