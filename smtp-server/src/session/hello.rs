@@ -153,7 +153,9 @@ impl Session {
         ];
         self.add_offers_of_delivery(&mut offered);
         let recipients_max = config.limits.recipients_max.and_then(|max| u32::try_from(max).ok());
-        let rcpt_max = recipients_max.filter(|max| TELLABLE_LIMITS.contains(max));
+        // Where PRDR is offered a transaction has one recipient, or more if the client asks for it: no number says both.
+        let is_tellable = |max: &u32| TELLABLE_LIMITS.contains(max) && !self.offers_prdr();
+        let rcpt_max = recipients_max.filter(is_tellable);
         if rcpt_max.is_some() {
             offered.push(Extension::Limits { mail_max: None, rcpt_max, rcpt_domain_max: None });
         }
