@@ -115,8 +115,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let mut now = now();
         let mut info = self.session.info().clone();
         loop {
-            // What a client's line changes is told to it before anything is asked, but for XCLIENT: its question brings
-            // the new facts, and these are the former ones.
+            // What a client's line changes by itself (a last step of SASL) has its reply written before anything is
+            // asked. Only XCLIENT asks at once: its question brings the new facts, and these are the former ones.
             if !Arc::ptr_eq(&info, self.session.info()) {
                 info = self.session.info().clone();
             }

@@ -3,7 +3,8 @@
 //! * **In**: a [`Question`] and the session's facts. **Out**: an [`Answer`].
 //! * **Promises**: the only file that names the hooks and their order. Only the relay policy's word
 //!   becomes a [`RecipientClass`]; whatever is asked after it can refuse, never grant.
-//! * **Limits**: each call has the hook timeout, and so have those about a recipient together. **Panics**: caught per call.
+//! * **Limits**: each call has the hook timeout, and so have those about a recipient together. **Panics**: caught
+//!   per call.
 //! * **Spec**: RFC 5321 3.3, 3.6; Postfix `SMTPD_ACCESS_README` for the order of the lists.
 
 use std::future::Future;
@@ -114,8 +115,8 @@ impl Hooks {
                 let decision = Box::pin(async {
                     let together = pin!(self.decide(to, params, envelope, info, now));
                     self.call(HookKind::Recipient, info, together).await?
-                });
-                let decision = decision.await;
+                })
+                .await;
                 if let Err(rejection) = &decision {
                     self.emit(&Event::RecipientRefused { to, rejection, envelope }, info);
                 }

@@ -2,7 +2,8 @@
 //!
 //! * **In**: the input buffer. **Out**: one handled line, or the wish for more octets.
 //! * **Promises**: a line is judged only when it is complete; an over-long one costs no memory.
-//! * **Limits**: [`Limits::command_line_bytes_max`](crate::config::Limits::command_line_bytes_max) and what extensions add. **Panics**: never.
+//! * **Limits**: [`Limits::command_line_bytes_max`](crate::config::Limits::command_line_bytes_max) and what
+//!   extensions add. **Panics**: never.
 //! * **Spec**: RFC 5321 4.1.1, 4.2.4; RFC 2920 3.2.
 
 use bytes::{Buf, BytesMut};
