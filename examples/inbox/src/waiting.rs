@@ -22,7 +22,7 @@ use crate::options::Wanted;
 /// What a server waits at most.
 const ROUND_MAX: Duration = Duration::from_secs(300);
 /// For connecting, and for an answer that is under way.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(30);
 
 /// The text to print.
 pub(crate) async fn wait(wanted: &Wanted) -> Result<String, Failure> {

@@ -13,6 +13,7 @@ use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, USER_AGENT};
 use hyper::{Method, Request, Uri};
 use hyper_util::client::legacy::connect::Connect;
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::client::Client;
@@ -21,17 +22,28 @@ use crate::store::{Change, Slot, Store};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Until the store is gone.
-pub(crate) async fn run<C>(store: Arc<Store>, url: Uri, client: Client<C>)
+/// Of messages from this call on, until the store is gone.
+pub(crate) fn run<C>(
+    store: Arc<Store>,
+    url: Uri,
+    client: Client<C>,
+) -> impl Future<Output = ()> + Send
 where
     C: Connect + Clone + Send + Sync + 'static,
 {
-    let mut changes = store.changes();
+    let changes = store.changes();
+    async move { tell(changes, &store, &url, &client).await }
+}
+
+async fn tell<C>(mut changes: Receiver<Change>, store: &Store, url: &Uri, client: &Client<C>)
+where
+    C: Connect + Clone + Send + Sync + 'static,
+{
     loop {
         match changes.recv().await {
             Ok(Change::Message(id)) => {
                 let Some(slot) = store.find(id) else { continue };
-                if let Err(error) = post(&client, &url, &slot).await {
+                if let Err(error) = post(client, url, &slot).await {
                     say(&format!("webhook: {id}: {error}"));
                 }
             }

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use crate::harness::Inbox;
 
-const SECONDS_MAX: u32 = 180;
+const SECONDS_MAX: u32 = 600;
 
 #[test]
 fn the_page_in_chromium() {

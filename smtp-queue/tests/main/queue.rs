@@ -163,7 +163,7 @@ async fn deferred(queue: &Queue, mailboxes: &Mailboxes, attempted: u32, rows: u6
     until(queue, waits).await;
 }
 
-/// Waits until the condition holds, while the queue runs; panics if it does not within ten seconds.
+/// Waits until the condition holds, while the queue runs; panics if it does not within a minute.
 async fn until(queue: &Queue, mut holds: impl FnMut() -> bool) {
     let waited = async {
         while !holds() {
@@ -172,7 +172,7 @@ async fn until(queue: &Queue, mut holds: impl FnMut() -> bool) {
     };
     tokio::select! {
         () = queue.run(pending(), Duration::ZERO) => unreachable!(),
-        done = tokio::time::timeout(Duration::from_secs(10), waited) => done.unwrap(),
+        done = tokio::time::timeout(Duration::from_mins(1), waited) => done.unwrap(),
     }
 }
 

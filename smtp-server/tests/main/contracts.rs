@@ -76,7 +76,7 @@ fn serve(server: Server, stream: DuplexStream, setup: &Setup) -> tokio::task::Jo
 
 /// Waits until something is so; fails if it does not come about.
 async fn until(condition: impl Fn() -> bool) {
-    for _ in 0..5000 {
+    for _ in 0..60_000 {
         if condition() {
             return;
         }

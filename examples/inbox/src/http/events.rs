@@ -55,18 +55,20 @@ impl Feed {
         self.frames.receiver_count()
     }
 
-    /// Passes on what happens in the store, as long as there is one.
-    pub(crate) async fn run(self, store: Arc<Store>) {
+    /// Passes on what happens in the store from this call on, as long as there is one.
+    pub(crate) fn run(self, store: Arc<Store>) -> impl Future<Output = ()> + Send {
         let mut changes = store.changes();
-        loop {
-            let frame = match tokio::time::timeout(KEEP_ALIVE, changes.recv()).await {
-                Err(_) => ":\n\n".to_owned(),
-                Ok(Err(RecvError::Closed)) => return,
-                Ok(first) => self.frame(first.ok(), &mut changes, &store),
-            };
-            // Nobody may be looking on.
-            let _ = self.frames.send(frame.into());
-            tokio::time::sleep(PAUSE).await;
+        async move {
+            loop {
+                let frame = match tokio::time::timeout(KEEP_ALIVE, changes.recv()).await {
+                    Err(_) => ":\n\n".to_owned(),
+                    Ok(Err(RecvError::Closed)) => return,
+                    Ok(first) => self.frame(first.ok(), &mut changes, &store),
+                };
+                // Nobody may be looking on.
+                let _ = self.frames.send(frame.into());
+                tokio::time::sleep(PAUSE).await;
+            }
         }
     }
 
@@ -154,4 +156,26 @@ fn describe(change: &Change, store: &Store) -> Option<(&'static str, Value)> {
         Change::Cleared => ("deleted", json!({ "All": true })),
         Change::Faults => ("faults", json!({})),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoreLimits;
+
+    #[test]
+    fn more_than_anybody_looks_at_are_a_reload() {
+        let limits = StoreLimits { messages_max: None, bytes_max: None, age_max: None };
+        let store = Store::open(None, limits).unwrap();
+        let feed = Feed::new(UnixMillis(0));
+        let _viewer = feed.frames.subscribe();
+        for (told, shown, reloads) in [(EVENTS_MAX, EVENTS_MAX, 0), (EVENTS_MAX + 1, 0, 1)] {
+            let mut changes = store.changes();
+            (0..told).for_each(|_| store.tell(Change::Faults));
+            let first = changes.try_recv().ok();
+            let frame = feed.frame(first, &mut changes, &store);
+            let count = |name: &str| frame.matches(&format!("event: {name}\n")).count();
+            assert_eq!((count("faults"), count("reload")), (shown, reloads), "{told}");
+        }
+    }
 }

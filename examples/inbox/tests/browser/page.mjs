@@ -1,6 +1,6 @@
 // What a person does with the page, in words of the page.
 
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 60_000
 
 export const ROW = '#rows .row:not(.hollow)'
 

@@ -121,7 +121,8 @@ export const SCENARIOS = {
 
   'the keyboard': async ({ browser, http, axe, shot }) => {
     const page = await visit(browser, http)
-    const open = () => page.locator('.title h2').textContent({ timeout: 2000 })
+    const title = page.locator('.title h2')
+    const open = async () => await title.count() === 1 && await title.textContent()
     await page.keyboard.press('j')
     await page.keyboard.press('j')
     await page.keyboard.press('Enter')

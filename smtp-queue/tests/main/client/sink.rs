@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use smtp_queue::transport::smtp::SmtpTransport;
 use smtp_queue::{Feedback, NextHop};
@@ -19,7 +20,11 @@ struct Sink {
 
 impl Sink {
     async fn start(flags: &[&str]) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        // Its own address: nobody takes the port that was free a moment ago.
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let first = Ipv4Addr::new(127, 1, 0, 1).to_bits();
+        let ip = Ipv4Addr::from_bits(first + STARTED.fetch_add(1, Ordering::Relaxed));
+        let listener = TcpListener::bind((ip, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
         let (postfix, folder) = (postfix(), tempfile::tempdir().unwrap());

@@ -113,9 +113,11 @@ fn reading_goes_on_while_the_log_is_written_and_cleaned() {
         world.commit(&[op]).pop().unwrap().unwrap();
     }
     let is_over = AtomicBool::new(false);
+    let (begin, begun) = std::sync::mpsc::channel();
     let reads = std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
             let mut reads = 0;
+            begin.send(()).unwrap();
             while !is_over.load(Ordering::Relaxed) {
                 for number in 1..=3 {
                     let opened = world.store.open(id(number)).unwrap();
@@ -125,6 +127,7 @@ fn reading_goes_on_while_the_log_is_written_and_cleaned() {
             }
             reads
         });
+        begun.recv().unwrap();
         for attempt in 1..400 {
             let number = 3 + u64::from(attempt);
             for op in [Op::Defer(1, attempt), Op::Accept(number), Op::Finish(number)] {

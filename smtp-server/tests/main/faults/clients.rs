@@ -226,12 +226,17 @@ fn a_server_that_is_too_slow() {
         "tls-handshake delay=1m",
     ] {
         let way = if rule.starts_with("tls") { Way::StartTls } else { Way::Clear };
-        let site = Site::start(&[rule], way);
-        let error = send(site.transport(way, IMPATIENCE), &["kim"]).unwrap_err();
-        assert!(is_timeout(&error), "{rule}: {error:?}");
-        assert_eq!(hits(&site.faults), [1], "{rule}");
-        let told = site.setup.events.starting_with("FinalReplyWritten");
-        assert!(told.iter().all(|event| event.contains(" false ")), "{rule}: {told:?}");
+        // On a machine that is slower still, lettre gives up before the rule is met.
+        let longer = std::iter::successors(Some(IMPATIENCE), |patience| Some(*patience * 2));
+        let is_met = longer.take_while(|patience| *patience < PATIENCE).any(|patience| {
+            let site = Site::start(&[rule], way);
+            let error = send(site.transport(way, patience), &["kim"]).unwrap_err();
+            assert!(is_timeout(&error), "{rule}: {error:?}");
+            let told = site.setup.events.starting_with("FinalReplyWritten");
+            assert!(told.iter().all(|event| event.contains(" false ")), "{rule}: {told:?}");
+            hits(&site.faults) == [1]
+        });
+        assert!(is_met, "{rule}");
     }
 }
 

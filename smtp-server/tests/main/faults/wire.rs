@@ -54,7 +54,7 @@ const TWO_RECIPIENTS: &str =
 fn a_refusal_in_a_group_is_in_its_place() {
     let (setup, faults, delivery) = setup(&["rcpt to=KIM@local.test reply=\"451 4.2.1 later\""]);
     let group = format!("{TWO_RECIPIENTS}RCPT TO:<max@local.test>\r\nDATA\r\n");
-    let seen = run(&setup, &["", "EHLO a\r\n", &group, "x\r\n.\r\n", ""]);
+    let seen = run(&setup, &["", "EHLO a\r\n", &group, "x\r\n.\r\n"]);
     assert_eq!(codes(&seen[2]), ["250", "451", "250", "250", "354"]);
     assert_eq!(seen[2].lines().nth(1), Some("451 4.2.1 later"));
     assert_eq!(codes(&seen[3]), ["250"]);
@@ -283,10 +283,14 @@ fn content_that_is_cut_does_not_reach_the_delivery() {
 
 /// Connects with the standard library alone.
 fn connect(address: SocketAddr, lines: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    stream.write_all(lines.as_bytes()).unwrap();
-    stream
+    try_connect(address, lines).unwrap()
+}
+
+fn try_connect(address: SocketAddr, lines: &str) -> std::io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    stream.write_all(lines.as_bytes())?;
+    Ok(stream)
 }
 
 fn with_server(rule: &str, client: impl FnOnce(SocketAddr)) -> Faults {
@@ -302,10 +306,10 @@ fn with_server(rule: &str, client: impl FnOnce(SocketAddr)) -> Faults {
 fn a_reset_is_one() {
     for (rule, lines) in [("connect reset", ""), ("noop reset", "NOOP\r\n")] {
         let faults = with_server(rule, |address| {
-            let mut stream = connect(address, lines);
-            let mut seen = Vec::new();
-            let error = stream.read_to_end(&mut seen).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{rule}");
+            // One that comes at once may be seen by any of the calls.
+            let seen = try_connect(address, lines)
+                .and_then(|mut stream| stream.read_to_end(&mut Vec::new()));
+            assert_eq!(seen.unwrap_err().kind(), ErrorKind::ConnectionReset, "{rule}");
         });
         assert_eq!(hits(&faults), [1]);
     }

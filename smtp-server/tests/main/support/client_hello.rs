@@ -66,7 +66,7 @@ impl ClientHello {
     pub(crate) async fn flight(&self, address: SocketAddr) -> Vec<u8> {
         /// `ServerHelloDone`, the last message of a flight in TLS 1.2.
         const DONE: [u8; 4] = [14, 0, 0, 0];
-        const PATIENCE: Duration = Duration::from_secs(5);
+        const PATIENCE: Duration = Duration::from_secs(60);
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(&self.encode()).await.unwrap();
         let mut flight = Vec::new();

@@ -14,7 +14,7 @@ use super::setup::Setup;
 use super::tls;
 
 /// How long a reply may take before the test fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What stands in place of a reply that did not come in time.
 pub(crate) const SILENCE: &str = "<silence>";
